@@ -1,0 +1,273 @@
+/**
+ * Structural equality: the same program up to the names and identities of variables, buffers and blocks.
+ * Annotations, loop kinds, scopes, dtypes, attributes and explicit regions count.
+ */
+import type { Buffer, Region } from "./buffer.ts";
+import { type Expr, isCompareOp, type Var } from "./expr.ts";
+import type { IRModule, PrimFunc } from "./func.ts";
+import type { Attrs, Stmt } from "./stmt.ts";
+
+/** Where two programs first differ, in program order: the two parts and what is wrong with them. */
+export interface Difference {
+  readonly what: string;
+  readonly a: unknown;
+  readonly b: unknown;
+  /** Names of functions, loops and blocks around the difference, outermost first. */
+  readonly path: readonly string[];
+}
+
+type Node = Expr | Stmt | PrimFunc | IRModule;
+
+/** True when `a` and `b` are the same program. Free variables and buffers must be the same by identity. */
+export function structuralEqual(a: Node, b: Node): boolean {
+  return firstDifference(a, b) === undefined;
+}
+
+/** The first difference of two programs, or undefined when they are structurally equal. */
+export function firstDifference(a: Node, b: Node): Difference | undefined {
+  try {
+    new Matcher().node(a, b);
+    return undefined;
+  } catch (e) {
+    if (e instanceof Mismatch) return e.difference;
+    throw e;
+  }
+}
+
+class Mismatch extends Error {
+  readonly difference: Difference;
+  constructor(difference: Difference) {
+    super(difference.what);
+    this.difference = difference;
+  }
+}
+
+class Matcher {
+  private readonly ab = new Map<number, number>();
+  private readonly ba = new Map<number, number>();
+  private readonly path: string[] = [];
+
+  private fail(what: string, a: unknown, b: unknown): never {
+    throw new Mismatch({ what, a, b, path: [...this.path] });
+  }
+
+  private same(what: string, x: unknown, y: unknown, a: unknown = x, b: unknown = y): void {
+    if (x !== y) this.fail(`${what}: ${String(x)} against ${String(y)}`, a, b);
+  }
+
+  node(a: Node, b: Node): void {
+    if (a.kind === "module") {
+      if (b.kind !== "module") this.fail("kind", a, b);
+      this.same("functions", Object.keys(a.funcs).join(", "), Object.keys(b.funcs).join(", "), a, b);
+      this.attrs(a.attrs, b.attrs);
+      for (const name of Object.keys(a.funcs)) {
+        this.path.push(name);
+        this.func(a.funcs[name], b.funcs[name]);
+        this.path.pop();
+      }
+    } else if (a.kind === "primFunc") {
+      if (b.kind !== "primFunc") this.fail("kind", a, b);
+      this.func(a, b);
+    } else if (isStmt(a)) {
+      if (b.kind === "module" || b.kind === "primFunc" || !isStmt(b)) this.fail("kind", a, b);
+      this.stmt(a, b);
+    } else {
+      if (b.kind === "module" || b.kind === "primFunc" || isStmt(b)) this.fail("kind", a, b);
+      this.expr(a, b);
+    }
+  }
+
+  private func(a: PrimFunc, b: PrimFunc): void {
+    this.same("number of parameters", a.params.length, b.params.length, a, b);
+    for (let i = 0; i < a.params.length; i++) {
+      const p = a.params[i];
+      const q = b.params[i];
+      if (p.kind === "var" && q.kind === "var") this.bindVar(p, q);
+      else if (p.kind === "buffer" && q.kind === "buffer") this.bindBuffer(p, q, true);
+      else this.fail(`parameter ${i}`, p, q);
+    }
+    this.attrs(a.attrs, b.attrs);
+    this.stmt(a.body, b.body);
+  }
+
+  private bindVar(a: Var, b: Var): void {
+    this.same(`dtype of ${a.name}`, a.dtype, b.dtype, a, b);
+    this.ab.set(a.id, b.id);
+    this.ba.set(b.id, a.id);
+  }
+
+  /** `declares`: sizes that are variables met here first are symbolic sizes of the function, bound here. */
+  private bindBuffer(a: Buffer, b: Buffer, declares = false): void {
+    this.same(`dtype of ${a.name}`, a.dtype, b.dtype, a, b);
+    this.same(`scope of ${a.name}`, a.scope, b.scope, a, b);
+    this.same(`rank of ${a.name}`, a.shape.length, b.shape.length, a, b);
+    this.same(`strides of ${a.name}`, a.strides?.length, b.strides?.length, a, b);
+    const sizes = (x: Buffer) => [...x.shape, ...(x.strides ?? [])];
+    const [as, bs] = [sizes(a), sizes(b)];
+    for (let i = 0; i < as.length; i++) {
+      const x = as[i];
+      const y = bs[i];
+      const unseen = x.kind === "var" && y.kind === "var" && !this.ab.has(x.id) && !this.ba.has(y.id);
+      if (declares && unseen) this.bindVar(x, y);
+      else this.expr(x, y);
+    }
+    this.ab.set(a.id, b.id);
+    this.ba.set(b.id, a.id);
+  }
+
+  private identity(what: string, a: Var | Buffer, b: Var | Buffer): void {
+    const to = this.ab.get(a.id);
+    const from = this.ba.get(b.id);
+    const ok = to === undefined && from === undefined ? a.id === b.id : to === b.id && from === a.id;
+    if (!ok) this.fail(`${what}: ${a.name} against ${b.name}`, a, b);
+  }
+
+  private stmt(a: Stmt, b: Stmt): void {
+    if (a.kind !== b.kind) this.fail(`${a.kind} against ${b.kind}`, a, b);
+    switch (a.kind) {
+      case "for": {
+        const o = b as typeof a;
+        this.same(`kind of loop ${a.v.name}`, a.loopKind, o.loopKind, a, b);
+        this.same(`thread of loop ${a.v.name}`, a.thread, o.thread, a, b);
+        this.expr(a.min, o.min);
+        this.expr(a.extent, o.extent);
+        this.attrs(a.annotations, o.annotations);
+        this.bindVar(a.v, o.v);
+        this.inside(`loop ${a.v.name}`, a.body, o.body);
+        return;
+      }
+      case "block": {
+        const o = b as typeof a;
+        this.same(`number of axes of block ${a.name}`, a.axes.length, o.axes.length, a, b);
+        for (let i = 0; i < a.axes.length; i++) {
+          this.same(`type of axis ${a.axes[i].v.name}`, a.axes[i].type, o.axes[i].type, a, b);
+          this.expr(a.axes[i].extent, o.axes[i].extent);
+          this.expr(a.axes[i].binding, o.axes[i].binding);
+        }
+        this.optional("predicate", a.predicate, o.predicate, a, b);
+        for (let i = 0; i < a.axes.length; i++) this.bindVar(a.axes[i].v, o.axes[i].v);
+        this.same(`number of buffers of block ${a.name}`, a.allocs.length, o.allocs.length, a, b);
+        for (let i = 0; i < a.allocs.length; i++) this.bindBuffer(a.allocs[i], o.allocs[i]);
+        this.regions("reads", a.reads, o.reads);
+        this.regions("writes", a.writes, o.writes);
+        this.attrs(a.annotations, o.annotations);
+        if (!a.init !== !o.init) this.fail(`init of block ${a.name}`, a, b);
+        if (a.init && o.init) this.inside(`init of block ${a.name}`, a.init, o.init);
+        this.inside(`block ${a.name}`, a.body, o.body);
+        return;
+      }
+      case "seq": {
+        const o = b as typeof a;
+        const n = Math.min(a.stmts.length, o.stmts.length);
+        for (let i = 0; i < n; i++) this.stmt(a.stmts[i], o.stmts[i]);
+        this.same("number of statements", a.stmts.length, o.stmts.length, a, b);
+        return;
+      }
+      case "store": {
+        const o = b as typeof a;
+        this.identity("stored buffer", a.buffer, o.buffer);
+        this.exprs(a.indices, o.indices, a, b);
+        this.expr(a.value, o.value);
+        return;
+      }
+      case "if": {
+        const o = b as typeof a;
+        this.expr(a.cond, o.cond);
+        this.stmt(a.then, o.then);
+        if (!a.else !== !o.else) this.fail("else branch", a, b);
+        if (a.else && o.else) this.stmt(a.else, o.else);
+        return;
+      }
+      case "let": {
+        const o = b as typeof a;
+        this.expr(a.value, o.value);
+        this.bindVar(a.v, o.v);
+        this.stmt(a.body, o.body);
+        return;
+      }
+    }
+  }
+
+  private inside(name: string, a: Stmt, b: Stmt): void {
+    this.path.push(name);
+    this.stmt(a, b);
+    this.path.pop();
+  }
+
+  private expr(a: Expr, b: Expr): void {
+    if (a.kind !== b.kind) this.fail(`${a.kind} against ${b.kind}`, a, b);
+    this.same("dtype", a.dtype, b.dtype, a, b);
+    switch (a.kind) {
+      case "var":
+        return this.identity("variable", a, b as typeof a);
+      case "const":
+        return this.same("literal", a.value, (b as typeof a).value, a, b);
+      case "binary": {
+        const o = b as typeof a;
+        this.same("operator", a.op, o.op, a, b);
+        if (isCompareOp(a.op)) this.same("dtype", a.a.dtype, o.a.dtype, a, b);
+        this.expr(a.a, o.a);
+        return this.expr(a.b, o.b);
+      }
+      case "unary":
+        this.same("operator", a.op, (b as typeof a).op, a, b);
+        return this.expr(a.a, (b as typeof a).a);
+      case "select": {
+        const o = b as typeof a;
+        this.expr(a.cond, o.cond);
+        this.expr(a.a, o.a);
+        return this.expr(a.b, o.b);
+      }
+      case "cast":
+        return this.expr(a.value, (b as typeof a).value);
+      case "call":
+        this.same("function", a.op, (b as typeof a).op, a, b);
+        return this.exprs(a.args, (b as typeof a).args, a, b);
+      case "load":
+        this.identity("loaded buffer", a.buffer, (b as typeof a).buffer);
+        return this.exprs(a.indices, (b as typeof a).indices, a, b);
+    }
+  }
+
+  private exprs(as: readonly Expr[], bs: readonly Expr[], a: unknown, b: unknown): void {
+    this.same("number of operands", as.length, bs.length, a, b);
+    for (let i = 0; i < as.length; i++) this.expr(as[i], bs[i]);
+  }
+
+  private optional(what: string, x: Expr | undefined, y: Expr | undefined, a: unknown, b: unknown): void {
+    if (!x !== !y)
+      this.fail(`${what}: ${x ? "present" : "absent"} against ${y ? "present" : "absent"}`, a, b);
+    if (x && y) this.expr(x, y);
+  }
+
+  private regions(what: string, a: readonly Region[] | undefined, b: readonly Region[] | undefined): void {
+    this.same(`number of ${what}`, a?.length, b?.length, a, b);
+    for (let i = 0; a && b && i < a.length; i++) {
+      this.identity(what, a[i].buffer, b[i].buffer);
+      this.same(`rank of ${what}`, a[i].ranges.length, b[i].ranges.length, a, b);
+      for (let d = 0; d < a[i].ranges.length; d++) {
+        this.expr(a[i].ranges[d].min, b[i].ranges[d].min);
+        this.expr(a[i].ranges[d].extent, b[i].ranges[d].extent);
+      }
+    }
+  }
+
+  private attrs(a: Attrs, b: Attrs): void {
+    const text = (x: Attrs) => JSON.stringify(Object.entries(x).sort(([p], [q]) => (p < q ? -1 : 1)));
+    this.same("annotations", text(a), text(b), a, b);
+  }
+}
+
+function isStmt(n: Expr | Stmt): n is Stmt {
+  switch (n.kind) {
+    case "for":
+    case "block":
+    case "seq":
+    case "store":
+    case "if":
+    case "let":
+      return true;
+    default:
+      return false;
+  }
+}

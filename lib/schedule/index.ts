@@ -1,0 +1,2 @@
+/** Transformations of tensor programs. */
+export * from "./error.ts";
