@@ -1,0 +1,169 @@
+// `npm test`: everything. A stage that fails does not keep the later ones from running. What could not be tested here is
+// listed before the last line, which is alone and reads: N passed, N failed, N skipped
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { duration, execute, runScripts } from "./stages.mjs";
+import { setUp } from "./system.mjs";
+
+/** How long the tests may leave things running after the last one, and how long they may be silent. */
+const SECONDS_TO_END = 30;
+const SECONDS_OF_SILENCE = 20 * 60;
+
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+const { timeout } = JSON.parse(readFileSync(".mocharc.json", "utf8"));
+const scratch = mkdtempSync(join(tmpdir(), "tilewright-test-"));
+
+const total = { passed: 0, failed: 0 };
+/** What failed, and what was skipped with its reason, for the lists at the end. */
+const failures = [];
+const skips = [];
+/** What the system lacks; the tests that need it skip themselves, so this adds nothing to the counts. */
+const lacks = [];
+
+/** Counts one failure. */
+function fail(what) {
+  total.failed++;
+  failures.push(what);
+}
+
+/** Runs one stage under a heading, and says how long it took. */
+async function stage(title, body) {
+  const began = performance.now();
+  console.log(`\n━━ ${title} ━━`);
+  await body();
+  console.log(`   ${duration((performance.now() - began) / 1000)}`);
+}
+
+/** Every test file below `folder`; the benchmarks are a package of their own. */
+function testFiles(folder) {
+  return readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory())
+        return entry.name === "node_modules" || path === join("tests", "bench") ? [] : testFiles(path);
+      return entry.name.endsWith(".test.ts") ? [path] : [];
+    })
+    .sort();
+}
+
+/** Whether a test file, or a file of the tests that it imports, speaks of the built package in dist. */
+function needsDist(file, seen = new Set()) {
+  if (seen.has(file) || !existsSync(file)) return false;
+  seen.add(file);
+  const text = readFileSync(file, "utf8");
+  if (/["'`/]dist["'`/]/.test(text)) return true;
+  const imports = [...text.matchAll(/from\s+["'](\.[^"']+)["']/g)].map(([, to]) =>
+    resolve(dirname(file), to),
+  );
+  return imports.some((to) => to.startsWith(resolve("tests")) && needsDist(to, seen));
+}
+
+/** The events that the reporter has written so far. A line that is still being written is left out. */
+function eventsIn(path) {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, "utf8").split("\n").slice(0, -1);
+  return lines.map((line) => JSON.parse(line));
+}
+
+/** Ends a Mocha that is silent for too long or does not end after its tests. Gives what stops the watch. */
+function watchdog(child, path, verdict) {
+  let size = 0;
+  let changed = performance.now();
+  const timer = setInterval(() => {
+    const now = existsSync(path) ? statSync(path).size : 0;
+    if (now !== size) [size, changed] = [now, performance.now()];
+    const quiet = (performance.now() - changed) / 1000;
+    if (quiet < SECONDS_TO_END) return;
+    const ended = eventsIn(path).at(-1)?.event === "end";
+    if (!ended && quiet < SECONDS_OF_SILENCE) return;
+    verdict.text = ended
+      ? `did not end within ${SECONDS_TO_END} s of its last test: something is left open`
+      : `no test ended for ${duration(SECONDS_OF_SILENCE)}`;
+    child.kill("SIGKILL");
+  }, 1000);
+  return () => clearInterval(timer);
+}
+
+let runs = 0;
+
+/** Runs test files in one Mocha process and adds up what became of them. */
+async function runMocha(name, files) {
+  const path = join(scratch, `${runs++}.jsonl`);
+  const verdict = { text: undefined };
+  const options = [
+    "--no-config",
+    "--no-package",
+    "--timeout",
+    String(timeout),
+    "--reporter",
+    "scripts/mocha-reporter.mjs",
+  ];
+  const mocha = [
+    "--import",
+    "tsx",
+    "node_modules/mocha/bin/mocha.js",
+    ...options,
+    "--reporter-option",
+    `events=${path}`,
+  ];
+  const watch = (child) => watchdog(child, path, verdict);
+  const { code } = await execute(process.execPath, [...mocha, ...files], { live: true, watch });
+
+  const events = eventsIn(path);
+  // A file that cannot even be loaded takes the others with it: find it, and run the others.
+  if (events.length === 0 && files.length > 1) {
+    console.log(`   ${name} could not be loaded; running its files one by one`);
+    for (const file of files) await runMocha(file, [file]);
+    return;
+  }
+  for (const { event, title, reason } of events) {
+    if (event === "pass") total.passed++;
+    else if (event === "fail") fail(title);
+    else if (event === "skip") skips.push({ what: title, reason });
+  }
+  if (verdict.text !== undefined) fail(`${name}: ${verdict.text}`);
+  else if (events.length === 0) fail(`${name}: could not be loaded`);
+  else if (events.at(-1).event !== "end") fail(`${name}: died before its last test (exit code ${code})`);
+  else if (code !== 0 && !events.some(({ event }) => event === "fail")) fail(`${name}: exit code ${code}`);
+}
+
+const began = performance.now();
+await stage("System packages", async () => lacks.push(...(await setUp())));
+
+const scripts = ["build", "types", "imports", "lint"]; // the longest first, two at a time
+let built = false;
+await stage("Build, types, imports, lint", async () => {
+  const failed = await runScripts(scripts);
+  for (const name of failed) fail(`npm run ${name}`);
+  total.passed += scripts.length - failed.length;
+  built = !failed.includes("build");
+});
+
+const all = testFiles("tests");
+const unbuilt = built ? [] : all.filter((file) => needsDist(file));
+for (const file of unbuilt) fail(`${file}: not run, because the build failed`);
+if (all.length === 0) fail("there is not one test file");
+// One process for every folder: what one leaves behind, or breaks, stays there.
+const folders = new Map();
+for (const file of all.filter((f) => !unbuilt.includes(f))) {
+  const folder = file.split(/[\\/]/).slice(0, 2).join("/");
+  folders.set(folder, [...(folders.get(folder) ?? []), file]);
+}
+for (const [folder, files] of folders)
+  await stage(`${folder} (${files.length} files)`, () => runMocha(folder, files));
+rmSync(scratch, { recursive: true, force: true });
+
+console.log(`\nEverything took ${duration((performance.now() - began) / 1000)}.`);
+if (failures.length > 0) {
+  console.log("\nFAILED");
+  for (const what of failures) console.log(`  ${what}`);
+}
+if (lacks.length + skips.length > 0) {
+  console.log("\nNOT TESTED");
+  for (const { name, tests } of lacks) console.log(`  ${tests}: the system package ${name} is missing`);
+  for (const { what, reason } of skips) console.log(`  ${what}: ${reason}`);
+}
+console.log(`\n${total.passed} passed, ${total.failed} failed, ${skips.length} skipped`);
+process.exitCode = total.failed === 0 ? 0 : 1;
