@@ -8,6 +8,8 @@ import { constInt, constNumber, type Expr } from "./expr.ts";
 export interface Interval {
   readonly min: number;
   readonly max: number;
+  /** A symbolic bound (value < below), for loops over symbolic sizes. */
+  readonly below?: Expr;
 }
 
 /** What is known of variables, by id. */
@@ -124,5 +126,7 @@ function ofCorners(xs: number[]): Interval {
 export function loopRange(min: Expr, extent: Expr, ranges: Ranges): Interval {
   const lo = intervalOf(min, ranges);
   const n = intervalOf(extent, ranges);
-  return { min: lo.min, max: Math.max(lo.min, lo.max + n.max - 1) };
+  const max = Math.max(lo.min, lo.max + n.max - 1);
+  const symbolic = n.min !== n.max && constInt(min) === 0;
+  return symbolic ? { min: lo.min, max, below: extent } : { min: lo.min, max };
 }
