@@ -1,5 +1,8 @@
 /** The error of an illegal primitive. */
-import type { PrimFunc, Stmt } from "../ir/index.ts";
+import type { Block, For, PrimFunc, Stmt } from "../ir/index.ts";
+
+/** How the reader calls a block or loop: the name of a handle where there is one, else the node's own name. */
+export type NameOf = (node: Block | For) => string;
 
 export interface Refusal {
   /** The primitive's method name, e.g. `reorder`. */
@@ -11,7 +14,7 @@ export interface Refusal {
   /** Loops and blocks at fault; they are underlined in the printed program. */
   readonly nodes: readonly Stmt[];
   /** A call that would be legal, or that makes this one legal, as the reader would write it. */
-  readonly suggestion?: string;
+  readonly suggestion?: string | ((name: NameOf) => string);
 }
 
 /**
@@ -25,13 +28,32 @@ export class ScheduleError extends Error {
   readonly func?: PrimFunc;
   readonly excerpt?: string;
 
-  constructor(refusal: Refusal, context: { func?: PrimFunc; excerpt?: string } = {}) {
+  /** The refusal's suggestion with the reader's names. */
+  readonly suggestion?: string;
+
+  constructor(refusal: Refusal, context: { func?: PrimFunc; excerpt?: string; name?: NameOf } = {}) {
+    const { suggestion: say } = refusal;
+    const suggestion = typeof say === "function" ? say(context.name ?? ownName) : say;
     const parts = [`${refusal.primitive}: ${refusal.rule}. ${refusal.detail}`];
     if (context.excerpt) parts.push(context.excerpt);
-    if (refusal.suggestion) parts.push(`Try: ${refusal.suggestion}`);
+    if (suggestion) parts.push(`Try: ${suggestion}`);
     super(parts.join("\n\n"));
     this.refusal = refusal;
+    this.suggestion = suggestion;
     this.func = context.func;
     this.excerpt = context.excerpt;
   }
+}
+
+const ownName: NameOf = (n) => (n.kind === "for" ? n.v.name : n.name);
+
+/** Refuses. `nodes` are underlined in the printed program. */
+export function refuse(
+  primitive: string,
+  rule: string,
+  detail: string,
+  nodes: readonly Stmt[],
+  suggestion?: Refusal["suggestion"],
+): never {
+  throw new ScheduleError({ primitive, rule, detail, nodes, suggestion });
 }

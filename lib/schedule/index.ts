@@ -1,2 +1,3 @@
 /** Transformations of tensor programs. */
 export * from "./error.ts";
+export * from "./types.ts";
