@@ -1,0 +1,16 @@
+/** Programs to something that runs. */
+export {
+  type Argument,
+  ArgumentError,
+  type Bound,
+  type BufferArg,
+  bindArguments,
+  describeArgument,
+  describeParam,
+  isBufferArg,
+} from "./arguments.ts";
+export * from "./half.ts";
+export * from "./interpreter/index.ts";
+export * from "./scalar-math.ts";
+export * from "./size.ts";
+export * from "./typed-array.ts";

@@ -1,0 +1,3 @@
+/** The reference interpreter: the oracle every other target is compared with. */
+export { compileInterpreter, type InterpretOptions, interpret } from "./interpret.ts";
+export { type Access, InterpretError, type NamedValue } from "./scope.ts";
