@@ -1,0 +1,76 @@
+/**
+ * Side-by-side timing. Contenders run in turn, round by round (A B C A B C …), so that a machine whose speed drifts
+ * slows them all alike; what is quoted is the median and the ratio of medians.
+ */
+export interface Contender {
+  readonly name: string;
+  /** One execution of the work. */
+  readonly run: () => void | Promise<void>;
+}
+
+export interface Measured {
+  readonly name: string;
+  /** Milliseconds for one execution: median and quartiles over the rounds. */
+  readonly median: number;
+  readonly p25: number;
+  readonly p75: number;
+  readonly rounds: number;
+  /** Executions timed together in each round. */
+  readonly number: number;
+  readonly gflops?: number;
+}
+
+export interface CompareOptions {
+  readonly rounds?: number;
+  /** Executions are repeated until one measurement takes at least this long. */
+  readonly minMs?: number;
+  /** Floating-point operations of one execution. */
+  readonly flops?: number;
+}
+
+const now = (): number => performance.now();
+
+async function timeOnce(c: Contender, number: number): Promise<number> {
+  const start = now();
+  for (let i = 0; i < number; i++) await c.run();
+  return (now() - start) / number;
+}
+
+/** Times the contenders against each other. */
+export async function compare(
+  contenders: readonly Contender[],
+  { rounds = 11, minMs = 40, flops }: CompareOptions = {},
+): Promise<Measured[]> {
+  const numbers: number[] = [];
+  for (const c of contenders) {
+    await c.run();
+    const first = await timeOnce(c, 1);
+    numbers.push(Math.max(1, Math.ceil(minMs / Math.max(first, 1e-4))));
+  }
+  const times: number[][] = contenders.map(() => []);
+  for (let r = 0; r < rounds; r++) {
+    for (const [i, c] of contenders.entries()) times[i].push(await timeOnce(c, numbers[i]));
+  }
+  return contenders.map((c, i) => {
+    const sorted = times[i].sort((a, b) => a - b);
+    const at = (q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+    const median = at(0.5);
+    return {
+      name: c.name,
+      median,
+      p25: at(0.25),
+      p75: at(0.75),
+      rounds,
+      number: numbers[i],
+      ...(flops ? { gflops: flops / median / 1e6 } : {}),
+    };
+  });
+}
+
+/** Rows of a text table, columns padded. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0].map((_, c) => Math.max(...rows.map((r) => r[c].length)));
+  return rows
+    .map((r) => r.map((x, c) => (c === 0 ? x.padEnd(widths[c]) : x.padStart(widths[c]))).join("  "))
+    .join("\n");
+}
