@@ -1,0 +1,269 @@
+import { randomUUID } from "node:crypto";
+import { packageVersion } from "../paths.ts";
+import {
+  booleanField,
+  type Channel,
+  type ConnectionInfo,
+  type Header,
+  type JsonObject,
+  type Message,
+  makeHeader,
+  numberField,
+  objectField,
+  stringField,
+} from "../protocol/messages.ts";
+import { KernelSockets, log } from "../protocol/sockets.ts";
+import { type ExecuteResult, Session } from "../session/session.ts";
+import type { CellEvent } from "../session/types.ts";
+import { History } from "./history.ts";
+import { kernelInfo } from "./info.ts";
+import { toOffset, toPosition } from "./positions.ts";
+
+/** Answers one kind of request with a reply's content. */
+type Handler = (content: JsonObject) => Promise<JsonObject> | JsonObject;
+
+interface Queued {
+  channel: "shell" | "control";
+  message: Message;
+}
+
+/**
+ * The kernel: answers Jupyter's messages. Cells run one after another; every other request is answered at once,
+ * also while a cell runs.
+ */
+export class Kernel {
+  readonly #sockets: KernelSockets;
+  readonly #session: Session;
+  readonly #history = new History();
+  readonly #id = randomUUID();
+  readonly #finished: Promise<void>;
+  #finish: () => void = () => undefined;
+  #messages = 0;
+  /** The number of the latest counted cell. */
+  #count = 0;
+  /** Numbers cells uniquely, counted or not; equal to the count while every cell is counted. */
+  #cell = 0;
+  readonly #queue: Queued[] = [];
+  /** The request whose cell runs, or ran last: outputs belong to it. */
+  #current: Queued | undefined;
+  #busy = false;
+  #stopping = false;
+
+  /** `folder` is the notebook's: where imports are resolved from and cells run. */
+  constructor(info: ConnectionInfo, folder: string) {
+    this.#sockets = new KernelSockets(info);
+    this.#session = new Session(folder, (event) => this.#output(event));
+    this.#finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+  }
+
+  /** Serves until a shutdown request or `stop`. */
+  async serve(): Promise<void> {
+    await this.#sockets.open((channel, message) => this.#receive(channel, message));
+    this.#publish("status", { execution_state: "starting" }, {});
+    await this.#finished;
+  }
+
+  /** Stops the running cell, as an interrupt request does. */
+  interrupt(): void {
+    this.#session.interrupt();
+  }
+
+  /** Ends the session and closes the sockets; `serve` then returns. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    await this.#session.stop();
+    await this.#sockets.close();
+    this.#finish();
+  }
+
+  #receive(channel: "shell" | "control" | "stdin", message: Message): void {
+    if (channel === "stdin" || this.#stopping) return;
+    const type = message.header.msg_type;
+    if (type === "execute_request") {
+      this.#queue.push({ channel, message });
+      if (!this.#busy) void this.#runQueue();
+      return;
+    }
+    const handler = this.#handlers[type];
+    if (handler) void this.#answer({ channel, message }, handler);
+    else log(`no answer to a message of type ${JSON.stringify(type.slice(0, 80))}`);
+  }
+
+  readonly #handlers: { [type: string]: Handler } = {
+    kernel_info_request: () => kernelInfo(packageVersion()),
+    complete_request: (content) => this.#complete(content),
+    inspect_request: (content) => this.#inspect(content),
+    is_complete_request: async (content) => {
+      const { status, indent } = await this.#session.language.isComplete(stringField(content, "code"));
+      return status === "incomplete" ? { status, indent } : { status };
+    },
+    history_request: (content) => ({ status: "ok", history: this.#history.query(content) }),
+    comm_info_request: () => ({ status: "ok", comms: {} }),
+    // No comm targets exist yet: an opened comm is closed again, as the specification asks.
+    comm_open: (content) => {
+      this.#publish("comm_close", { comm_id: stringField(content, "comm_id"), data: {} });
+      return {};
+    },
+    comm_msg: () => ({}),
+    comm_close: () => ({}),
+    interrupt_request: () => {
+      this.interrupt();
+      return { status: "ok" };
+    },
+    shutdown_request: (content) => ({ status: "ok", restart: booleanField(content, "restart", false) }),
+  };
+
+  async #answer(request: Queued, handler: Handler): Promise<void> {
+    const { header, content } = request.message;
+    this.#publish("status", { execution_state: "busy" }, header);
+    let reply: JsonObject;
+    try {
+      reply = await handler(content);
+    } catch (error) {
+      const evalue = error instanceof Error ? error.message : String(error);
+      reply = { status: "error", ename: "KernelError", evalue, traceback: [evalue] };
+      log(`${header.msg_type} failed: ${error instanceof Error ? error.stack : error}`);
+    }
+    const type = header.msg_type;
+    if (type.endsWith("_request")) this.#reply(request, type.replace(/_request$/, "_reply"), reply);
+    if (type === "shutdown_request") this.#publish("shutdown_reply", reply, header);
+    this.#publish("status", { execution_state: "idle" }, header);
+    // Front ends show the latest state they hear, so a running cell has to say again that it runs.
+    if (this.#busy && this.#current) this.#publish("status", { execution_state: "busy" });
+    if (type === "shutdown_request") await this.stop();
+  }
+
+  async #runQueue(): Promise<void> {
+    this.#busy = true;
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      this.#current = next;
+      const { header } = next.message;
+      this.#publish("status", { execution_state: "busy" });
+      const failed = await this.#execute(next);
+      const aborted =
+        failed && booleanField(next.message.content, "stop_on_error", true) ? this.#queue.splice(0) : [];
+      this.#publish("status", { execution_state: "idle" }, header);
+      for (const request of aborted) this.#abort(request);
+    }
+    this.#busy = false;
+  }
+
+  /** Runs one request; true when its cell failed. */
+  async #execute(request: Queued): Promise<boolean> {
+    const { content } = request.message;
+    const code = stringField(content, "code");
+    const silent = booleanField(content, "silent", false);
+    const counted = !silent && booleanField(content, "store_history", true);
+    this.#cell += 1;
+    if (counted) {
+      this.#count += 1;
+      // The numbers that errors name are those the reader sees beside the cells.
+      this.#cell = Math.max(this.#cell, this.#count);
+      this.#history.add(this.#count, code);
+    }
+    const execution_count = this.#count;
+    if (!silent) this.#publish("execute_input", { code, execution_count });
+    const help = /^\s*\??([\p{ID_Start}$_][\w$.]*)(\?{1,2})?\s*$/u.exec(code);
+    if (help && code.includes("?")) {
+      this.#reply(request, "execute_reply", await this.#page(help[1]!, execution_count));
+      return false;
+    }
+    const expressions = Object.fromEntries(
+      Object.entries(objectField(content, "user_expressions")).map(([name, text]) => [name, String(text)]),
+    );
+    const result = await this.#session.execute({ code, cell: this.#cell, silent, expressions });
+    if (result.status === "error") this.#publish("error", { ...result.error });
+    this.#reply(request, "execute_reply", executeReply(result, execution_count));
+    return result.status === "error";
+  }
+
+  /** `name?` shows what is known of a name in the client's pager. */
+  async #page(name: string, execution_count: number): Promise<JsonObject> {
+    const found = await this.#session.language.inspect(name, name.length, 1);
+    const data = found.found ? found.data : { "text/plain": `Nothing is known of ${name}.` };
+    const payload = [{ source: "page", data, start: 0 }];
+    return { status: "ok", execution_count, payload, user_expressions: {} };
+  }
+
+  #abort(request: Queued): void {
+    const { header } = request.message;
+    this.#publish("status", { execution_state: "busy" }, header);
+    const execution_count = this.#count;
+    const error = { ename: "Aborted", evalue: "an earlier cell failed", traceback: [] };
+    this.#reply(request, "execute_reply", { status: "aborted", execution_count, ...error });
+    this.#publish("status", { execution_state: "idle" }, header);
+  }
+
+  #output(event: CellEvent): void {
+    switch (event.type) {
+      case "stream":
+        return this.#publish("stream", { name: event.name, text: event.text });
+      case "clear":
+        return this.#publish("clear_output", { wait: event.wait });
+      case "result": {
+        const text = event.display.data["text/plain"];
+        if (typeof text === "string") this.#history.setOutput(this.#count, text);
+        return this.#publish("execute_result", { ...event.display, execution_count: this.#count });
+      }
+      case "display": {
+        const transient = event.id === undefined ? {} : { display_id: event.id };
+        return this.#publish(event.update ? "update_display_data" : "display_data", {
+          ...event.display,
+          transient,
+        });
+      }
+    }
+  }
+
+  async #complete(content: JsonObject): Promise<JsonObject> {
+    const code = stringField(content, "code");
+    const offset = toOffset(code, numberField(content, "cursor_pos", code.length));
+    const { start, end, matches } = await this.#session.language.complete(code, offset);
+    const [cursor_start, cursor_end] = [toPosition(code, start), toPosition(code, end)];
+    const types = matches.map((match) => ({ ...match, start: cursor_start, end: cursor_end }));
+    const metadata = { _jupyter_types_experimental: types };
+    return { status: "ok", matches: matches.map(({ text }) => text), cursor_start, cursor_end, metadata };
+  }
+
+  async #inspect(content: JsonObject): Promise<JsonObject> {
+    const code = stringField(content, "code");
+    const offset = toOffset(code, numberField(content, "cursor_pos", code.length));
+    const found = await this.#session.language.inspect(code, offset, numberField(content, "detail_level", 0));
+    return { status: "ok", found: found.found, data: found.found ? found.data : {}, metadata: {} };
+  }
+
+  #reply({ channel, message }: Queued, type: string, content: JsonObject): void {
+    this.#send(channel, message.identities, type, content, message.header);
+  }
+
+  #publish(
+    type: string,
+    content: JsonObject,
+    parent: Message["parent"] = this.#current?.message.header ?? {},
+  ): void {
+    const topic = Buffer.from(`kernel.${this.#id}.${type}`);
+    this.#send("iopub", [topic], type, content, parent);
+  }
+
+  #send(
+    channel: Channel,
+    identities: Uint8Array[],
+    type: string,
+    content: JsonObject,
+    parent: Message["parent"],
+  ): void {
+    this.#messages += 1;
+    const header: Header = makeHeader(type, this.#id, `${this.#id}_${this.#messages}`);
+    void this.#sockets.send(channel, { identities, header, parent, metadata: {}, content, buffers: [] });
+  }
+}
+
+function executeReply(result: ExecuteResult, execution_count: number): JsonObject {
+  if (result.status === "ok") {
+    return { status: "ok", execution_count, payload: [], user_expressions: result.expressions };
+  }
+  return { status: "error", execution_count, ...result.error, user_expressions: {}, payload: [] };
+}

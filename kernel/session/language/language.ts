@@ -1,0 +1,165 @@
+import ts from "typescript";
+import type {
+  CellDiagnostic,
+  CellLanguage,
+  CompiledCell,
+  Completeness,
+  Completions,
+  Inspection,
+  RejectedCell,
+} from "../types.ts";
+import { type CellBindings, findBindings } from "./bindings.ts";
+import { complete } from "./complete.ts";
+import { completeness } from "./completeness.ts";
+import { toDiagnostics } from "./diagnostics.ts";
+import { inspect } from "./inspect.ts";
+import { CellProgram, type LanguageFiles } from "./program.ts";
+import { CellScope } from "./scope.ts";
+import { apiName, captureResult, moveToScope } from "./transform.ts";
+
+/** The TypeScript side of a session, in the thread it is called in. */
+export class TypeScriptLanguage implements CellLanguage {
+  readonly #files: LanguageFiles;
+  #program: CellProgram;
+  readonly #scope = new CellScope();
+  /** The cell compiled last, whose declarations are still to be written to its own file. */
+  #unwritten: { cell: number; text: string } | undefined;
+
+  constructor(files: LanguageFiles) {
+    this.#files = files;
+    this.#program = new CellProgram(files);
+  }
+
+  /** Loads the standard types, which is most of the first cell's time. */
+  warm(): void {
+    this.#check("const warm = [1].map(String); export { warm };");
+  }
+
+  async compile(code: string, cell: number): Promise<CompiledCell | RejectedCell> {
+    this.#writeDeclarations();
+    const alone = ts.createSourceFile(this.#program.cellFile, code, ts.ScriptTarget.ES2023, false);
+    const bindings = findBindings(alone);
+    const text = `${code}\n;${this.#scope.declarations(bindings, code)}`;
+    const diagnostics = this.#diagnose(text, code);
+    if (diagnostics.length > 0) return { ok: false, diagnostics };
+    const compiled = this.#emit(code, bindings);
+    this.#unwritten = { cell, text };
+    this.#scope.enter(cell, bindings);
+    return compiled;
+  }
+
+  /** Work that can wait until the cell runs: its declarations, for the cells to come. */
+  finish(): void {
+    this.#writeDeclarations();
+  }
+
+  async settle(cell: number, unassigned: string[]): Promise<void> {
+    this.#scope.leave(cell, unassigned);
+  }
+
+  async complete(code: string, offset: number): Promise<Completions> {
+    this.#show(code);
+    return complete(this.#program.service, this.#program.cellFile, code, offset);
+  }
+
+  async inspect(code: string, offset: number, detail: number): Promise<Inspection> {
+    this.#show(code);
+    return inspect(this.#program.service, this.#program.cellFile, code, offset, detail);
+  }
+
+  async isComplete(code: string): Promise<Completeness> {
+    return completeness(code);
+  }
+
+  async reset(): Promise<void> {
+    this.#scope.clear();
+    this.#unwritten = undefined;
+    this.#program = new CellProgram(this.#files);
+  }
+
+  /** Makes a cell that is being written the program's cell, with every name of the session in scope. */
+  #show(code: string): void {
+    this.#writeDeclarations();
+    this.#program.useCompletePlatform();
+    const alone = ts.createSourceFile(this.#program.cellFile, code, ts.ScriptTarget.ES2023, false);
+    const text = `${code}\n;${this.#scope.declarations(findBindings(alone))}`;
+    this.#program.setFile(this.#program.cellFile, text);
+  }
+
+  #diagnose(text: string, code: string): CellDiagnostic[] {
+    let found = this.#check(text);
+    const retry = found.length > 0 && (!this.#program.hasCompletePlatform || found.some(isMissingModule));
+    if (retry) {
+      // The complete types may know the name, and the module may have been installed since it was last looked for.
+      this.#program.useCompletePlatform();
+      this.#program.forgetResolutions();
+      this.#program.setFile(this.#program.cellFile, `${text} `);
+      found = this.#check(text);
+    }
+    return toDiagnostics(found, code);
+  }
+
+  #check(text: string): readonly ts.Diagnostic[] {
+    const { service, cellFile } = this.#program;
+    this.#program.setFile(cellFile, text);
+    const syntactic = service.getSyntacticDiagnostics(cellFile);
+    if (syntactic.length > 0) return syntactic;
+    return service
+      .getSemanticDiagnostics(cellFile)
+      .filter(({ category }) => category === ts.DiagnosticCategory.Error);
+  }
+
+  #emit(code: string, bindings: CellBindings): CompiledCell {
+    const program = this.#program.program();
+    const source = program.getSourceFile(this.#program.cellFile)!;
+    const atRunTime = new Map([...bindings.names].filter(([, kind]) => kind !== "type"));
+    let js = "";
+    let map = "";
+    program.emit(
+      source,
+      (name, text) => {
+        if (name.endsWith(".map")) map = text;
+        else js = text;
+      },
+      undefined,
+      false,
+      { before: [captureResult(code.length)], after: [moveToScope(atRunTime)] },
+    );
+    const body = js.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "");
+    return {
+      ok: true,
+      js: `(async function (${apiName}) { "use strict";\n${body}\n})`,
+      lineOffset: 1,
+      map,
+      names: [...atRunTime.keys()].filter((name) => isAssigned(name, body)),
+    };
+  }
+
+  #writeDeclarations(): void {
+    if (!this.#unwritten) return;
+    const { cell, text } = this.#unwritten;
+    this.#unwritten = undefined;
+    const { service, cellFile } = this.#program;
+    this.#program.setFile(cellFile, text);
+    const file = this.#program.moduleOf(cell);
+    const program = this.#program.program();
+    const source = program.getSourceFile(cellFile)!;
+    // Declarations that cannot be written down (a type without a name one could import) stay as source.
+    const writable = program.getDeclarationDiagnostics(source).length === 0;
+    const output = writable ? service.getEmitOutput(cellFile, true, true).outputFiles : [];
+    const declarations = output.find(({ name }) => name.endsWith(".d.ts"))?.text;
+    this.#program.removeFile(`${file}.ts`);
+    this.#program.removeFile(`${file}.d.ts`);
+    if (declarations === undefined) this.#program.setFile(`${file}.ts`, text);
+    else this.#program.setFile(`${file}.d.ts`, declarations);
+  }
+}
+
+/** An import that is only used as a type leaves nothing behind; a name that the JavaScript never mentions is none. */
+function isAssigned(name: string, js: string): boolean {
+  return js.includes(name);
+}
+
+function isMissingModule(diagnostic: ts.Diagnostic): boolean {
+  return diagnostic.code === 2307 || diagnostic.code === 7016;
+}

@@ -1,0 +1,94 @@
+// Module resolution and loading for cells: the library under its own name, TypeScript modules of the notebook's
+// folder, JSON. Runs in the loader's own thread.
+import { readFileSync, statSync } from "node:fs";
+import type { LoadHook, ResolveHook } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { MessagePort } from "node:worker_threads";
+
+/** What the process that runs cells tells the hooks. */
+export interface HooksData {
+  /** Where `import … from "tilewright"` leads. */
+  library: string;
+  /** The notebook's folder as a URL with a slash at its end. */
+  folder: string;
+  /** Takes `[url, source map]` of each module compiled here. */
+  maps: MessagePort;
+}
+
+let data: HooksData | undefined;
+
+/** Called once by Node when the hooks are registered. */
+export function initialize(given: HooksData): void {
+  data = given;
+}
+
+/** Resolves as Node does, and where that fails as TypeScript's bundler resolution does. */
+export const resolve: ResolveHook = async (specifier, context, next) => {
+  if (specifier === "tilewright" && data) return { url: data.library, shortCircuit: true };
+  try {
+    return versioned(await next(specifier, context));
+  } catch (error) {
+    const found =
+      isPath(specifier) && context.parentURL ? guess(new URL(specifier, context.parentURL)) : undefined;
+    if (!found) throw error;
+    return versioned({ url: found, shortCircuit: true });
+  }
+};
+
+/** Compiles TypeScript and reads JSON; leaves the rest to Node. */
+export const load: LoadHook = async (url, context, next) => {
+  const { pathname, protocol } = new URL(url);
+  if (protocol !== "file:") return next(url, context);
+  if (/\.json$/.test(pathname)) {
+    return { format: "json", source: readFileSync(fileURLToPath(url), "utf8"), shortCircuit: true };
+  }
+  if (!/\.[mc]?tsx?$/.test(pathname) || pathname.includes("/node_modules/")) return next(url, context);
+  return { format: "module", source: await compile(url), shortCircuit: true };
+};
+
+async function compile(url: string): Promise<string> {
+  const { default: ts } = await import("typescript");
+  const file = fileURLToPath(url);
+  const { outputText, sourceMapText } = ts.transpileModule(readFileSync(file, "utf8"), {
+    fileName: file,
+    compilerOptions: {
+      target: ts.ScriptTarget.ES2023,
+      module: ts.ModuleKind.ESNext,
+      jsx: ts.JsxEmit.React,
+      sourceMap: true,
+    },
+  });
+  data?.maps.postMessage([url, sourceMapText]);
+  return outputText.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "");
+}
+
+/** Modules of the notebook's folder carry their age in their address, so that an edited one is loaded again. */
+function versioned<R extends { url: string }>(resolved: R): R {
+  const { url } = resolved;
+  if (!data || !url.startsWith(data.folder) || url.includes("/node_modules/") || url.includes("?"))
+    return resolved;
+  try {
+    return { ...resolved, url: `${url}?v=${Math.round(statSync(fileURLToPath(url)).mtimeMs).toString(36)}` };
+  } catch {
+    return resolved;
+  }
+}
+
+function isPath(specifier: string): boolean {
+  return /^(\.{1,2}\/|\/|file:)/.test(specifier);
+}
+
+function guess(base: URL): string | undefined {
+  const path = fileURLToPath(base);
+  const stem = path.replace(/\.([mc]?)js$/, ".$1ts");
+  const candidates = [
+    stem,
+    ...[".ts", ".mts", ".js", ".mjs", ".json", "/index.ts", "/index.js"].map((end) => path + end),
+  ];
+  const found = candidates.find((candidate) => candidate !== path && isFile(candidate));
+  return found && pathToFileURL(found).href;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}

@@ -1,0 +1,21 @@
+// What the kernel and the process that runs cells say to each other, and on which file descriptors.
+import type { CellEvent, CellOutcome, RunnableCell } from "../types.ts";
+
+/** Descriptors of the child process beyond the standard three. */
+export const descriptors = {
+  /** Child to kernel: `FromUser`. Written synchronously, so output arrives while a cell spins, in order. */
+  events: 3,
+  /** Kernel to child: `ToUser`, read by the main thread. */
+  commands: 4,
+  /** Kernel to child: `ToWatchdog`, read by a thread of its own, which answers while a cell spins. */
+  control: 5,
+} as const;
+
+export type ToUser = { type: "run"; cell: RunnableCell };
+
+export type ToWatchdog = { type: "interrupt"; cell: number };
+
+export type FromUser =
+  | { type: "ready" }
+  | { type: "event"; event: CellEvent }
+  | { type: "done"; cell: number; outcome: CellOutcome };
