@@ -30,9 +30,9 @@ export default class Reporter extends Base {
     runner.on(on.EVENT_SUITE_BEGIN, ({ parent }) => {
       if (parent?.root) suite = { passed: 0, failed: 0, skipped: 0, began: performance.now() };
     });
-    runner.on(on.EVENT_TEST_PASS, () => {
+    runner.on(on.EVENT_TEST_PASS, (test) => {
       suite.passed++;
-      record({ event: "pass" });
+      record({ event: "pass", title: test.fullTitle() });
     });
     runner.on(on.EVENT_TEST_PENDING, (test) => {
       suite.skipped++;

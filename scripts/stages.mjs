@@ -9,8 +9,8 @@ export function duration(seconds) {
 }
 
 /**
- * Runs a command to its end and gives `{ code, output, seconds }`. Both streams are kept, in the order in which they
- * came; with `live` they go to the terminal instead.
+ * Runs a command to its end and gives `{ code, signal, output, seconds }`. Both streams are kept, in the order in which
+ * they came; with `live` they go to the terminal instead.
  */
 export function execute(command, args, { live = false, env = process.env, watch } = {}) {
   const began = performance.now();
@@ -26,12 +26,14 @@ export function execute(command, args, { live = false, env = process.env, watch 
       });
     }
     const stop = watch?.(child);
-    const finish = (code, more = "") => {
+    const finish = (code, signal, more) => {
       stop?.();
-      resolve({ code, output: output + more, seconds: (performance.now() - began) / 1000 });
+      resolve({ code, signal, output: output + more, seconds: (performance.now() - began) / 1000 });
     };
-    child.on("error", (error) => finish(127, `${error.message}\n`));
-    child.on("close", (code, signal) => finish(code ?? 1, signal === null ? "" : `ended by ${signal}\n`));
+    child.on("error", (error) => finish(127, null, `${error.message}\n`));
+    child.on("close", (code, signal) =>
+      finish(code ?? 1, signal, signal === null ? "" : `ended by ${signal}\n`),
+    );
   });
 }
 

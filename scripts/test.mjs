@@ -32,7 +32,12 @@ function fail(what) {
 async function stage(title, body) {
   const began = performance.now();
   console.log(`\n━━ ${title} ━━`);
-  await body();
+  try {
+    await body();
+  } catch (error) {
+    console.log(error);
+    fail(`${title}: ${error.message}`);
+  }
   console.log(`   ${duration((performance.now() - began) / 1000)}`);
 }
 
@@ -109,7 +114,7 @@ async function runMocha(name, files) {
     `events=${path}`,
   ];
   const watch = (child) => watchdog(child, path, verdict);
-  const { code } = await execute(process.execPath, [...mocha, ...files], { live: true, watch });
+  const { code, signal } = await execute(process.execPath, [...mocha, ...files], { live: true, watch });
 
   const events = eventsIn(path);
   // A file that cannot even be loaded takes the others with it: find it, and run the others.
@@ -125,8 +130,13 @@ async function runMocha(name, files) {
   }
   if (verdict.text !== undefined) fail(`${name}: ${verdict.text}`);
   else if (events.length === 0) fail(`${name}: could not be loaded`);
-  else if (events.at(-1).event !== "end") fail(`${name}: died before its last test (exit code ${code})`);
-  else if (code !== 0 && !events.some(({ event }) => event === "fail")) fail(`${name}: exit code ${code}`);
+  else if (events.at(-1).event !== "end") {
+    const last = events.findLast(({ title }) => title !== undefined)?.title;
+    const how = signal === null ? `with exit code ${code}` : `of ${signal}`;
+    fail(
+      `${name}: died ${how} ${last === undefined ? "before its first test ended" : `in what follows "${last}"`}`,
+    );
+  } else if (code !== 0 && !events.some(({ event }) => event === "fail")) fail(`${name}: exit code ${code}`);
 }
 
 const began = performance.now();
@@ -152,7 +162,9 @@ for (const file of all.filter((f) => !unbuilt.includes(f))) {
   folders.set(folder, [...(folders.get(folder) ?? []), file]);
 }
 for (const [folder, files] of folders)
-  await stage(`${folder} (${files.length} files)`, () => runMocha(folder, files));
+  await stage(`${folder}, ${files.length} ${files.length === 1 ? "file" : "files"}`, () =>
+    runMocha(folder, files),
+  );
 rmSync(scratch, { recursive: true, force: true });
 
 console.log(`\nEverything took ${duration((performance.now() - began) / 1000)}.`);

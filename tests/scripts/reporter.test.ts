@@ -32,7 +32,7 @@ describe("the reporter of npm test", () => {
     assert.equal(code, 1);
     assert.deepEqual(events, [
       { event: "begin" },
-      { event: "pass" },
+      { event: "pass", title: "outer passes" },
       { event: "fail", title: "outer fails" },
       { event: "skip", title: "outer skips itself", reason: "no such device" },
       { event: "skip", title: "outer is switched off", reason: "no reason given" },
@@ -46,6 +46,6 @@ describe("the reporter of npm test", () => {
   it("leaves no end behind when the process dies, whatever the exit code", () => {
     const { code, events } = run("dies.mjs");
     assert.equal(code, 0);
-    assert.deepEqual(events, [{ event: "begin" }, { event: "pass" }]);
+    assert.deepEqual(events, [{ event: "begin" }, { event: "pass", title: "outer passes" }]);
   });
 });
