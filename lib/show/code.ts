@@ -1,0 +1,71 @@
+/** Lines of code as HTML: coloured, foldable where one line opens what another closes. Works without styles too. */
+import { BOUNDS, count, cut } from "./bounds.ts";
+import { type Language, type Mark, renderTokens, type Token, tokenLines, tokensOf } from "./highlight.ts";
+import { type Html, html, plain } from "./html.ts";
+
+export interface CodeLine {
+  readonly text: string;
+  /** Index of the line that closes what this one opens. */
+  readonly close?: number;
+  /** Identity of what the line stands for, for cross-highlighting (`data-node`). */
+  readonly key?: string;
+  /** Parts to underline as wrong. */
+  readonly errors?: readonly { readonly from: number; readonly to: number }[];
+  /** Shown folded at first. */
+  readonly folded?: boolean;
+  /** Tokens when the line was coloured together with others. */
+  readonly tokens?: readonly Token[];
+}
+
+/**
+ * Code with foldable parts, each a `<details>`: it folds without a script. Lines beyond `max` are left out; a line
+ * beyond `BOUNDS.lineLength` is cut.
+ */
+export function codeHtml(lines: readonly CodeLine[], language: Language, max: number = BOUNDS.lines): Html {
+  const end = Math.min(lines.length, max);
+  const left = lines.length - end;
+  const body = region(lines, 0, end, language);
+  return html`<pre class="tw-code">${body}</pre>${left > 0 && html`<p class="tw-note">… ${count(left, "more line")} left out</p>`}`;
+}
+
+function region(lines: readonly CodeLine[], from: number, to: number, language: Language): Html[] {
+  const out: Html[] = [];
+  let i = from;
+  while (i < to) {
+    const line = lines[i];
+    const close = line.close;
+    // Folding one line away saves nothing.
+    if (close !== undefined && close > i + 1) {
+      const stop = Math.min(close + 1, to);
+      const open = line.folded ? "" : html` open`;
+      out.push(
+        html`<details${open}><summary data-lines="${close - i}"${node(line)}>${codeLine(line, language)}</summary>${region(lines, i + 1, stop, language)}</details>`,
+      );
+      i = stop;
+    } else {
+      out.push(html`<span${node(line)}>${codeLine(line, language)}\n</span>`);
+      i++;
+    }
+  }
+  return out;
+}
+
+const node = (line: CodeLine): Html | false => line.key !== undefined && html` data-node="${line.key}"`;
+
+function codeLine(line: CodeLine, language: Language): Html {
+  const text = cut(plain(line.text), BOUNDS.lineLength);
+  const uncut = text === line.text;
+  const tokens = (uncut && line.tokens) || tokensOf(text, language);
+  const errors = line.errors ?? [];
+  if (errors.length === 0) return html`${renderTokens(tokens)}`;
+  const marks = errors.map((e): Mark => ({ from: e.from, to: e.to, cls: "tw-err" }));
+  return html`<span class="tw-errline">${renderTokens(tokens, marks)}<b class="tw-caret">  ◀ here</b></span>`;
+}
+
+/** A text coloured as a whole, for languages whose comments or strings span lines. */
+export function colouredLines(text: string, language: Language): CodeLine[] {
+  return tokenLines(plain(text), language).map((tokens) => ({
+    text: tokens.map((t) => t.text).join(""),
+    tokens,
+  }));
+}

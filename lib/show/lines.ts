@@ -1,0 +1,34 @@
+/** The lines displays work on: printed text together with the parts of the program each line stands for. */
+import type { Block, For, IRModule, PrimFunc, Stmt } from "../ir/index.ts";
+import { scriptLines } from "../script/index.ts";
+
+/** One line of a printed program. */
+export interface Line {
+  /** With its indentation, without a line break. */
+  readonly text: string;
+  /** Loops, blocks, statements and functions that begin on this line. */
+  readonly nodes: readonly (Stmt | PrimFunc)[];
+  /** Index of the line that closes what this one opens. */
+  readonly close?: number;
+}
+
+/** A program at tensor level: one function or a module of them. */
+export type Program = PrimFunc | IRModule;
+
+/** The printed lines of a program, indented. */
+export function linesOf(x: Program): readonly Line[] {
+  return scriptLines(x);
+}
+
+/**
+ * A name for a loop or block that survives transformation and JSON: what cross-highlighting and diffs match by.
+ * Undefined for other statements, which have no identity.
+ */
+export function nodeKey(n: Stmt | PrimFunc): string | undefined {
+  if (n.kind === "for") return `loop:${n.v.id}`;
+  if (n.kind === "block") return `block:${n.id}`;
+  return undefined;
+}
+
+export const isLoop = (n: Stmt | PrimFunc): n is For => n.kind === "for";
+export const isBlock = (n: Stmt | PrimFunc): n is Block => n.kind === "block";
