@@ -1,25 +1,7 @@
-/** Buffers: named, typed, shaped memory. */
+/** Making buffers, and regions of them. The type itself stands with the expressions that load from it (expr.ts). */
 import type { DType } from "./dtype.ts";
-import { constant, type Expr } from "./expr.ts";
+import { type Buffer, constant, type Expr, type Scope } from "./expr.ts";
 import { freshId } from "./id.ts";
-
-/**
- * Where a buffer lives. `global` is memory every thread of the device sees; `shared` one GPU workgroup's; `local`
- * one thread's. Other names belong to specialised hardware and mean what its intrinsics say.
- */
-export type Scope = "global" | "shared" | "local" | (string & {});
-
-/** Identified by `id`; two objects with one id are the same buffer. Shape and strides count elements. */
-export interface Buffer {
-  readonly kind: "buffer";
-  readonly id: number;
-  readonly name: string;
-  readonly dtype: DType;
-  readonly shape: readonly Expr[];
-  /** Absent for the compact row-major layout. */
-  readonly strides?: readonly Expr[];
-  readonly scope: Scope;
-}
 
 /** `buffer[min : min + extent]` in every dimension. */
 export interface Region {

@@ -2,7 +2,8 @@
  * Structural equality: the same program up to the names and identities of variables, buffers and blocks.
  * Annotations, loop kinds, scopes, dtypes, attributes and explicit regions count.
  */
-import type { Buffer, Region } from "./buffer.ts";
+import type { Region } from "./buffer.ts";
+import type { Buffer } from "./expr.ts";
 import { type Expr, isCompareOp, type Var } from "./expr.ts";
 import type { IRModule, PrimFunc } from "./func.ts";
 import type { Attrs, Stmt } from "./stmt.ts";

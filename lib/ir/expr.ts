@@ -2,7 +2,6 @@
  * Scalar expressions: plain immutable objects in one union. Factories here build nodes exactly as asked (nothing is
  * folded), so that what was parsed prints back as it was; `ops.ts` has the forms that fold and convert.
  */
-import type { Buffer } from "./buffer.ts";
 import type { DType } from "./dtype.ts";
 import { freshId } from "./id.ts";
 
@@ -81,6 +80,24 @@ export interface Call {
   readonly op: string;
   readonly args: readonly Expr[];
   readonly dtype: DType;
+}
+
+/**
+ * Where a buffer lives. `global` is memory every thread of the device sees; `shared` one GPU workgroup's; `local`
+ * one thread's. Other names belong to specialised hardware and mean what its intrinsics say.
+ */
+export type Scope = "global" | "shared" | "local" | (string & {});
+
+/** Identified by `id`; two objects with one id are the same buffer. Shape and strides count elements. */
+export interface Buffer {
+  readonly kind: "buffer";
+  readonly id: number;
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly Expr[];
+  /** Absent for the compact row-major layout. */
+  readonly strides?: readonly Expr[];
+  readonly scope: Scope;
 }
 
 export interface Load {

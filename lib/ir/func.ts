@@ -2,8 +2,7 @@
  * Functions and modules. Both are plain data; methods (`script()`, the Jupyter display) come from prototypes that
  * the layers which know how to print fill in, so that ir depends on none of them and JSON sees data alone.
  */
-import type { Buffer } from "./buffer.ts";
-import type { Var } from "./expr.ts";
+import type { Buffer, Var } from "./expr.ts";
 import { type Attrs, type Block, block, NO_ATTRS, type Stmt } from "./stmt.ts";
 
 export type Param = Buffer | Var;

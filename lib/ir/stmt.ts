@@ -1,5 +1,6 @@
 /** Statements: loops, blocks, stores. Plain immutable objects in one union. */
-import type { Buffer, Region } from "./buffer.ts";
+import type { Region } from "./buffer.ts";
+import type { Buffer } from "./expr.ts";
 import { checkIndices, constant, type Expr, type Var, variable } from "./expr.ts";
 import { freshId } from "./id.ts";
 

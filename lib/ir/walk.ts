@@ -2,8 +2,8 @@
  * Walking and rewriting, written once for all: `mapExpr` and `mapStmt` rebuild a node from its rewritten children
  * and return the node itself when no child changed. They do not recurse; callers do.
  */
-import type { Buffer, Range, Region } from "./buffer.ts";
-import type { Expr, Var } from "./expr.ts";
+import type { Range, Region } from "./buffer.ts";
+import type { Buffer, Expr, Var } from "./expr.ts";
 import type { Block, BlockAxis, Stmt } from "./stmt.ts";
 
 /** Maps an array, returning the array itself when every element stayed the same object. */
