@@ -9,6 +9,7 @@ import {
   pathTo,
   replaceStmt,
   type Stmt,
+  seq,
   visitStmt,
   withBody,
 } from "../ir/index.ts";
@@ -102,7 +103,20 @@ function sizeRanges(f: PrimFunc): Map<number, Interval> {
   return ranges;
 }
 
-/** The function with one statement replaced (by identity). */
-export function replaceIn(f: PrimFunc, old: Stmt, by: Stmt): PrimFunc {
-  return old === by ? f : withBody(f, replaceStmt(f.body, old, by));
+/** The block or loop of that id: blocks and variables share one space of ids. */
+export function findNode(f: PrimFunc, id: number): Located<Block | For> {
+  const is = (s: Stmt): s is Block | For =>
+    (s.kind === "block" ? s.id : s.kind === "for" ? s.v.id : -1) === id;
+  return locate(f, is, `block or loop ${id}`);
+}
+
+/** The function with one statement replaced (by identity); a sequence put into a sequence becomes part of it. */
+export function replaceIn(f: PrimFunc, at: Located<Stmt>, by: Stmt): PrimFunc {
+  if (at.node === by) return f;
+  const parent = at.path[at.path.length - 2];
+  if (by.kind === "seq" && parent?.kind === "seq") {
+    const joined = seq(parent.stmts.map((s) => (s === at.node ? by : s)));
+    return withBody(f, replaceStmt(f.body, parent, joined));
+  }
+  return withBody(f, replaceStmt(f.body, at.node, by));
 }
