@@ -3,8 +3,7 @@
  * Annotations, loop kinds, scopes, dtypes, attributes and explicit regions count.
  */
 import type { Region } from "./buffer.ts";
-import type { Buffer } from "./expr.ts";
-import { type Expr, isCompareOp, type Var } from "./expr.ts";
+import { type Buffer, type Expr, isCompareOp, type Var } from "./expr.ts";
 import type { IRModule, PrimFunc } from "./func.ts";
 import type { Attrs, Stmt } from "./stmt.ts";
 

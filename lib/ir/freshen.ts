@@ -1,6 +1,5 @@
 /** New identities: copies of programs that can stand beside the original. */
-import type { Buffer } from "./expr.ts";
-import { type Expr, type Var, variable } from "./expr.ts";
+import { type Buffer, type Expr, type Var, variable } from "./expr.ts";
 import { type IRModule, irModule, type PrimFunc, primFunc } from "./func.ts";
 import { freshId } from "./id.ts";
 import type { Block, BlockAxis, Stmt } from "./stmt.ts";

@@ -1,7 +1,6 @@
 /** Statements: loops, blocks, stores. Plain immutable objects in one union. */
 import type { Region } from "./buffer.ts";
-import type { Buffer } from "./expr.ts";
-import { checkIndices, constant, type Expr, type Var, variable } from "./expr.ts";
+import { type Buffer, checkIndices, constant, type Expr, type Var, variable } from "./expr.ts";
 import { freshId } from "./id.ts";
 
 export type LoopKind = "serial" | "parallel" | "vectorized" | "unrolled" | "threadBinding";

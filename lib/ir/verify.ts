@@ -15,8 +15,7 @@
  *  9. an init does not mention reduce axes;
  * 10. the root block has no axes, no predicate and no init.
  */
-import type { Buffer } from "./expr.ts";
-import { constInt, type Expr, type Var } from "./expr.ts";
+import { type Buffer, constInt, type Expr, type Var } from "./expr.ts";
 import type { IRModule, PrimFunc } from "./func.ts";
 import { type Interval, intervalOf, loopRange } from "./interval.ts";
 import { type Span, spanOf } from "./span.ts";
