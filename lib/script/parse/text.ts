@@ -1,0 +1,86 @@
+/** Printed scripts back to programs, without running them. */
+import type { CallExpression, Expression } from "acorn";
+import { type Attrs, type IRModule, irModule, type PrimFunc } from "../../ir/index.ts";
+import { bufferSpec, type Dim, type ParamSpec, scalarSpec } from "../spec.ts";
+import { at, type Context, dialectName, fail, plainArgs } from "./context.ts";
+import { type Consts, type FunctionOptions, parseFunction } from "./function.ts";
+import { dtypeArg } from "./functions.ts";
+import { attr, attrs, entries, text } from "./literals.ts";
+import { Scope } from "./scope.ts";
+import { scriptSyntax } from "./source.ts";
+
+/** The module that a script `T.module({ … })` describes. */
+export function parseModule(source: string): IRModule {
+  const cx: Context = { source, scope: new Scope() };
+  const e = scriptSyntax(source);
+  if (e.type !== "CallExpression" || dialectName(e.callee) !== "module") {
+    return fail(cx, e, "this script is no module: T.module({ name: T.primFunc(…) })");
+  }
+  const [funcs, options] = plainArgs(cx, e.arguments);
+  if (funcs?.type !== "ObjectExpression")
+    return fail(cx, funcs ?? e, "T.module takes { name: T.primFunc(…) }");
+  const parsed = entries(funcs, cx).map(([name, f]) => [name, primFuncOf(f, cx)] as const);
+  return irModule(Object.fromEntries(parsed), optionsOf(options, cx).attrs);
+}
+
+/** The function that a script `T.primFunc(…)` describes. */
+export function parsePrimFunc(source: string): PrimFunc {
+  return primFuncOf(scriptSyntax(source), { source, scope: new Scope() });
+}
+
+function primFuncOf(e: Expression, cx: Context): PrimFunc {
+  if (e.type !== "CallExpression" || dialectName(e.callee) !== "primFunc") {
+    return fail(cx, e, "a function is written T.primFunc({ A: T.buffer([128]) }, ({ A }) => { … })");
+  }
+  const [params, fn, options] = plainArgs(cx, e.arguments);
+  if (params?.type !== "ObjectExpression")
+    return fail(cx, params ?? e, "the parameters are { A: T.buffer(…), … }");
+  if (fn?.type !== "ArrowFunctionExpression" && fn?.type !== "FunctionExpression") {
+    return fail(cx, fn ?? e, "the program is a function: ({ A, B }) => { … }");
+  }
+  const specs = Object.fromEntries(entries(params, cx).map(([name, s]) => [name, spec(s, cx)]));
+  return parseFunction(cx.source, fn, specs, optionsOf(options, cx));
+}
+
+function optionsOf(e: Expression | undefined, cx: Context): FunctionOptions {
+  if (e === undefined) return {};
+  if (e.type !== "ObjectExpression") return fail(cx, e, "options are { attrs: { … }, consts: { … } }");
+  const out: { attrs?: Attrs; consts?: Consts } = {};
+  for (const [key, v] of entries(e, cx)) {
+    if (key === "attrs") out.attrs = attrs(v, cx);
+    else if (key === "consts") out.consts = attrs(v, cx) as Consts;
+    else fail(cx, v, `unknown option ${key}: there are attrs and consts`);
+  }
+  return out;
+}
+
+function spec(e: Expression, cx: Context): ParamSpec {
+  const name = e.type === "CallExpression" ? dialectName(e.callee) : undefined;
+  if (e.type !== "CallExpression" || (name !== "buffer" && name !== "scalar")) {
+    return fail(cx, e, "a parameter is T.buffer(shape, dtype) or T.scalar(dtype)");
+  }
+  const args = plainArgs(cx, e.arguments);
+  if (name === "scalar") return scalarSpec(dtypeArg(args[0], e, cx));
+  return buffer(args, e, cx);
+}
+
+function buffer([shape, dtype, options]: readonly Expression[], e: CallExpression, cx: Context): ParamSpec {
+  const o: { scope?: string; strides?: Dim[] } = {};
+  if (options && options.type !== "ObjectExpression") fail(cx, options, "options are { scope, strides }");
+  for (const [key, v] of options?.type === "ObjectExpression" ? entries(options, cx) : []) {
+    if (key === "scope") o.scope = text(v, "a storage scope", e, cx);
+    else if (key === "strides") o.strides = dims(v, e, cx);
+    else fail(cx, v, `unknown option ${key}: T.buffer knows scope and strides`);
+  }
+  const type = dtype === undefined ? "f32" : dtypeArg(dtype, e, cx);
+  return at(cx, e, () => bufferSpec(dims(shape, e, cx), type, o));
+}
+
+/** Sizes as data; `bufferSpec` checks them. */
+function dims(e: Expression | undefined, call: Expression, cx: Context): Dim[] {
+  const v =
+    e?.type === "ArrayExpression"
+      ? attr(e, cx)
+      : fail(cx, e ?? call, "a shape is written as an array: [128, 128]");
+  return v as Dim[];
+}
