@@ -1,0 +1,66 @@
+/** What code generation of one function knows at a point of the program. */
+import type { Expr, Interval, Var } from "../../ir/index.ts";
+import type { Graph, Local, Value } from "./graph.ts";
+
+export interface CodeOptions {
+  /** Fused multiply-add and other relaxed instructions may be used. */
+  readonly relaxedSimd: boolean;
+}
+
+/** Where a buffer lies in memory: an address and a constant number of bytes more. */
+export interface Place {
+  readonly base: Value;
+  readonly offset: number;
+}
+
+/**
+ * A small buffer kept in locals: element n in local `n` (lanes 1), or in lane `n % lanes` of local `n / lanes`.
+ */
+export interface RegisterFile {
+  readonly lanes: 1 | 2 | 4;
+  readonly locals: readonly Local[];
+}
+
+/** A pointer that a loop advances. */
+export interface Pointer {
+  readonly local: Local;
+  /** Bytes added after each iteration. */
+  readonly step: Value;
+}
+
+/** A loop under construction. */
+export interface LoopFrame {
+  readonly v: Var;
+  /** Depth of its scope. */
+  readonly depth: number;
+  /** First value of the variable. */
+  readonly first: Value;
+  /** The variable advances by this. */
+  readonly step: number;
+  /** No loop inside: addresses become pointers that advance. */
+  readonly innermost: boolean;
+  readonly pointers: Map<string, Pointer>;
+}
+
+/** The lane variable of vector code: it stands for 0 … lanes-1 in the lanes of every vector. */
+export interface LaneFrame {
+  readonly v: Var;
+  readonly lanes: 2 | 4;
+}
+
+export interface Context {
+  readonly g: Graph;
+  readonly options: CodeOptions;
+  readonly vars: Map<number, Value>;
+  /** Variables that stand for a number, because their loop is unrolled. */
+  readonly known: Map<number, number>;
+  readonly ranges: Map<number, Interval>;
+  readonly places: Map<number, Place>;
+  readonly registers: Map<number, RegisterFile>;
+  readonly loops: LoopFrame[];
+  /** Variables bound to a vector by a `let` inside vector code. */
+  readonly vectorVars: Map<number, Value>;
+  lane?: LaneFrame;
+  /** Code of a scalar expression (in the normal form of its dtype). */
+  scalar(e: Expr): Value;
+}

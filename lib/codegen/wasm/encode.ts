@@ -1,0 +1,201 @@
+/** The binary format (WebAssembly core specification, "Binary Format"): LEB128, sections, function bodies. */
+import type { FunctionCode, Instr, LocalDecl } from "./emit.ts";
+import type { Imm, LaneArg, MemArg } from "./graph.ts";
+import { instruction, type ValType } from "./opcodes.ts";
+
+export interface ImportedFunction {
+  readonly name: string;
+  readonly params: readonly ValType[];
+  readonly result: ValType;
+}
+
+export interface ModuleParts {
+  /** Imported from `env`, besides its memory. */
+  readonly imports: readonly ImportedFunction[];
+  readonly functions: readonly FunctionCode[];
+  readonly sharedMemory: boolean;
+}
+
+const TYPE: Record<ValType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+/** Pages of 64 KiB; the whole of a 32-bit memory. An imported memory may be declared smaller, never larger. */
+const MAX_PAGES = 65536;
+
+/** The bytes of a module that imports `env.memory` and exports its functions by name. */
+export function encodeModule(m: ModuleParts): Uint8Array<ArrayBuffer> {
+  const types = new Map<string, { index: number; bytes: number[] }>();
+  const typeOf = (params: readonly ValType[], result?: ValType): number => {
+    const key = `${params.join()}>${result ?? ""}`;
+    let t = types.get(key);
+    if (!t) {
+      const bytes = [0x60, ...vec(params.map((p) => [TYPE[p]])), ...vec(result ? [[TYPE[result]]] : [])];
+      t = { index: types.size, bytes };
+      types.set(key, t);
+    }
+    return t.index;
+  };
+  const memory = m.sharedMemory ? [0x02, 0x03, 0, ...u32(MAX_PAGES)] : [0x02, 0x00, 0];
+  const imports = [
+    [...text("env"), ...text("memory"), ...memory],
+    ...m.imports.map((f) => [...text("env"), ...text(f.name), 0x00, ...u32(typeOf(f.params, f.result))]),
+  ];
+  const callees = new Map(m.imports.map((f, i) => [f.name, i]));
+  const declared = m.functions.map((f) => u32(typeOf(f.params.map((p) => p.type))));
+  const exports = m.functions.map((f, i) => [...text(f.name), 0x00, ...u32(m.imports.length + i)]);
+  const bodies = m.functions.map((f) => encodeBody(f, callees));
+
+  const out = new Bytes();
+  out.push(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
+  section(out, 1, vec([...types.values()].map((t) => t.bytes)));
+  section(out, 2, vec(imports));
+  section(out, 3, vec(declared));
+  section(out, 7, vec(exports));
+  const code = new Bytes();
+  code.push(...u32(bodies.length));
+  for (const b of bodies) {
+    code.push(...u32(b.length));
+    code.append(b);
+  }
+  out.push(10, ...u32(code.length));
+  out.append(code.bytes());
+  return out.bytes();
+}
+
+/** A growing byte array (spreading megabytes of instructions into `push` would overflow the stack). */
+class Bytes {
+  private data = new Uint8Array(256);
+  length = 0;
+
+  push(...xs: readonly number[]): void {
+    this.reserve(xs.length);
+    for (const x of xs) this.data[this.length++] = x;
+  }
+  append(xs: Uint8Array): void {
+    this.reserve(xs.length);
+    this.data.set(xs, this.length);
+    this.length += xs.length;
+  }
+  bytes(): Uint8Array<ArrayBuffer> {
+    return this.data.slice(0, this.length);
+  }
+  private reserve(n: number): void {
+    if (this.length + n <= this.data.length) return;
+    const more = new Uint8Array(Math.max(this.data.length * 2, this.length + n));
+    more.set(this.data.subarray(0, this.length));
+    this.data = more;
+  }
+}
+
+function section(out: Bytes, id: number, content: readonly number[]): void {
+  out.push(id, ...u32(content.length), ...content);
+}
+
+function encodeBody(f: FunctionCode, callees: ReadonlyMap<string, number>): Uint8Array {
+  const out = new Bytes();
+  out.push(...vec(runs(f.locals).map(([n, t]) => [...u32(n), TYPE[t]])));
+  for (const i of f.body) encodeInstr(out, i, callees);
+  out.push(0x0b);
+  return out.bytes();
+}
+
+/** Locals are declared as runs of one type. */
+function runs(locals: readonly LocalDecl[]): [number, ValType][] {
+  const out: [number, ValType][] = [];
+  for (const l of locals) {
+    const last = out[out.length - 1];
+    if (last && last[1] === l.type) last[0]++;
+    else out.push([1, l.type]);
+  }
+  return out;
+}
+
+const CONTROL: Record<string, readonly number[]> = {
+  loop: [0x03, 0x40],
+  if: [0x04, 0x40],
+  else: [0x05],
+  end: [0x0b],
+};
+const INDEXED: Record<string, number> = {
+  "local.get": 0x20,
+  "local.set": 0x21,
+  "local.tee": 0x22,
+  br_if: 0x0d,
+};
+
+function encodeInstr(out: Bytes, i: Instr, callees: ReadonlyMap<string, number>): void {
+  const control = CONTROL[i.op];
+  if (control) return out.push(...control);
+  const indexed = INDEXED[i.op];
+  if (indexed !== undefined) return out.push(indexed, ...u32(i.index ?? 0));
+  if (i.op === "call") {
+    const index = callees.get(i.name ?? "");
+    if (index === undefined) throw new Error(`call of ${i.name}, which is not imported`);
+    return out.push(0x10, ...u32(index));
+  }
+  const info = instruction(i.op);
+  if (info.prefix === 0) out.push(info.code);
+  else out.push(info.prefix, ...u32(info.code));
+  switch (info.imm) {
+    case "mem":
+      return out.push(...u32(info.align), ...u32((i.imm as MemArg | undefined)?.offset ?? 0));
+    case "lane":
+      return out.push((i.imm as LaneArg).lane);
+    case "memlane": {
+      const { lane, offset } = i.imm as LaneArg;
+      return out.push(...u32(info.align), ...u32(offset ?? 0), lane);
+    }
+    case "shuffle":
+      return out.push(...(i.imm as Uint8Array));
+    case "const":
+      return out.push(...literal(info.result ?? "i32", i.imm));
+    default:
+      return;
+  }
+}
+
+function literal(type: ValType, imm: Imm): number[] {
+  const buf = new DataView(new ArrayBuffer(8));
+  switch (type) {
+    case "i32":
+      return signed(BigInt(imm as number));
+    case "i64":
+      return signed(BigInt(imm as bigint));
+    case "f32":
+      buf.setFloat32(0, imm as number, true);
+      return [...new Uint8Array(buf.buffer, 0, 4)];
+    case "f64":
+      buf.setFloat64(0, imm as number, true);
+      return [...new Uint8Array(buf.buffer)];
+    case "v128":
+      return [...(imm as Uint8Array)];
+  }
+}
+
+/** Unsigned LEB128. */
+export function u32(n: number): number[] {
+  const out: number[] = [];
+  let x = n >>> 0;
+  do {
+    out.push(x < 0x80 ? x : (x & 0x7f) | 0x80);
+    x >>>= 7;
+  } while (x !== 0);
+  return out;
+}
+
+/** Signed LEB128. */
+export function signed(n: bigint): number[] {
+  const out: number[] = [];
+  let x = n;
+  for (;;) {
+    const byte = Number(x & 0x7fn);
+    x >>= 7n;
+    const done = (x === 0n && (byte & 0x40) === 0) || (x === -1n && (byte & 0x40) !== 0);
+    out.push(done ? byte : byte | 0x80);
+    if (done) return out;
+  }
+}
+
+const vec = (items: readonly (readonly number[])[]): number[] => [...u32(items.length), ...items.flat()];
+const text = (s: string): number[] => {
+  const bytes = new TextEncoder().encode(s);
+  return [...u32(bytes.length), ...bytes];
+};

@@ -1,0 +1,79 @@
+/** WebAssembly: programs to modules. */
+import type { Expr, IRModule, Param, Var } from "../../ir/index.ts";
+import { lower } from "../lower/index.ts";
+import { hostFunctions } from "./calls.ts";
+import { encodeModule, type ImportedFunction, type ModuleParts } from "./encode.ts";
+import { generateFunction } from "./function.ts";
+import { printModule } from "./wat.ts";
+
+export { hostFunctions };
+
+export interface WasmOptions {
+  /** Use relaxed SIMD (fused multiply-add). The engine has to support it; see `hasRelaxedSimd`. */
+  readonly relaxedSimd?: boolean;
+  /** Import a shared memory. */
+  readonly sharedMemory?: boolean;
+}
+
+/** An exported function: byte addresses of buffers and values of scalars, then sizes, then the workspace's address. */
+export interface WasmFunction {
+  readonly name: string;
+  readonly params: readonly Param[];
+  /** Symbolic sizes, one i32 each, in order of first appearance in the parameters. */
+  readonly sizes: readonly Var[];
+  /** Bytes of workspace it needs, in terms of `sizes` (and integer scalar parameters). */
+  readonly workspace: Expr;
+}
+
+export interface WasmModule {
+  /** Imports `env.memory` and, by name, whatever of `hostFunctions` it uses. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly functions: Readonly<Record<string, WasmFunction>>;
+  /** The generated code as text. */
+  wat(): string;
+}
+
+/**
+ * Compiles every function of a module. Buffers must start at multiples of 16 bytes, and two buffers of one call must
+ * not overlap unless they are only read.
+ */
+export function compileWasm(mod: IRModule, options: WasmOptions = {}): WasmModule {
+  const functions: Record<string, WasmFunction> = {};
+  const codes: ModuleParts["functions"][number][] = [];
+  for (const [name, f] of Object.entries(mod.funcs)) {
+    const { code, sizes, workspace } = generateFunction(name, f, lower(f), {
+      relaxedSimd: options.relaxedSimd ?? false,
+    });
+    codes.push(code);
+    functions[name] = { name, params: f.params, sizes, workspace };
+  }
+  const called = new Set(codes.flatMap((f) => f.body.filter((i) => i.op === "call").map((i) => i.name)));
+  const imports = Object.entries(hostFunctions)
+    .filter(([name]) => called.has(name))
+    .map(
+      ([name, fn]): ImportedFunction => ({
+        name,
+        params: Array.from({ length: fn.length }, () => "f64"),
+        result: "f64",
+      }),
+    );
+  const parts: ModuleParts = { imports, functions: codes, sharedMemory: options.sharedMemory ?? false };
+  return { bytes: encodeModule(parts), functions, wat: () => printModule(parts) };
+}
+
+/** A module of one function, without operands or result, whose body is `f32x4.relaxed_madd` of zeros. */
+const RELAXED_PROBE = new Uint8Array([
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+  ...[1, 4, 1, 0x60, 0, 0],
+  ...[3, 2, 1, 0],
+  ...[10, 20, 1, 18, 0],
+  ...[0x41, 0, 0xfd, 17, 0x41, 0, 0xfd, 17, 0x41, 0, 0xfd, 17, 0xfd, 0x85, 0x02, 0x1a, 0x0b],
+]);
+
+/**
+ * Whether this engine accepts relaxed SIMD now. (Node 20 does after
+ * `v8.setFlagsFromString("--experimental-wasm-relaxed-simd")`, when nothing was compiled before it.)
+ */
+export function hasRelaxedSimd(): boolean {
+  return WebAssembly.validate(RELAXED_PROBE);
+}
