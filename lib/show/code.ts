@@ -36,7 +36,9 @@ function region(lines: readonly CodeLine[], from: number, to: number, language: 
     const close = line.close;
     // Folding one line away saves nothing.
     if (close !== undefined && close > i + 1) {
-      const stop = Math.min(close + 1, to);
+      // A line that closes one part and opens the next (`} else {`) begins the next.
+      const both = (lines[close]?.close ?? 0) > close;
+      const stop = Math.min(both ? close : close + 1, to);
       const open = line.folded ? "" : html` open`;
       out.push(
         html`<details${open}><summary data-lines="${close - i}"${node(line)}>${codeLine(line, language)}</summary>${region(lines, i + 1, stop, language)}</details>`,

@@ -3,7 +3,7 @@ import { BOUNDS } from "./bounds.ts";
 import { type Html, html } from "./html.ts";
 import { num } from "./number.ts";
 import { INK, INK_STYLE, round, SANS, svg } from "./svg.ts";
-import { at, lastTwo, type TensorLike } from "./tensor-summary.ts";
+import { lastTwo, reader, type TensorLike } from "./tensor-summary.ts";
 
 const LEVELS = 20;
 /** Dark blue over teal to yellow: lightness rises evenly, so it also reads in grey. */
@@ -79,11 +79,12 @@ export function heatMapGroup(shape: readonly number[]): string | undefined {
 /** Means of groups of `fy`×`fx` elements of the first slice; not a number where any of them is not finite. */
 function means(t: TensorLike, rows: number, cols: number, fy: number, fx: number): number[] {
   const out: number[] = [];
+  const at = reader(t);
   for (let y = 0; y < rows; y += fy) {
     for (let x = 0; x < cols; x += fx) {
       let [sum, n] = [0, 0];
       for (let i = y; i < Math.min(y + fy, rows); i++)
-        for (let j = x; j < Math.min(x + fx, cols); j++, n++) sum += at(t, i * cols + j);
+        for (let j = x; j < Math.min(x + fx, cols); j++, n++) sum += at(i * cols + j);
       out.push(sum / n);
     }
   }

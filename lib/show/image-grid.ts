@@ -5,7 +5,7 @@ import { type Html, html } from "./html.ts";
 import { pngAddress } from "./png.ts";
 import { INK, INK_STYLE, SANS, svg } from "./svg.ts";
 import { textTable } from "./table.ts";
-import { at, elementsOf, type TensorLike, tensorStats } from "./tensor-summary.ts";
+import { elementsOf, reader, type TensorLike, tensorStats } from "./tensor-summary.ts";
 
 /** One label for each picture: a class number or a text. A tensor of class numbers will do. */
 export type Labels = ArrayLike<number | string | bigint> | TensorLike;
@@ -70,7 +70,7 @@ function pictureShape(t: TensorLike, size?: readonly [number, number]): [n: numb
 
 function labelOf(labels: Labels | undefined, i: number, names?: readonly string[]): string | undefined {
   if (labels === undefined) return undefined;
-  const x = "dtype" in labels ? at(labels, i) : labels[i];
+  const x = "dtype" in labels ? reader(labels)(i) : labels[i];
   if (x === undefined || Number.isNaN(x)) return undefined;
   return (typeof x === "string" ? undefined : names?.[Number(x)]) ?? String(x);
 }
@@ -100,9 +100,10 @@ function gridSvg(
   const ch = ph + 6 + LINE * (captions.some((c) => c.right === false) ? 2 : 1) + 6;
   const across = Math.max(1, Math.min(columns, captions.length));
   const levels = levelsOf(t);
+  const at = reader(t);
   const cells = captions.map((c, i) => {
     const [x, y] = [(i % across) * cw, Math.floor(i / across) * ch];
-    const pixels = Uint8Array.from({ length: h * w }, (_, k) => levels(at(t, i * h * w + k)));
+    const pixels = Uint8Array.from({ length: h * w }, (_, k) => levels(at(i * h * w + k)));
     const picture = html`<image x="${x + (cw - pw) / 2}" y="${y}" width="${pw}" height="${ph}" style="image-rendering:pixelated" href="${pngAddress(w, h, pixels)}"/>`;
     return html`${picture}${captionLines(c).map(({ text, colour }, k) => textAt(x + cw / 2, y + ph + 6 + LINE * (k + 0.7), text, colour))}`;
   });

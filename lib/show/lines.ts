@@ -1,6 +1,6 @@
 /** The lines displays work on: printed text together with the parts of the program each line stands for. */
 import type { Block, For, IRModule, PrimFunc, Stmt } from "../ir/index.ts";
-import { scriptLines } from "../script/index.ts";
+import { INDENT, scriptLines } from "../script/index.ts";
 
 /** One line of a printed program. */
 export interface Line {
@@ -17,7 +17,7 @@ export type Program = PrimFunc | IRModule;
 
 /** The printed lines of a program, indented. */
 export function linesOf(x: Program): readonly Line[] {
-  return scriptLines(x);
+  return scriptLines(x).map((l) => ({ ...l, text: INDENT.repeat(l.depth) + l.text }));
 }
 
 /**

@@ -1,4 +1,5 @@
 /** What there is to say about a tensor: the JSON twin of the tensor card. */
+import { f16FromBits } from "../codegen/index.ts";
 import { BYTES, type DType } from "../ir/index.ts";
 import { BOUNDS } from "./bounds.ts";
 
@@ -40,8 +41,9 @@ export function tensorSummary(t: TensorLike): TensorSummary {
   const elements = elementsOf(t.shape);
   const { rows, cols } = lastTwo(t.shape);
   const js = edges(cols);
+  const at = reader(t);
   const values = edges(rows).map((i) =>
-    i === null ? null : js.map((j) => (j === null ? null : at(t, i * cols + j))),
+    i === null ? null : js.map((j) => (j === null ? null : at(i * cols + j))),
   );
   return {
     dtype: t.dtype,
@@ -62,8 +64,12 @@ export function lastTwo(shape: readonly number[]): { rows: number; cols: number 
   return elementsOf(shape) === 0 ? { rows: 0, cols } : { rows, cols };
 }
 
-/** Element number `i` as a number (an i64 beyond 2^53 is rounded). */
-export const at = (t: TensorLike, i: number): number => Number(t.data[i]);
+/** Element number `i` as a number: an i64 beyond 2^53 is rounded, the bits of an f16 are decoded. */
+export function reader(t: TensorLike): (i: number) => number {
+  const data = t.data;
+  if (t.dtype === "f16" && data instanceof Uint16Array) return (i) => f16FromBits(data[i]);
+  return (i) => Number(data[i]);
+}
 
 /** The first and last indices of `n`, with null between them when some are left out. */
 export function edges(n: number, edge: number = BOUNDS.edge): (number | null)[] {
@@ -74,13 +80,14 @@ export function edges(n: number, edge: number = BOUNDS.edge): (number | null)[] 
 
 export function tensorStats(t: TensorLike): TensorStats {
   const n = elementsOf(t.shape);
+  const at = reader(t);
   const step = Math.max(1, Math.ceil(n / SAMPLE));
   let [min, max, sum, squares] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
   let [zeros, nans, infinities, finite, seen] = [0, 0, 0, 0, 0];
   // Deviations from the first finite element: their squares do not cancel when the mean is large.
   let shift = Number.NaN;
   for (let i = 0; i < n; i += step) {
-    const x = at(t, i);
+    const x = at(i);
     seen++;
     if (x === 0) zeros++;
     if (!Number.isFinite(x)) {

@@ -1,0 +1,96 @@
+/** A schedule's history: each step a fold that opens to its diff. No script is needed to open it. */
+import type { IRModule } from "../ir/index.ts";
+import { BOUNDS, boundText, count, cut } from "./bounds.ts";
+import { type DiffRow, type DiffStats, diffStats, programDiff } from "./diff.ts";
+import { diffHtml, statsHtml, statsText } from "./diff-view.ts";
+import type { MimeBundle } from "./display.ts";
+import { type Html, html, plain } from "./html.ts";
+import { loopTrees } from "./loop-tree.ts";
+import { loopTreeSvg } from "./loop-tree-svg.ts";
+import { duration } from "./number.ts";
+import { programHtml, programText } from "./program.ts";
+import { frame } from "./style.ts";
+
+/** One step as a schedule records it. */
+export interface StepLike {
+  readonly index: number;
+  readonly primitive: string;
+  /** As the reader would write it: `split(j, [null, 8])`. */
+  readonly call: string;
+  readonly before: IRModule;
+  readonly after: IRModule;
+  /** How long the primitive took. */
+  readonly ms: number;
+}
+
+export interface ScheduleLike {
+  readonly mod: IRModule;
+  readonly history: readonly StepLike[];
+}
+
+/** One step with what it changed: the JSON twin of the strip. */
+export interface StepDiff {
+  readonly index: number;
+  readonly primitive: string;
+  readonly call: string;
+  readonly ms: number;
+  readonly stats: DiffStats;
+  readonly rows: readonly DiffRow[];
+}
+
+export function historyDiffs(steps: readonly StepLike[]): StepDiff[] {
+  return steps.map(({ index, primitive, call, ms, before, after }) => {
+    const rows = programDiff(before, after);
+    return { index, primitive, call, ms, stats: diffStats(rows), rows };
+  });
+}
+
+/** Steps beyond this number show their changes without the unchanged rest of the program. */
+const WHOLE = 12;
+
+/** The strip of steps as markup, and how many of them were left without their diff for lack of room. */
+export function historyHtml(steps: readonly StepLike[]): Html {
+  let room: number = BOUNDS.html;
+  let without = 0;
+  const items = historyDiffs(steps).map((s) => {
+    const body = diffHtml(s.rows, { keepUnchanged: steps.length <= WHOLE });
+    const size = body.toString().length;
+    const fits = size <= room;
+    if (fits) room -= size;
+    else without++;
+    return html`<details class="tw-step"><summary><span class="tw-no">${s.index + 1}</span><code>${cut(s.call, 200)}</code>${statsHtml(s.stats)}<span class="tw-stat tw-dim">${duration(s.ms)}</span></summary>${
+      fits ? body : html`<p class="tw-note">This diff was left out: the display would be too large.</p>`
+    }</details>`;
+  });
+  return html`${items}${without > 0 && html`<p class="tw-note">The diffs of ${count(without, "step")} were left out: the display would be too large.</p>`}`;
+}
+
+/** The bundle of a schedule: the program as it is now, its loop tree, and every step that led there. */
+export function scheduleBundle(s: ScheduleLike): MimeBundle {
+  const n = s.history.length;
+  const functions = Object.keys(s.mod.funcs);
+  const head = html`<p class="tw-head"><b>Schedule</b> of <code>${cut(functions.join(", "), 200)}</code> <span class="tw-dim">${count(n, "step")}</span></p>`;
+  const steps = n > 0 && html`<div>${historyHtml(s.history)}</div>`;
+  const program = html`<details class="tw-more" open><summary>Program now</summary>${programHtml(s.mod)}</details>`;
+  const trees = loopTrees(s.mod).map((t) => html`<div>${loopTreeSvg(t)}</div>`);
+  const tree = html`<details class="tw-more"><summary>Loop tree</summary>${trees}</details>`;
+  return {
+    "text/plain": scheduleText(s),
+    "text/html": frame(["steps"], html`${head}${steps}${program}${tree}`),
+  };
+}
+
+export function scheduleText(s: ScheduleLike): string {
+  const steps = historyDiffs(s.history).map(
+    (d) =>
+      `${String(d.index + 1).padStart(3)}  ${cut(plain(d.call), 200)}   ${statsText(d.stats)}   ${duration(d.ms)}`,
+  );
+  return boundText(
+    [
+      `Schedule of ${plain(Object.keys(s.mod.funcs).join(", "))}, ${count(s.history.length, "step")}`,
+      ...steps,
+      "",
+      programText(s.mod),
+    ].join("\n"),
+  );
+}

@@ -1,0 +1,141 @@
+/**
+ * Writes build/gallery.html and build/gallery-dark.html: one of every display, for looking at.
+ * `npx tsx tests/support/gallery.ts`, then open the pages in a browser.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { blocksIn, loopsIn } from "../../lib/ir/index.ts";
+import { ScheduleError } from "../../lib/schedule/index.ts";
+import {
+  barPlot,
+  DISPLAY,
+  type Displayable,
+  diff,
+  displayable,
+  imageGrid,
+  linePlot,
+  scheduleBundle,
+  scheduleErrorBundle,
+  show,
+  source,
+  speedPlot,
+  tensorBundle,
+  timingTable,
+} from "../../lib/show/index.ts";
+import { schedule, states, timings } from "../lib/show/samples.ts";
+
+const floats = (n: number, f: (i: number) => number) => Float32Array.from({ length: n }, (_, i) => f(i));
+const weights = {
+  dtype: "f32",
+  shape: [96, 64],
+  data: floats(96 * 64, (i) => Math.sin(i / 70) * Math.cos((i % 64) / 9)),
+} as const;
+const vector = { dtype: "i32", shape: [7], data: Int32Array.of(3, 1, 4, 1, 5, 9, 2) } as const;
+const holes = {
+  dtype: "f32",
+  shape: [2, 3, 6, 5],
+  data: floats(180, (i) => (i % 7 === 3 ? Number.NaN : i / 10)),
+} as const;
+
+/** Rings of differing radius: something to recognise. */
+const pictures = {
+  dtype: "u8",
+  shape: [12, 28, 28],
+  data: Uint8Array.from({ length: 12 * 784 }, (_, p) => {
+    const [n, y, x] = [Math.floor(p / 784), Math.floor((p % 784) / 28) - 14, (p % 28) - 14];
+    return 255 * Math.exp(-((Math.hypot(x, y) - 2 - n) ** 2) / 4);
+  }),
+} as const;
+
+const f = states[4].funcs.mm_relu;
+const error = new ScheduleError(
+  {
+    primitive: "reorder",
+    rule: "the loops do not form a chain",
+    detail: "between k and i_1 stands the block Y; reorder takes loops that are nested in one another.",
+    nodes: [loopsIn(f.body)[2], loopsIn(f.body)[4], blocksIn(f.body)[1]],
+    suggestion: "sch.reorder(j_0, k, j_1)",
+  },
+  { func: f },
+);
+
+const wat = `(module
+  (import "env" "memory" (memory 1))
+  ;; one row of the product
+  (func $mm (export "mm") (param $a i32) (param $b i32)
+    (local $i i32)
+    (loop $l
+      (v128.store offset=16
+        (local.get $a)
+        (f32x4.add (v128.load (local.get $a)) (v128.load (local.get $b))))
+      (br_if $l (i32.lt_s (local.get $i) (i32.const 128)))
+    )
+  )
+)`;
+const tuning = Array.from({ length: 40 }, (_, i) => ({
+  trial: i + 1,
+  ms: 3 + 40 * Math.exp(-i / 8),
+  method: i % 2 ? "random" : "evolutionary",
+}));
+
+const sections: [string, Displayable][] = [
+  ["Program", show(states[3])],
+  ["Loop tree", show(states[4], { view: "tree" })],
+  ["Schedule", displayable(() => scheduleBundle(schedule))],
+  ["Diff, side by side", diff(states[0], states[2])],
+  ["Diff, inline", diff(states[0], states[2], { layout: "inline" })],
+  ["Schedule error", displayable(() => scheduleErrorBundle(error))],
+  ["Tensor", displayable(() => tensorBundle(weights))],
+  ["Vector", displayable(() => tensorBundle(vector))],
+  ["Rank 4 with NaN", displayable(() => tensorBundle(holes))],
+  [
+    "Images",
+    imageGrid(pictures, {
+      labels: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1],
+      predictions: [0, 1, 2, 6, 4, 5, 6, 7, 8, 9, 0, 1],
+      names: [
+        "T-shirt/top",
+        "trouser",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle boot",
+      ],
+      columns: 6,
+    }),
+  ],
+  ["Timings", timingTable(timings)],
+  ["Speed", speedPlot(timings, { title: "linear + relu, 10,000 images" })],
+  ["Bars", barPlot(timings, { x: "name", y: "gflops", title: "work", unit: "GFLOP/s", baseline: 1 })],
+  [
+    "Lines",
+    linePlot(tuning, { x: "trial", y: "ms", series: "method", log: "y", unit: "ms", title: "tuning" }),
+  ],
+  ["WAT", source(wat, "wat")],
+];
+
+const ORDER = ["text/html", "image/svg+xml", "text/plain"];
+const parts: string[] = [];
+for (const [name, d] of sections) {
+  const bundle = await d[DISPLAY]();
+  const mime = ORDER.find((m) => m in bundle)!;
+  const text = bundle["text/plain"].replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  parts.push(
+    `<h2>${name} <small>${String(bundle[mime]).length} characters</small></h2>${bundle[mime]}<details><summary>text/plain</summary><pre>${text}</pre></details>`,
+  );
+}
+mkdirSync("build", { recursive: true });
+for (const theme of ["light", "dark"]) {
+  const dark = theme === "dark";
+  // What a notebook's page has around an output: its theme mark and ground, and styles of its own for tables.
+  const page = `<!doctype html><meta charset="utf-8"><title>Displays</title><style>body{font-family:sans-serif;max-width:900px;margin:20px auto;background:${dark ? "#111" : "#fff"};color:${dark ? "#ddd" : "#222"}}table{table-layout:fixed;margin:auto}td,th{text-align:right}tbody tr:nth-child(odd){background:#8883}${process.argv.includes("--open") ? "" : ""}</style><body data-jp-theme-light="${!dark}">${parts.join("\n")}`;
+  writeFileSync(
+    dark ? "build/gallery-dark.html" : "build/gallery.html",
+    process.argv.includes("--open")
+      ? page.replaceAll('<details class="tw-step">', '<details class="tw-step" open>')
+      : page,
+  );
+}
