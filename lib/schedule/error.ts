@@ -23,23 +23,24 @@ export interface Refusal {
  */
 export class ScheduleError extends Error {
   override readonly name = "ScheduleError";
-  readonly refusal: Refusal;
+  /** With its suggestion as text. */
+  readonly refusal: Refusal & { readonly suggestion?: string };
   /** The function as it was when the primitive was refused. */
   readonly func?: PrimFunc;
   readonly excerpt?: string;
 
-  /** The refusal's suggestion with the reader's names. */
-  readonly suggestion?: string;
+  /** As it was thrown: `Schedule` renders the suggestion again, with the reader's names. */
+  readonly thrown: Refusal;
 
   constructor(refusal: Refusal, context: { func?: PrimFunc; excerpt?: string; name?: NameOf } = {}) {
-    const { suggestion: say } = refusal;
+    const { suggestion: say, ...rest } = refusal;
     const suggestion = typeof say === "function" ? say(context.name ?? ownName) : say;
     const parts = [`${refusal.primitive}: ${refusal.rule}. ${refusal.detail}`];
     if (context.excerpt) parts.push(context.excerpt);
     if (suggestion) parts.push(`Try: ${suggestion}`);
     super(parts.join("\n\n"));
-    this.refusal = refusal;
-    this.suggestion = suggestion;
+    this.refusal = { ...rest, ...(suggestion === undefined ? {} : { suggestion }) };
+    this.thrown = refusal;
     this.func = context.func;
     this.excerpt = context.excerpt;
   }

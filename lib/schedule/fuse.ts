@@ -1,7 +1,7 @@
 /** fuse: a nest of loops becomes one. */
 import { simplify } from "../arith/index.ts";
 import { type Expr, type For, loop, ops, type PrimFunc, usesVar, variable } from "../ir/index.ts";
-import { refuse } from "./error.ts";
+import { type NameOf, refuse } from "./error.ts";
 import { findLoop, rangesOf, replaceIn } from "./lookup.ts";
 import { refuseMarkedLoop } from "./loop-rules.ts";
 import { rebind, withLoops } from "./rebind.ts";
@@ -59,7 +59,9 @@ function checkNest(f: PrimFunc, loops: readonly For[]): void {
       const rule = "the loops must be given outermost first, each once";
       const detail = `${inner.v.name} is not inside ${outer.v.name}`;
       const sorted = [...new Set(loops)].sort((a, b) => depth(f, a) - depth(f, b));
-      refuse("fuse", rule, detail, [outer, inner], (n) => `sch.fuse(${sorted.map(n).join(", ")})`);
+      const nest = sorted.every((l, k) => k === 0 || sorted[k - 1].body === l);
+      const suggestion = nest ? (n: NameOf) => `sch.fuse(${sorted.map(n).join(", ")})` : undefined;
+      refuse("fuse", rule, detail, [outer, inner], suggestion);
     }
     const path = findLoop(f, inner.v.id).path;
     const between = path[path.indexOf(outer) + 1];

@@ -1,3 +1,10 @@
 /** Transformations of tensor programs. */
+export * from "./conditions.ts";
+export type { Step } from "./cursor.ts";
+export * from "./dependencies.ts";
 export * from "./error.ts";
+export { PRIMITIVES, type PrimitiveName } from "./primitives.ts";
+export { Schedule, type ScheduleOptions } from "./schedule.ts";
+export type { Factor, UnitIterOptions } from "./split.ts";
+export { applyTrace, callText, type Input, type Instruction, Trace } from "./trace.ts";
 export * from "./types.ts";

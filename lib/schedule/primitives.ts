@@ -1,0 +1,56 @@
+/**
+ * The table of primitives: one row each, used by `Schedule` to run, to record and to replay. A primitive that is not
+ * in the table does not exist.
+ */
+import type { PrimFunc } from "../ir/index.ts";
+import { addUnitLoop, annotate, unannotate } from "./annotate.ts";
+import { decomposeReduction } from "./decompose-reduction.ts";
+import { fuse } from "./fuse.ts";
+import { bind, parallel, unroll, vectorize } from "./loop-kind.ts";
+import { reorder } from "./reorder.ts";
+import { split } from "./split.ts";
+import type { Changed } from "./types.ts";
+
+/** What an input may be: a handle of a sort, any number of loops (always last), or factors of a tile. */
+export type InputKind = "block" | "loop" | "blockOrLoop" | "loops" | "factors";
+
+export interface Row {
+  /** What takes handles and values that may be drawn at random, in the order of the call. */
+  readonly inputs: readonly InputKind[];
+  /** Plain arguments after the inputs, by name and in the order of the call; `options` is an object. */
+  readonly attrs: readonly string[];
+  /** What the call returns. */
+  readonly gives?: "block" | "loop" | "loops";
+  /** Participle, for handles that are gone: "loop j was split in step 3". */
+  readonly did: string;
+  /** Called with ids for handles; `never` because each row has its own arguments. */
+  readonly run: (f: PrimFunc, ...args: never[]) => Changed;
+}
+
+export const PRIMITIVES = {
+  split: { inputs: ["loop", "factors"], attrs: ["options"], gives: "loops", did: "split", run: split },
+  fuse: { inputs: ["loops"], attrs: ["options"], gives: "loop", did: "fused", run: fuse },
+  reorder: { inputs: ["loops"], attrs: [], did: "reordered", run: reorder },
+  addUnitLoop: {
+    inputs: ["blockOrLoop"],
+    attrs: [],
+    gives: "loop",
+    did: "put into a loop",
+    run: addUnitLoop,
+  },
+  parallel: { inputs: ["loop"], attrs: [], did: "made parallel", run: parallel },
+  vectorize: { inputs: ["loop"], attrs: [], did: "vectorized", run: vectorize },
+  unroll: { inputs: ["loop"], attrs: [], did: "unrolled", run: unroll },
+  bind: { inputs: ["loop"], attrs: ["thread"], did: "bound", run: bind },
+  annotate: { inputs: ["blockOrLoop"], attrs: ["key", "value"], did: "annotated", run: annotate },
+  unannotate: { inputs: ["blockOrLoop"], attrs: ["key"], did: "unannotated", run: unannotate },
+  decomposeReduction: {
+    inputs: ["block", "loop"],
+    attrs: [],
+    gives: "block",
+    did: "decomposed",
+    run: decomposeReduction,
+  },
+} as const satisfies Record<string, Row>;
+
+export type PrimitiveName = keyof typeof PRIMITIVES;

@@ -1,0 +1,187 @@
+/** The schedule as readers use it: every query and primitive as a method. What they share is in `cursor.ts`. */
+import {
+  type Attr,
+  type Block,
+  type For,
+  getFunc,
+  type IRModule,
+  irModule,
+  type PrimFunc,
+} from "../ir/index.ts";
+import { script } from "../script/index.ts";
+import { Cursor } from "./cursor.ts";
+import type { Factor, UnitIterOptions } from "./split.ts";
+import type { Instruction } from "./trace.ts";
+import type { BlockRV, LoopRV, RV } from "./types.ts";
+
+export interface ScheduleOptions {
+  /** Where random decisions start. */
+  readonly seed?: number;
+}
+
+/**
+ * A schedule of a module (a single function becomes the module's `main`). Methods transform `mod` one step at a time
+ * or throw a ScheduleError and leave it as it is.
+ */
+export class Schedule extends Cursor {
+  readonly seed: number;
+
+  constructor(program: IRModule | PrimFunc, options: ScheduleOptions = {}) {
+    super(program.kind === "module" ? program : irModule({ main: program }));
+    this.seed = options.seed ?? 0;
+  }
+
+  /** A schedule in the same state, history and handles included; the two are independent from here on. */
+  copy(): Schedule {
+    const twin = new Schedule(this.mod, { seed: this.seed });
+    twin.continueFrom(this);
+    return twin;
+  }
+
+  /** A function of the module as it is now; its only one when no name is given. */
+  func(name?: string): PrimFunc {
+    const names = Object.keys(this.mod.funcs);
+    if (name === undefined && names.length !== 1) {
+      throw new Error(`the module has ${names.length} functions (${names.join(", ")}): give a name`);
+    }
+    return getFunc(this.mod, name ?? names[0]);
+  }
+
+  /** Makes `getBlock` look in that function from now on. */
+  workOn(func: string): void {
+    getFunc(this.mod, func);
+    this.call("workOn", [], { func });
+  }
+
+  /** The module as it is now, as TypeScript. */
+  script(): string {
+    return script(this.mod);
+  }
+
+  /** Prints the module as it is now. */
+  show(): void {
+    console.log(this.script());
+  }
+
+  // Queries
+
+  /** The block of that name. Throws when there is none or several. */
+  getBlock(name: string, func?: string): BlockRV {
+    if (func !== undefined) getFunc(this.mod, func);
+    return this.block("getBlock", [], { name, func });
+  }
+
+  /** The loops around a block, outermost first. */
+  getLoops(block: BlockRV): LoopRV[] {
+    return this.call("getLoops", [block], {}) as LoopRV[];
+  }
+
+  /** The outermost blocks inside a block or below a loop. */
+  getChildBlocks(at: BlockRV | LoopRV): BlockRV[] {
+    return this.call("getChildBlocks", [at], {}) as BlockRV[];
+  }
+
+  /** The blocks that make what a block uses. */
+  getProducers(block: BlockRV): BlockRV[] {
+    return this.call("getProducers", [block], {}) as BlockRV[];
+  }
+
+  /** The blocks that use what a block makes. */
+  getConsumers(block: BlockRV): BlockRV[] {
+    return this.call("getConsumers", [block], {}) as BlockRV[];
+  }
+
+  /** The blocks inside `scope` whose results are seen outside of it. */
+  getOutputBlocks(scope: BlockRV): BlockRV[] {
+    return this.call("getOutputBlocks", [scope], {}) as BlockRV[];
+  }
+
+  /** The block or loop a handle stands for now. */
+  get(rv: BlockRV): Block;
+  get(rv: LoopRV): For;
+  get(rv: RV): Block | For {
+    return this.node(rv);
+  }
+
+  // Loops
+
+  /**
+   * Splits a loop into one for each factor, outermost first. One factor may be null and is inferred. When the factors
+   * do not divide the extent, the blocks below get a predicate.
+   */
+  split(loop: LoopRV, factors: readonly Factor[], options?: UnitIterOptions): LoopRV[] {
+    return this.call("split", [loop, factors], attrs({ options })) as LoopRV[];
+  }
+
+  /** Fuses loops, given outermost first, into one. */
+  fuse(...args: LoopRV[] | [...LoopRV[], UnitIterOptions]): LoopRV {
+    const last = args[args.length - 1];
+    const options = last !== undefined && !("kind" in last) ? last : undefined;
+    const loops = (options ? args.slice(0, -1) : args) as LoopRV[];
+    return this.loop("fuse", loops, { options });
+  }
+
+  /** Puts loops of one chain into the given order, outermost first. */
+  reorder(...loops: LoopRV[]): void {
+    this.call("reorder", loops, {});
+  }
+
+  /** Puts a loop of one iteration around a block or loop. */
+  addUnitLoop(at: BlockRV | LoopRV): LoopRV {
+    return this.loop("addUnitLoop", [at], {});
+  }
+
+  /** Spreads the iterations of a loop over the threads of the CPU. */
+  parallel(loop: LoopRV): void {
+    this.call("parallel", [loop], {});
+  }
+
+  /** Carries the iterations of a loop out side by side in vector registers. */
+  vectorize(loop: LoopRV): void {
+    this.call("vectorize", [loop], {});
+  }
+
+  /** Writes the iterations of a loop out one after another. */
+  unroll(loop: LoopRV): void {
+    this.call("unroll", [loop], {});
+  }
+
+  /** Carries the iterations of a loop out on a thread axis: `blockIdx.x`, `threadIdx.y`, `vthread`, … */
+  bind(loop: LoopRV, thread: string): void {
+    this.call("bind", [loop], { thread });
+  }
+
+  // Marks
+
+  /** Puts `key: value` on a block or loop. */
+  annotate(at: BlockRV | LoopRV, key: string, value: Attr): void {
+    this.call("annotate", [at], { key, value });
+  }
+
+  /** Removes an annotation. */
+  unannotate(at: BlockRV | LoopRV, key: string): void {
+    this.call("unannotate", [at], { key });
+  }
+
+  // Reductions
+
+  /** Splits a reduction into its init, in a nest of its own before `loop`, and its update. Returns the init. */
+  decomposeReduction(block: BlockRV, loop: LoopRV): BlockRV {
+    return this.block("decomposeReduction", [block, loop], {});
+  }
+
+  private block(name: string, inputs: readonly RV[], a: Optional): BlockRV {
+    return this.call(name, inputs, attrs(a))[0] as BlockRV;
+  }
+
+  private loop(name: string, inputs: readonly RV[], a: Optional): LoopRV {
+    return this.call(name, inputs, attrs(a))[0] as LoopRV;
+  }
+}
+
+type Optional = { readonly [name: string]: Attr | UnitIterOptions | undefined };
+
+/** Arguments that were given. */
+function attrs(a: Optional): Instruction["attrs"] {
+  return Object.fromEntries(Object.entries(a).filter(([, v]) => v !== undefined)) as Instruction["attrs"];
+}
