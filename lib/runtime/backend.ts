@@ -1,0 +1,16 @@
+/** What stands between an executable and a code generator: one implementation for each target. */
+import type { Argument, Bound } from "../codegen/index.ts";
+
+export type Target = "wasm" | "interpreter";
+export const TARGETS = ["wasm", "interpreter"] as const satisfies readonly Target[];
+
+/** A call with its arguments bound: what runs when nothing is left to check. */
+export type Prepared = () => void;
+
+export interface Backend {
+  readonly target: Target;
+  /** `args` fit the function (see `bindArguments`); `bound` is what they said about sizes and scalars. */
+  prepare(name: string, args: readonly Argument[], bound: Bound): Prepared;
+  /** Generated code as text. Throws for formats the target does not have, naming those it has. */
+  source(format: string | undefined): string;
+}

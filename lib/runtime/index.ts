@@ -1,0 +1,22 @@
+/** Tensors, and programs that run on them. */
+export { allclose, assertAllclose, type Closeness, type Pair, type Tolerance } from "./allclose.ts";
+export { type Prepared, TARGETS, type Target } from "./backend.ts";
+export { type BuildOptions, build } from "./build.ts";
+export {
+  dataset,
+  FASHION_CLASSES,
+  type ImageSet,
+  loadFashionMnist,
+  loadIdx,
+  loadMlpWeights,
+  loadWeights,
+  type MlpWeights,
+} from "./data.ts";
+export type { Nested } from "./elements.ts";
+export type { Executable, ExecutableMethods, Kernel, KernelArg } from "./executable.ts";
+export { type Features, features } from "./features.ts";
+export { countFlops } from "./flops.ts";
+export { cpuMemory, DeviceMemory, type MemoryOptions } from "./memory.ts";
+export { Random } from "./random.ts";
+export { type RandomOptions, Tensor } from "./tensor.ts";
+export { formatMs, measure, quantile, type TimeOptions, Timing } from "./timing.ts";

@@ -1,0 +1,23 @@
+/** The interpreter as a target: slow, exact, and it checks every access. */
+import { compileInterpreter } from "../codegen/index.ts";
+import type { IRModule } from "../ir/index.ts";
+import type { Backend } from "./backend.ts";
+
+export function interpreterBackend(mod: IRModule): Backend {
+  const compiled = new Map<string, ReturnType<typeof compileInterpreter>>();
+  return {
+    target: "interpreter",
+    prepare(name, args) {
+      let run = compiled.get(name);
+      if (!run) {
+        run = compileInterpreter(mod.funcs[name], { name });
+        compiled.set(name, run);
+      }
+      const ready = run;
+      return () => ready(args);
+    },
+    source() {
+      throw new Error(`the interpreter generates no code; build with { target: "wasm" }`);
+    },
+  };
+}

@@ -1,0 +1,133 @@
+/** Measuring how long a function takes. */
+import type { Target } from "./backend.ts";
+
+export interface TimeOptions {
+  /** Calls before the first measurement. Default 3. */
+  readonly warmup?: number;
+  /** Measurements. Default 10. */
+  readonly repeats?: number;
+  /**
+   * One measurement lasts at least this long, by as many calls as that takes; the timer is too coarse for less.
+   * Default 5 ms.
+   */
+  readonly minMs?: number;
+  /** Stop after this long even when measurements are missing (at least one is made). Default 3000 ms. */
+  readonly maxMs?: number;
+  /** Work of one call in floating-point operations, where it is not to be counted from the program. */
+  readonly flops?: number;
+}
+
+/** What was measured. Times are milliseconds for one call. */
+export class Timing {
+  readonly name: string;
+  readonly target: Target;
+  readonly runs: readonly number[];
+  /** Calls in each measurement; `runs` holds their mean. */
+  readonly callsPerRun: number;
+  /** Floating-point operations of one call, where known. */
+  readonly flops?: number;
+
+  constructor(name: string, target: Target, runs: readonly number[], callsPerRun: number, flops?: number) {
+    this.name = name;
+    this.target = target;
+    this.runs = runs;
+    this.callsPerRun = callsPerRun;
+    if (flops !== undefined) this.flops = flops;
+  }
+
+  get median(): number {
+    return quantile(this.runs, 0.5);
+  }
+  get p25(): number {
+    return quantile(this.runs, 0.25);
+  }
+  get p75(): number {
+    return quantile(this.runs, 0.75);
+  }
+  get mean(): number {
+    return this.runs.reduce((a, b) => a + b, 0) / this.runs.length;
+  }
+  get min(): number {
+    return Math.min(...this.runs);
+  }
+  get max(): number {
+    return Math.max(...this.runs);
+  }
+  /** Width of the middle half of the measurements, relative to the median. */
+  get spread(): number {
+    return this.median === 0 ? 0 : (this.p75 - this.p25) / this.median;
+  }
+  /** 10^9 floating-point operations a second, at the median. */
+  get gflops(): number | undefined {
+    return this.flops === undefined ? undefined : this.flops / this.median / 1e6;
+  }
+
+  /** Everything by name, for scripts. */
+  toJSON(): Record<string, unknown> {
+    const { name, target, runs, callsPerRun, median, p25, p75, mean, min, max, spread, flops, gflops } = this;
+    return { name, target, median, p25, p75, mean, min, max, spread, callsPerRun, runs, flops, gflops };
+  }
+
+  toString(): string {
+    const calls = this.callsPerRun === 1 ? "" : ` of ${this.callsPerRun} calls`;
+    const speed = this.gflops === undefined ? "" : `, ${digits(this.gflops)} GFLOP/s`;
+    const half = `${formatMs(this.p25)} to ${formatMs(this.p75)}`;
+    return (
+      `${this.name} (${this.target}): median ${formatMs(this.median)}${speed}; ` +
+      `middle half ${half}, ${this.runs.length} measurement(s)${calls}`
+    );
+  }
+}
+
+/** Calls `run` as `options` say. `run` may be synchronous; only what it returns is awaited. */
+export async function measure(
+  name: string,
+  target: Target,
+  run: () => void | Promise<void>,
+  options: TimeOptions = {},
+): Promise<Timing> {
+  const { warmup = 3, repeats = 10, minMs = 5, maxMs = 3000 } = options;
+  for (const [key, n] of Object.entries({ warmup, repeats })) {
+    if (!Number.isInteger(n) || n < (key === "repeats" ? 1 : 0)) throw new RangeError(`time: ${key} ${n}`);
+  }
+  const begin = performance.now();
+  const late = () => performance.now() - begin > maxMs;
+  for (let i = 0; i < warmup && !late(); i++) await batch(run, 1);
+  let calls = 1;
+  let ms = await batch(run, 1);
+  // Growing in steps: the first calls are slower than the rest, and a short batch cannot be trusted.
+  while (ms < minMs && !late()) {
+    calls = Math.min(calls * 100, Math.max(calls + 1, Math.ceil((calls * minMs * 1.2) / Math.max(ms, 1e-3))));
+    ms = await batch(run, calls);
+  }
+  const runs = [ms / calls];
+  while (runs.length < repeats && !late()) runs.push((await batch(run, calls)) / calls);
+  return new Timing(name, target, runs, calls, options.flops);
+}
+
+/** Milliseconds for that many calls. */
+async function batch(run: () => void | Promise<void>, calls: number): Promise<number> {
+  const begin = performance.now();
+  for (let i = 0; i < calls; i++) {
+    const pending = run();
+    if (pending) await pending;
+  }
+  return performance.now() - begin;
+}
+
+/** Linear interpolation between the sorted values, as NumPy's default. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = q * (sorted.length - 1);
+  const low = Math.floor(at);
+  const high = Math.ceil(at);
+  return sorted[low] + (sorted[high] - sorted[low]) * (at - low);
+}
+
+const digits = (x: number): string => (x >= 100 ? x.toFixed(0) : x >= 10 ? x.toFixed(1) : x.toPrecision(3));
+
+/** A duration with a unit that suits it: `12.3 µs`, `1.23 ms`, `4.56 s`. */
+export function formatMs(ms: number): string {
+  if (ms >= 1000) return `${digits(ms / 1000)} s`;
+  return ms >= 1 ? `${digits(ms)} ms` : `${digits(ms * 1000)} µs`;
+}
