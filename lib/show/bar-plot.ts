@@ -59,12 +59,17 @@ export function barPlot<Row extends object>(rows: readonly Row[], o: BarPlotOpti
     layer: [
       {
         mark: { type: "bar", cornerRadiusEnd: 2, height: 16 },
-        encoding: { y: sorted, x: { field: "y", ...length }, color: { value: "#2f81f7" } },
+        encoding: {
+          y: sorted,
+          x: { field: "y", ...length },
+          color: { value: "#2f81f7" },
+          opacity: { value: 0.85 },
+        },
       },
       ...(hasError
         ? [
             {
-              mark: { type: "rule", strokeWidth: 1.5, color: INK },
+              mark: { type: "rule", strokeWidth: 2, color: INK },
               encoding: { y: sorted, x: { field: "lo", ...length }, x2: { field: "hi" } },
             },
           ]

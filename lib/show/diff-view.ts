@@ -6,6 +6,7 @@ import { type Mark, renderTokens, tokensOf } from "./highlight.ts";
 import { type Html, html, plain } from "./html.ts";
 import type { Program } from "./lines.ts";
 import { frame } from "./style.ts";
+import { indent } from "./words.ts";
 
 export interface DiffOptions {
   /** Unchanged lines shown around a change (3). */
@@ -125,7 +126,7 @@ function sideRows(rows: readonly DiffRow[]): Html {
 function cell(side: DiffSide | undefined, look: readonly [string, string], word: string, tags?: Html): Html {
   const [cls, sign] = look;
   if (!side) return html`<td class="tw-ln ${cls}"></td><td class="${cls}"></td>`;
-  return html`<td class="tw-ln ${cls}">${side.line}</td><td class="${cls}"><code><span class="tw-sign">${sign} </span>${codeOf(side, word, "\u00a0")}</code>${tags}</td>`;
+  return html`<td class="tw-ln ${cls}">${side.line}</td><td class="${cls}"><code style="--tw-i:${2 + indent(side.text)}"><span class="tw-sign">${sign} </span>${codeOf(side, word, "\u00a0")}</code>${tags}</td>`;
 }
 
 /** In a table cell indentation is made of no-break spaces: it stays where styles are stripped. */

@@ -1,5 +1,5 @@
 /** What changed between two programs, as data: the JSON twin of the views in `diff-view.ts`. */
-import type { Attrs, Stmt } from "../ir/index.ts";
+import type { Attrs, For } from "../ir/index.ts";
 import { align, type Pair } from "./align.ts";
 import { isBlock, isLoop, type Line, linesOf, nodeKey, type Program } from "./lines.ts";
 import { type Span, wordDiff } from "./words.ts";
@@ -40,11 +40,15 @@ export function programDiff(a: Program, b: Program): DiffRow[] {
 
 /** The same for printed lines. */
 export function lineDiff(a: readonly Line[], b: readonly Line[]): DiffRow[] {
+  const before = loopsById(a);
   return align(a, b).map((p): DiffRow => {
     if (p.op === "remove") return { op: p.op, a: { line: p.a + 1, text: a[p.a].text } };
-    if (p.op === "add") return { op: p.op, b: { line: p.b + 1, text: b[p.b].text } };
+    if (p.op === "add") {
+      const notes = changesOf(undefined, b[p.b], before);
+      return { op: p.op, b: { line: p.b + 1, text: b[p.b].text }, ...(notes.length > 0 ? { notes } : {}) };
+    }
     const [x, y] = [a[p.a], b[p.b]];
-    const notes = changesOf(x, y);
+    const notes = p.op === "moveOut" ? [] : changesOf(x, y, before);
     const changed = x.text.trim() === y.text.trim() ? undefined : wordDiff(x.text, y.text);
     return {
       op: p.op === "same" && notes.length > 0 ? "change" : p.op,
@@ -54,6 +58,9 @@ export function lineDiff(a: readonly Line[], b: readonly Line[]): DiffRow[] {
     };
   });
 }
+
+const loopsById = (lines: readonly Line[]): Map<number, For> =>
+  new Map(lines.flatMap((l) => l.nodes.filter(isLoop)).map((l) => [l.v.id, l]));
 
 export function diffStats(rows: readonly DiffRow[]): DiffStats {
   let [added, removed, moved] = [0, 0, 0];
@@ -65,22 +72,23 @@ export function diffStats(rows: readonly DiffRow[]): DiffStats {
   return { added, removed, moved };
 }
 
-/** Changes of kind, thread and annotations of the loops and blocks that two lines share. */
-function changesOf(x: Line, y: Line): string[] {
-  const [loopsX, loopsY] = [x.nodes.filter(isLoop), y.nodes.filter(isLoop)];
+/**
+ * Changes of kind, thread and annotations of the loops and blocks of a line, wherever they stood `before`. Programs
+ * from elsewhere share no ids: then loops are matched with those of the line `x`, by their place in it.
+ */
+function changesOf(x: Line | undefined, y: Line, before: ReadonlyMap<number, For>): string[] {
+  const [loopsX, loopsY] = [x?.nodes.filter(isLoop) ?? [], y.nodes.filter(isLoop)];
+  const known = loopsY.some((l) => before.has(l.v.id));
   const out: string[] = [];
-  const byId = new Map(loopsX.map((l) => [l.v.id, l]));
-  const shared = loopsY.some((l) => byId.has(l.v.id));
   loopsY.forEach((now, n) => {
-    // Programs from elsewhere share no ids: then loops are matched by their place in the line.
-    const was = shared ? byId.get(now.v.id) : loopsX.length === loopsY.length ? loopsX[n] : undefined;
-    if (!was) return;
+    const was = known ? before.get(now.v.id) : loopsX.length === loopsY.length ? loopsX[n] : undefined;
+    if (!was || was === now) return;
     const [p, q] = [kindOf(was), kindOf(now)];
     if (p !== q) out.push(`${now.v.name}: ${p} → ${q}`);
     out.push(...attrChanges(now.v.name, was.annotations, now.annotations));
   });
   for (const now of y.nodes.filter(isBlock)) {
-    const was = x.nodes.find((n) => nodeKey(n) === nodeKey(now as Stmt));
+    const was = x?.nodes.find((n) => nodeKey(n) === nodeKey(now));
     if (was && isBlock(was)) out.push(...attrChanges(now.name, was.annotations, now.annotations));
   }
   return out;

@@ -51,7 +51,7 @@ export function heatMap(t: TensorLike): Html | undefined {
   const size = Math.max(3, Math.min(24, Math.floor(288 / Math.max(h, w))));
   const colour = (l: number): string =>
     l === LEVELS ? NOT_FINITE : stop(diverging ? DIVERGING : SEQUENTIAL, l);
-  const [width, top] = [Math.max(w * size, 150), h * size];
+  const [width, top] = [Math.max(w * size, finite.length < cells.length ? 225 : 150), h * size];
   const legend = Array.from(
     { length: LEVELS },
     (_, l) =>
@@ -59,7 +59,10 @@ export function heatMap(t: TensorLike): Html | undefined {
   );
   const label = (x: number, anchor: string, text: string): Html =>
     html`<text x="${x}" y="${top + 26}" text-anchor="${anchor}" font-family="${SANS}" font-size="11" fill="${INK}" style="${INK_STYLE}">${text}</text>`;
-  const body = html`<g transform="scale(${size})" shape-rendering="crispEdges">${paths.map((d, l) => d !== "" && html`<path d="${d}" fill="${colour(l)}"/>`)}</g>${legend}${label(0, "start", num(lo, 3))}${label(150, "end", num(hi, 3))}`;
+  const missing =
+    paths[LEVELS] !== "" &&
+    html`<rect x="164" y="${top + 6}" width="8" height="8" fill="${NOT_FINITE}"/>${label(164, "start", "not finite")}`;
+  const body = html`<g transform="scale(${size})" shape-rendering="crispEdges">${paths.map((d, l) => d !== "" && html`<path d="${d}" fill="${colour(l)}"/>`)}</g>${legend}${label(0, "start", num(lo, 3))}${label(150, "end", num(hi, 3))}${missing}`;
   const grouped = fy > 1 || fx > 1 ? `, each cell the mean of ${fy}×${fx} elements` : "";
   return svg(
     width,

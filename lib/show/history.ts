@@ -4,6 +4,7 @@ import { BOUNDS, boundText, count, cut } from "./bounds.ts";
 import { type DiffRow, type DiffStats, diffStats, programDiff } from "./diff.ts";
 import { diffHtml, statsHtml, statsText } from "./diff-view.ts";
 import type { MimeBundle } from "./display.ts";
+import { renderTokens, tokensOf } from "./highlight.ts";
 import { type Html, html, plain } from "./html.ts";
 import { loopTrees } from "./loop-tree.ts";
 import { loopTreeSvg } from "./loop-tree-svg.ts";
@@ -13,9 +14,10 @@ import { frame } from "./style.ts";
 
 /** One step as a schedule records it. */
 export interface StepLike {
+  /** 1 for the first. */
   readonly index: number;
   readonly primitive: string;
-  /** As the reader would write it: `split(j, [null, 8])`. */
+  /** As the reader would write it: `const [j_0, j_1] = sch.split(j, [null, 8]);`. */
   readonly call: string;
   readonly before: IRModule;
   readonly after: IRModule;
@@ -53,17 +55,19 @@ export function historyHtml(steps: readonly StepLike[]): Html {
   let room: number = BOUNDS.html;
   let without = 0;
   const items = historyDiffs(steps).map((s) => {
-    const body = diffHtml(s.rows, { keepUnchanged: steps.length <= WHOLE });
+    const body = diffHtml(s.rows, { context: 2, keepUnchanged: steps.length <= WHOLE });
     const size = body.toString().length;
     const fits = size <= room;
     if (fits) room -= size;
     else without++;
-    return html`<details class="tw-step"><summary><span class="tw-no">${s.index + 1}</span><code>${cut(s.call, 200)}</code>${statsHtml(s.stats)}<span class="tw-stat tw-dim">${duration(s.ms)}</span></summary>${
+    return html`<details class="tw-step"><summary><span class="tw-no">${s.index}</span><code>${callHtml(s.call)}</code>${statsHtml(s.stats)}<span class="tw-stat tw-dim">${duration(s.ms)}</span></summary>${
       fits ? body : html`<p class="tw-note">This diff was left out: the display would be too large.</p>`
     }</details>`;
   });
   return html`${items}${without > 0 && html`<p class="tw-note">The diffs of ${count(without, "step")} were left out: the display would be too large.</p>`}`;
 }
+
+const callHtml = (call: string): Html => renderTokens(tokensOf(cut(plain(call), 200), "typescript"));
 
 /** The bundle of a schedule: the program as it is now, its loop tree, and every step that led there. */
 export function scheduleBundle(s: ScheduleLike): MimeBundle {
@@ -83,7 +87,7 @@ export function scheduleBundle(s: ScheduleLike): MimeBundle {
 export function scheduleText(s: ScheduleLike): string {
   const steps = historyDiffs(s.history).map(
     (d) =>
-      `${String(d.index + 1).padStart(3)}  ${cut(plain(d.call), 200)}   ${statsText(d.stats)}   ${duration(d.ms)}`,
+      `${String(d.index).padStart(3)}  ${cut(plain(d.call), 200)}   ${statsText(d.stats)}   ${duration(d.ms)}`,
   );
   return boundText(
     [

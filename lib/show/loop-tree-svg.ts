@@ -142,7 +142,7 @@ function draw(b: Box, x: number, y: number, width: number, out: Html[]): void {
   const key = b.key !== undefined && html` data-node="${b.key}"`;
   const dash = b.solid && html` stroke-dasharray="4 3"`;
   out.push(
-    html`<rect x="${x}" y="${y}" width="${width}" height="${heightOf(b)}" rx="6" stroke="${c}" fill="${c}" fill-opacity="${b.solid ? 0.13 : 0.05}" stroke-width="1.2"${dash} style="${paint}"${key}/>`,
+    html`<rect x="${x}" y="${y}" width="${width}" height="${heightOf(b)}" rx="6" stroke="${c}" fill="${c}" fill-opacity="${b.solid ? 0.1 : 0.04}" stroke-width="1.2"${dash} style="${paint}"${key}/>`,
   );
   const chars = Math.floor((width - 2 * PAD - (b.tag ? (b.tag.length + 3) * CHAR : 0)) / CHAR);
   b.rows.forEach((r, i) => {

@@ -25,7 +25,7 @@ export function duration(ms: number): string {
 }
 
 /** Three significant digits with their trailing zeros: digits line up in a column. */
-function three(x: number): string {
+export function three(x: number): string {
   const a = Math.abs(x);
   if (a >= 99.95) return String(Math.round(x));
   return x.toFixed(a >= 9.995 ? 1 : 2);

@@ -34,7 +34,7 @@ export const caption = (x: unknown, max = 60): string => cut(plain(String(x)).re
 export function axisTitle(given: string | undefined, field: unknown, unit?: string): string | null {
   const name = given ?? (typeof field === "string" ? field : undefined);
   if (name === undefined) return unit === undefined ? null : caption(unit);
-  return caption(unit === undefined ? name : `${name} (${unit})`);
+  return caption(unit === undefined || unit === name ? name : `${name} (${unit})`);
 }
 
 export const cell = (x: number | undefined): string => (x === undefined ? "" : num(x, 5));

@@ -1,6 +1,6 @@
 /** Variants of one function compared: how long each takes and how many times faster than the first it is. */
 import { barPlot } from "./bar-plot.ts";
-import { duration, num, ratio } from "./number.ts";
+import { duration, ratio, three } from "./number.ts";
 import type { Plot } from "./plot.ts";
 import type { TimingLike } from "./timing.ts";
 
@@ -35,7 +35,7 @@ export function speedPlot(timings: readonly TimingLike[], o: SpeedPlotOptions = 
       x: "name",
       y: (t) => t.gflops ?? Number.NaN,
       error: [(t) => work(t) / t.p75, (t) => work(t) / t.p25],
-      label: (t) => `${num(t.gflops ?? Number.NaN, 3)}${relative(t)}`,
+      label: (t) => `${t.gflops === undefined ? "" : three(t.gflops)}${relative(t)}`,
       title: o.title,
       yTitle: "GFLOP/s",
     });

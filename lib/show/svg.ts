@@ -7,7 +7,7 @@ import { type Hole, type Html, html } from "./html.ts";
  * picture stands inside the page, the theme's own colour is used.
  */
 export const INK = "#767676";
-export const INK_STYLE = `fill:var(--jp-content-font-color1,${INK})`;
+export const INK_STYLE = `fill:var(--tw-fg,var(--jp-content-font-color1,${INK}))`;
 export const MONO = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace";
 export const SANS = "system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif";
 

@@ -2,7 +2,7 @@
 import { BOUNDS, cut, take } from "./bounds.ts";
 import { type Displayable, displayable, type MimeBundle } from "./display.ts";
 import { html } from "./html.ts";
-import { duration, num, ratio } from "./number.ts";
+import { duration, ratio, three } from "./number.ts";
 import { frame } from "./style.ts";
 import { type Column, htmlTable, textTable } from "./table.ts";
 
@@ -77,7 +77,7 @@ export function timingBundle(timings: readonly TimingLike[]): MimeBundle {
     duration(r.median),
     `${duration(r.p25)} – ${duration(r.p75)}`,
     duration(r.min),
-    ...(work ? [r.gflops === undefined ? "" : num(r.gflops, 3)] : []),
+    ...(work ? [r.gflops === undefined ? "" : three(r.gflops)] : []),
     r.runs === undefined ? "" : String(r.runs),
     ...(compared ? [ratio(r.speed)] : []),
   ]);

@@ -30,7 +30,7 @@ export function programBundle(x: Program, o: ShowOptions = {}): MimeBundle {
     return { "text/plain": treeText, "text/html": frame(["code"], html`${pictures}${text}`) };
   }
   const script = programHtml(x, o);
-  const summary = html`<summary>Loop tree <span class="tw-dim">${sizeOf(trees.flatMap((t) => t.children))}</span></summary>`;
+  const summary = html`<summary>Loop tree: <span class="tw-dim">${sizeOf(trees.flatMap((t) => t.children))}</span></summary>`;
   const tree = o.view !== "script" && html`<details class="tw-more">${summary}${pictures}</details>`;
   return { "text/plain": programText(x), "text/html": frame(["code"], html`${script}${tree}`) };
 }

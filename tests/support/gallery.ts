@@ -128,14 +128,14 @@ for (const [name, d] of sections) {
   );
 }
 mkdirSync("build", { recursive: true });
-for (const theme of ["light", "dark"]) {
-  const dark = theme === "dark";
-  // What a notebook's page has around an output: its theme mark and ground, and styles of its own for tables.
-  const page = `<!doctype html><meta charset="utf-8"><title>Displays</title><style>body{font-family:sans-serif;max-width:900px;margin:20px auto;background:${dark ? "#111" : "#fff"};color:${dark ? "#ddd" : "#222"}}table{table-layout:fixed;margin:auto}td,th{text-align:right}tbody tr:nth-child(odd){background:#8883}${process.argv.includes("--open") ? "" : ""}</style><body data-jp-theme-light="${!dark}">${parts.join("\n")}`;
-  writeFileSync(
-    dark ? "build/gallery-dark.html" : "build/gallery.html",
-    process.argv.includes("--open")
-      ? page.replaceAll('<details class="tw-step">', '<details class="tw-step" open>')
-      : page,
-  );
+/** `--open` shows every step of the history opened. */
+const opened = process.argv.includes("--open");
+const steps = parts.join("\n");
+const body = opened ? steps.replaceAll('<details class="tw-step">', '<details class="tw-step" open>') : steps;
+for (const dark of [false, true]) {
+  // What a notebook's page has around an output: its theme's mark and variables, and styles of its own for tables.
+  const [ground, ink] = dark ? ["#111", "#fff"] : ["#fff", "#212121"];
+  const style = `:root{--jp-layout-color0:${ground};--jp-content-font-color1:${ink}}body{font-family:sans-serif;max-width:900px;margin:20px auto;background:${ground};color:${ink}}table{table-layout:fixed;margin:auto}td,th{text-align:right}tbody tr:nth-child(odd){background:#8883}`;
+  const page = `<!doctype html><meta charset="utf-8"><title>Displays</title><style>${style}</style><body data-jp-theme-light="${!dark}">${body}`;
+  writeFileSync(dark ? "build/gallery-dark.html" : "build/gallery.html", page);
 }

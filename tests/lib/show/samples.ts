@@ -76,13 +76,18 @@ export const states: readonly IRModule[] = [
   moduleOf(loop(i, N, inner("k outside", "vectorized"), { loopKind: "parallel" })),
 ];
 
-const CALLS = ["split(j, [null, 8])", "reorder(j_0, k, j_1)", "vectorize(j_1)", "parallel(i)"];
+const CALLS = [
+  "const [j_0, j_1] = sch.split(j, [null, 8]);",
+  "sch.reorder(j_0, k, j_1);",
+  "sch.vectorize(j_1);",
+  "sch.parallel(i);",
+];
 
 export const schedule = {
   mod: states.at(-1)!,
   history: CALLS.map((call, n) => ({
-    index: n,
-    primitive: call.slice(0, call.indexOf("(")),
+    index: n + 1,
+    primitive: /sch\.(\w+)/.exec(call)![1],
     call,
     before: states[n],
     after: states[n + 1],

@@ -1,0 +1,82 @@
+/**
+ * Puts the displays onto what readers meet: programs, schedules, traces, tensors, timings, refusals. Imported for
+ * this effect by the library's entry; nothing above lib/show knows that displays exist.
+ */
+import { type IRModule, moduleMethods, type PrimFunc, primFuncMethods } from "../ir/index.ts";
+import { Tensor, Timing } from "../runtime/index.ts";
+import { Schedule, ScheduleError, Trace } from "../schedule/index.ts";
+import { DISPLAY, type Displayable, type MimeBundle } from "./display.ts";
+import { scheduleBundle } from "./history.ts";
+import { scheduleErrorBundle } from "./schedule-error.ts";
+import { source } from "./source.ts";
+import { tensorBundle } from "./tensor.ts";
+import { timingBundle } from "./timing.ts";
+import { programBundle, type ShowOptions, show } from "./view.ts";
+
+declare module "../ir/func.ts" {
+  interface PrimFuncMethods {
+    /** The function, to be shown: its script, its loop tree or both. */
+    show(options?: ShowOptions): Displayable;
+    [DISPLAY](): MimeBundle;
+  }
+  interface IRModuleMethods {
+    /** The module, to be shown: its script, its loop trees or both. */
+    show(options?: ShowOptions): Displayable;
+    [DISPLAY](): MimeBundle;
+  }
+}
+declare module "../schedule/schedule.ts" {
+  interface Schedule {
+    /** The program as it is now, and each step as a diff. */
+    [DISPLAY](): MimeBundle;
+  }
+}
+declare module "../schedule/trace.ts" {
+  interface Trace {
+    [DISPLAY](): MimeBundle;
+  }
+}
+declare module "../schedule/error.ts" {
+  interface ScheduleError {
+    [DISPLAY](): MimeBundle;
+  }
+}
+declare module "../runtime/tensor.ts" {
+  interface Tensor {
+    [DISPLAY](): MimeBundle;
+  }
+}
+declare module "../runtime/timing.ts" {
+  interface Timing {
+    [DISPLAY](): MimeBundle;
+  }
+}
+
+/** A method that neither `for … in` nor a structural comparison sees. */
+function method(on: object, name: string | symbol, value: (this: never, ...args: never[]) => unknown): void {
+  Object.defineProperty(on, name, { value, configurable: true, writable: true });
+}
+
+for (const methods of [primFuncMethods, moduleMethods]) {
+  method(methods, DISPLAY, function (this: PrimFunc | IRModule) {
+    return programBundle(this);
+  });
+  method(methods, "show", function (this: PrimFunc | IRModule, options?: ShowOptions) {
+    return show(this, options);
+  });
+}
+method(Schedule.prototype, DISPLAY, function (this: Schedule) {
+  return scheduleBundle(this);
+});
+method(Trace.prototype, DISPLAY, function (this: Trace) {
+  return source(this.script(), "ts", { title: "Trace" })[DISPLAY]();
+});
+method(ScheduleError.prototype, DISPLAY, function (this: ScheduleError) {
+  return scheduleErrorBundle(this);
+});
+method(Tensor.prototype, DISPLAY, function (this: Tensor) {
+  return tensorBundle(this);
+});
+method(Timing.prototype, DISPLAY, function (this: Timing) {
+  return timingBundle([this]);
+});
