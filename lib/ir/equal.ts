@@ -46,6 +46,8 @@ class Matcher {
   private readonly ab = new Map<number, number>();
   private readonly ba = new Map<number, number>();
   private readonly path: string[] = [];
+  /** Set while the shapes of parameters are compared: variables met first in them are symbolic sizes. */
+  private declaring = false;
 
   private fail(what: string, a: unknown, b: unknown): never {
     throw new Mismatch({ what, a, b, path: [...this.path] });
@@ -96,7 +98,7 @@ class Matcher {
     this.ba.set(b.id, a.id);
   }
 
-  /** `declares`: sizes that are variables met here first are symbolic sizes of the function, bound here. */
+  /** `declares`: variables met here first are symbolic sizes of the function, bound here. */
   private bindBuffer(a: Buffer, b: Buffer, declares = false): void {
     this.same(`dtype of ${a.name}`, a.dtype, b.dtype, a, b);
     this.same(`scope of ${a.name}`, a.scope, b.scope, a, b);
@@ -107,9 +109,9 @@ class Matcher {
     for (let i = 0; i < as.length; i++) {
       const x = as[i];
       const y = bs[i];
-      const unseen = x.kind === "var" && y.kind === "var" && !this.ab.has(x.id) && !this.ba.has(y.id);
-      if (declares && unseen) this.bindVar(x, y);
-      else this.expr(x, y);
+      this.declaring = declares;
+      this.expr(x, y);
+      this.declaring = false;
     }
     this.ab.set(a.id, b.id);
     this.ba.set(b.id, a.id);
@@ -118,7 +120,12 @@ class Matcher {
   private identity(what: string, a: Var | Buffer, b: Var | Buffer): void {
     const to = this.ab.get(a.id);
     const from = this.ba.get(b.id);
-    const ok = to === undefined && from === undefined ? a.id === b.id : to === b.id && from === a.id;
+    const unseen = to === undefined && from === undefined;
+    if (this.declaring && unseen && a.kind === "var" && b.kind === "var") {
+      this.bindVar(a, b);
+      return;
+    }
+    const ok = unseen ? a.id === b.id : to === b.id && from === a.id;
     if (!ok) this.fail(`${what}: ${a.name} against ${b.name}`, a, b);
   }
 

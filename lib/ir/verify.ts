@@ -109,8 +109,8 @@ class Verifier {
     return this.problems;
   }
 
-  private report(rule: number, message: string, node: Stmt): void {
-    this.problems.push({ rule, message, node, span: spanOf(node) });
+  private report(rule: number, message: string, node: Stmt, span = spanOf(node)): void {
+    this.problems.push({ rule, message, node, span });
   }
 
   private define(v: Var, at: Stmt): void {
@@ -211,9 +211,10 @@ class Verifier {
   }
 
   private axis(a: BlockAxis, b: Block): void {
+    const span = spanOf(a) ?? spanOf(b);
     const where = `block ${b.name}, axis ${a.v.name}`;
     if (a.binding.dtype !== a.v.dtype || a.extent.dtype !== a.v.dtype) {
-      this.report(6, `${where}: binding and extent must be ${a.v.dtype}`, b);
+      this.report(6, `${where}: binding and extent must be ${a.v.dtype}`, b, span);
       return;
     }
     const guarded = b.predicate !== undefined && usesVar(b.predicate, new Set(varsOf(a.binding).keys()));
@@ -224,9 +225,10 @@ class Verifier {
       const extent = constInt(loop.extent);
       const starts = constInt(loop.min);
       const known = extent !== undefined && n !== undefined && starts !== undefined;
-      if (known && (extent !== n || starts !== 0)) {
+      if (known) {
+        if (extent === n && starts === 0) return; // also where both are empty
         const range = starts === 0 ? `${extent} values` : `the values ${starts} to ${starts + extent - 1}`;
-        this.report(8, `${where}: the loop ${loop.v.name} takes ${range}, the axis has ${n} values`, b);
+        this.report(8, `${where}: the loop ${loop.v.name} takes ${range}, the axis has ${n} values`, b, span);
         return;
       }
     }
@@ -238,6 +240,7 @@ class Verifier {
           7,
           `${where}: its binding takes values ${range}, the axis has ${n} values (0 to ${n - 1})`,
           b,
+          span,
         );
       }
     }

@@ -19,9 +19,9 @@ export function makeParams(specs: ParamSpecs): Params {
   const sizes = new Map<string, Var>();
 
   const scope = new Scope(undefined, {
-    onUnknown: (name) => ({ kind: "size", v: declareSize(name, "i32") }),
+    onUnknown: (name) => ({ kind: "size", v: declareSize(name) }),
   });
-  const declareSize = (name: string, dtype: string): Var => {
+  const declareSize = (name: string, dtype: string = sizes.get(name)?.dtype ?? "i32"): Var => {
     if (!isDType(dtype) || (dtype !== "i32" && dtype !== "i64"))
       throw new TypeError(`size ${name}: ${dtype} is no dtype of sizes, only i32 and i64 are`);
     const p = params.get(name);
@@ -46,12 +46,7 @@ export function makeParams(specs: ParamSpecs): Params {
   const dim = (d: Dim, of: string): Expr => {
     if (typeof d === "number") return constant(d);
     const typed = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?::\s*(\w+)\s*)?$/u.exec(d);
-    if (typed) {
-      const known = scope.find(typed[1])?.binding;
-      if (typed[2] === undefined && known && known.kind !== "const" && known.kind !== "buffer")
-        return known.v;
-      return declareSize(typed[1], typed[2] ?? "i32");
-    }
+    if (typed) return declareSize(typed[1], typed[2]);
     return dimExpression(d, of, scope);
   };
 
