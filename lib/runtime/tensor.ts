@@ -1,5 +1,5 @@
 /** Tensors: arrays in the memory of the CPU device. */
-import { type BufferArg, type Scalar, sizeOf, type TypedArray } from "../codegen/index.ts";
+import { type BufferArg, roundF16, type Scalar, sizeOf, type TypedArray } from "../codegen/index.ts";
 import { BYTES, type DType, isDType, isFloat } from "../ir/index.ts";
 import {
   checkShape,
@@ -117,8 +117,14 @@ export class Tensor implements BufferArg {
       return t.#fill(() => mean + std * random.normal());
     }
     if (!float) return t.#fill(() => min + random.below(max - min));
-    const below = dtype === "f32" ? largestF32Below(max) : max;
-    return t.#fill(() => Math.min(min + random.uniform() * (max - min), below));
+    const round = dtype === "f32" ? Math.fround : dtype === "f16" ? roundF16 : (x: number) => x;
+    return t.#fill(() => {
+      // Rounding to the dtype may reach the excluded end; then draw again. (A range between two neighbours of the
+      // dtype has nothing better to offer after some tries.)
+      let x = max;
+      for (let tries = 0; tries < 64 && x >= max; tries++) x = round(min + random.uniform() * (max - min));
+      return x;
+    });
   }
 
   /** The elements, row-major (f16 as bits, bool as 0 and 1). Take it anew rather than keep it: memory may grow. */
@@ -184,16 +190,18 @@ export class Tensor implements BufferArg {
 
   /** A copy in memory of its own. */
   clone(): Tensor {
+    this.#alive("clone");
     const t = Tensor.empty(this.shape, this.dtype);
-    t.data.set(this.data as never);
+    t.data.set(this.data as never); // taken after the allocation, which may have made memory grow
     return t;
   }
 
   /** A new tensor of `f` of each element; of the same dtype unless another is given. */
   map(f: (x: Scalar, i: number) => Scalar | boolean, dtype: DType = this.dtype): Tensor {
+    this.#alive("map");
     const t = Tensor.empty(this.shape, dtype);
-    const data = this.data;
-    return t.#fill((i) => f(readElement(data, this.dtype, i), i));
+    // `data` is asked for each element: `f` may make tensors, and memory grow.
+    return t.#fill((i) => f(readElement(this.data, this.dtype, i), i));
   }
 
   /** Gives the memory back; views made by `reshape` and `slice` keep it alive until they are disposed too. */
@@ -236,10 +244,13 @@ export class Tensor implements BufferArg {
 
   /** Writes all elements; when one does not fit, the memory is given back and the error says which. */
   #fill(value: (i: number) => Scalar | boolean): this {
-    const { data, dtype } = this;
+    const { dtype } = this;
     let i = 0;
     try {
-      for (; i < this.size; i++) writeElement(data, dtype, i, value(i));
+      for (; i < this.size; i++) {
+        const x = value(i);
+        writeElement(this.data, dtype, i, x);
+      }
       return this;
     } catch (e) {
       this.dispose();
@@ -271,14 +282,4 @@ function resolveShape(size: number, shape: readonly number[], of?: Tensor): read
     throw new RangeError(`${of ?? "data"} with ${size} element(s) cannot have shape [${shape.join(", ")}]`);
   }
   return full;
-}
-
-/** Rounding to f32 must not reach an excluded upper end. */
-function largestF32Below(x: number): number {
-  const r = Math.fround(x);
-  if (r < x) return r;
-  const bits = new Int32Array(Float32Array.of(r).buffer);
-  if (r === 0) return -(2 ** -149);
-  bits[0] += r > 0 ? -1 : 1;
-  return new Float32Array(bits.buffer)[0];
 }
