@@ -24,7 +24,7 @@ export class Session {
   readonly #folder: string;
   readonly #output: (event: CellEvent) => void;
   #user: UserProcess;
-  #running = false;
+  #running: number | undefined;
   #interrupted = false;
   #crashed: ((reason: string) => void) | undefined;
   #stopped = false;
@@ -39,7 +39,7 @@ export class Session {
 
   /** Checks, compiles and runs a cell; never rejects. */
   async execute(request: ExecuteRequest): Promise<ExecuteResult> {
-    this.#running = true;
+    this.#running = request.cell;
     this.#interrupted = false;
     try {
       return await this.#execute(request);
@@ -47,16 +47,16 @@ export class Session {
       const evalue = error instanceof Error ? error.message : String(error);
       return { status: "error", error: { ename: "KernelError", evalue, traceback: evalue.split("\n") } };
     } finally {
-      this.#running = false;
+      this.#running = undefined;
       this.#crashed = undefined;
     }
   }
 
   /** Stops the running cell; does nothing between cells. */
   interrupt(): void {
-    if (!this.#running) return;
+    if (this.#running === undefined) return;
     this.#interrupted = true;
-    this.#user.interrupt();
+    this.#user.interrupt(this.#running);
   }
 
   async stop(): Promise<void> {

@@ -32,25 +32,26 @@ export class CellEngine {
     for (const [name, value] of Object.entries(globals)) define(host.scope, name, value);
   }
 
-  /** Runs a compiled cell; never rejects. */
-  run(cell: RunnableCell): Promise<CellOutcome> {
-    return new Promise((resolve) => {
-      const running: Running = {
-        cell,
-        before: this.#declare(cell.compiled.names),
-        finish: (outcome) => {
-          if (this.#running !== running) return;
-          this.#running = undefined;
-          resolve(outcome);
-        },
-      };
-      this.#running = running;
-      this.#sources.add(cell);
-      this.#execute(running).then(
-        (expressions) => running.finish({ status: "ok", expressions }),
-        (thrown: unknown) => this.#fail(running, describeError(thrown, this.#sources, this.#host)),
-      );
-    });
+  /**
+   * Runs a compiled cell and calls `done` once. A callback, not a promise: a cell that spins before its first
+   * `await` takes this very call down with it when it is terminated, and a promise would never be returned.
+   */
+  run(cell: RunnableCell, done: (outcome: CellOutcome) => void): void {
+    const running: Running = {
+      cell,
+      before: this.#declare(cell.compiled.names),
+      finish: (outcome) => {
+        if (this.#running !== running) return;
+        this.#running = undefined;
+        done(outcome);
+      },
+    };
+    this.#running = running;
+    this.#sources.add(cell);
+    this.#execute(running).then(
+      (expressions) => running.finish({ status: "ok", expressions }),
+      (thrown: unknown) => this.#fail(running, describeError(thrown, this.#sources, this.#host)),
+    );
   }
 
   /** Ends the running cell, if it is this one. Its code may still go on in callbacks it has left. */

@@ -32,6 +32,7 @@ export function moveToScope(names: ReadonlyMap<string, BindingKind>): ts.Transfo
     const onScope = (name: ts.BindingName) => [...boundNames(name)].every((bound) => names.has(bound));
     const mover = new Mover(context, onScope);
     for (const statement of source.statements) {
+      if (isScopeImport(statement)) continue;
       if (ts.isImportDeclaration(statement)) {
         imports.push(...importStatements(statement, imports.length, mover));
       } else if (ts.isExportDeclaration(statement)) {
@@ -49,6 +50,12 @@ export function moveToScope(names: ReadonlyMap<string, BindingKind>): ts.Transfo
     }
     return f.updateSourceFile(source, [...functions, ...imports, ...body]);
   };
+}
+
+/** Names of earlier cells come as imports for the checker's sake; at run time they are on the scope already. */
+function isScopeImport(statement: ts.Statement): boolean {
+  if (!ts.isImportDeclaration(statement) || !ts.isStringLiteral(statement.moduleSpecifier)) return false;
+  return statement.moduleSpecifier.text.startsWith("./__tw_cell_");
 }
 
 /** Rewrites inside statements: nested `var`s that belong to the cell, and `import.meta`. */

@@ -17,5 +17,6 @@ export type ToWatchdog = { type: "interrupt"; cell: number };
 
 export type FromUser =
   | { type: "ready" }
+  | { type: "exit"; code: number }
   | { type: "event"; event: CellEvent }
   | { type: "done"; cell: number; outcome: CellOutcome };

@@ -95,7 +95,12 @@ for (const name of ["stdout", "stderr"] as const) {
 
 const engine = new CellEngine(host);
 
-process.on("exit", () => streams.flush());
+process.on("exit", (code) => {
+  streams.flush();
+  send({ type: "exit", code });
+  // At an ordinary end the platform would wait for the watchdog's debugger session, and say so on stderr.
+  process.kill(process.pid, "SIGKILL");
+});
 process.on("uncaughtException", (error) => engine.uncaught(error, "exception"));
 process.on("unhandledRejection", (reason) => engine.uncaught(reason, "rejection"));
 // A terminal's Ctrl-C reaches every process of its group; only the kernel acts on it.
@@ -124,7 +129,7 @@ const reader = new FrameReader<ToUser>();
 const commands = new Socket({ fd: descriptors.commands, readable: true, writable: false });
 commands.on("data", (chunk) => {
   for (const { cell } of reader.push(chunk)) {
-    void engine.run(cell).then((outcome) => {
+    engine.run(cell, (outcome) => {
       streams.flush();
       send({ type: "done", cell: cell.number, outcome });
     });

@@ -5,6 +5,9 @@ import type { CellEvent, CellOutcome, RunnableCell } from "../types.ts";
 import { FrameReader, frame } from "./frames.ts";
 import { descriptors, type FromUser, type ToUser, type ToWatchdog } from "./link.ts";
 
+/** Time after which an interrupt is repeated while its cell still runs, in milliseconds. */
+const interruptRetry = 300;
+
 /** Listeners of a `UserProcess`. */
 export interface UserProcessEvents {
   event(event: CellEvent): void;
@@ -16,9 +19,12 @@ export interface UserProcessEvents {
 export class UserProcess {
   readonly #child: ChildProcess;
   readonly #events: UserProcessEvents;
-  #ready: Promise<void>;
+  readonly #ready: Promise<void>;
   #running: { cell: number; resolve: (outcome: CellOutcome) => void } | undefined;
   #stopped = false;
+  #interrupted: number | undefined;
+  /** The code a cell gave to `process.exit`. */
+  #exitCode: number | undefined;
   /** The end of what the process wrote past our streams, where the platform explains a crash. */
   #lastWords = "";
 
@@ -39,13 +45,17 @@ export class UserProcess {
     return new Promise((resolve) => {
       this.#running = { cell: cell.number, resolve };
       this.#write(descriptors.commands, { type: "run", cell } satisfies ToUser);
+      if (this.#interrupted === cell.number) this.interrupt(cell.number);
     });
   }
 
-  /** Stops the running cell, whatever it does; variables stay. */
-  interrupt(): void {
-    if (!this.#running) return;
-    this.#write(descriptors.control, { type: "interrupt", cell: this.#running.cell } satisfies ToWatchdog);
+  /** Stops this cell, whatever it does, also when it is only about to run; variables stay. */
+  interrupt(cell: number): void {
+    this.#interrupted = cell;
+    if (this.#running?.cell !== cell) return;
+    this.#write(descriptors.control, { type: "interrupt", cell } satisfies ToWatchdog);
+    // A termination may hit the very code that would have ended the cell, so ask until it has ended.
+    setTimeout(() => this.interrupt(cell), interruptRetry).unref();
   }
 
   /** Ends the process without a word to the listeners. */
@@ -60,6 +70,7 @@ export class UserProcess {
     child.stdio[descriptors.events]!.on("data", (chunk: Buffer) => {
       for (const message of reader.push(chunk)) {
         if (message.type === "ready") ready();
+        else if (message.type === "exit") this.#exitCode = message.code;
         else if (message.type === "event") this.#events.event(message.event);
         else if (this.#running?.cell === message.cell) {
           const { resolve } = this.#running;
@@ -89,6 +100,8 @@ export class UserProcess {
   #reason(code: number | null, signal: NodeJS.Signals | null): string {
     if (/heap out of memory|heap limit|OOM|out of memory/i.test(this.#lastWords))
       return "The cell ran out of memory";
+    if (this.#exitCode !== undefined)
+      return `The cell ended the session's process with exit code ${this.#exitCode}`;
     if (signal) return `The session's process was ended by ${signal}`;
     return `The session's process ended with exit code ${code}`;
   }

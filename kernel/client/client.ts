@@ -1,0 +1,138 @@
+import { randomUUID } from "node:crypto";
+import { Dealer, Subscriber } from "zeromq";
+import { address } from "../protocol/connection.ts";
+import { type ConnectionInfo, type JsonObject, type Message, makeHeader } from "../protocol/messages.ts";
+import { decode, encode } from "../protocol/wire.ts";
+
+/** A request under way: its reply, and what arrives on iopub on its account. */
+interface Pending {
+  reply: (message: Message) => void;
+  output: ((message: Message) => void) | undefined;
+  idle: () => void;
+}
+
+/** The client's end of a kernel's sockets: what `run` and the tests drive the real kernel with. */
+export class KernelClient {
+  readonly #info: ConnectionInfo;
+  readonly #shell = new Dealer({ linger: 0 });
+  readonly #control = new Dealer({ linger: 0 });
+  readonly #stdin = new Dealer({ linger: 0 });
+  readonly #iopub = new Subscriber({ linger: 0, receiveHighWaterMark: 0 });
+  readonly #session = randomUUID();
+  readonly #pending = new Map<string, Pending>();
+  readonly #sending = new Map<Dealer, Promise<void>>();
+  #count = 0;
+  /** Hears every iopub message, whatever request it belongs to. */
+  onOutput: ((message: Message) => void) | undefined;
+
+  constructor(info: ConnectionInfo) {
+    this.#info = info;
+    this.#shell.connect(address(info, info.shell_port));
+    this.#control.connect(address(info, info.control_port));
+    this.#stdin.connect(address(info, info.stdin_port));
+    this.#iopub.connect(address(info, info.iopub_port));
+    this.#iopub.subscribe();
+    for (const socket of [this.#shell, this.#control]) void this.#listenReplies(socket);
+    void this.#listenOutputs();
+  }
+
+  /** Waits until the kernel answers and its outputs arrive; gives the kernel_info_reply. */
+  async ready(timeout = 20000): Promise<Message> {
+    const end = Date.now() + timeout;
+    while (Date.now() < end) {
+      // The subscription may reach the kernel after the first reply; the idle status tells that outputs arrive.
+      const info = this.request("kernel_info_request", {});
+      const done = await Promise.race([Promise.all([info.reply, info.idle]), sleep(500)]);
+      if (done) return done[0];
+    }
+    throw new Error(`the kernel did not answer within ${timeout} ms`);
+  }
+
+  /** Sends a request; `output` hears what the kernel publishes on its account. */
+  request(
+    type: string,
+    content: JsonObject,
+    {
+      channel = "shell",
+      output,
+    }: { channel?: "shell" | "control"; output?: (message: Message) => void } = {},
+  ): { id: string; reply: Promise<Message>; idle: Promise<void> } {
+    this.#count += 1;
+    const id = `${this.#session}_${this.#count}`;
+    let replied: (message: Message) => void = () => undefined;
+    let idled: () => void = () => undefined;
+    const reply = new Promise<Message>((resolve) => (replied = resolve));
+    const idle = new Promise<void>((resolve) => (idled = resolve));
+    this.#pending.set(id, { reply: replied, idle: idled, output });
+    const header = makeHeader(type, this.#session, id);
+    const message: Message = { identities: [], header, parent: {}, metadata: {}, content, buffers: [] };
+    this.sendFrames(encode(message, this.#info.key), channel);
+    void Promise.all([reply, idle]).then(() => this.#pending.delete(id));
+    return { id, reply, idle };
+  }
+
+  /** Runs a cell and waits for its end; `output` hears its outputs in order. */
+  async execute(
+    code: string,
+    output?: (message: Message) => void,
+    options: JsonObject = {},
+  ): Promise<{ reply: JsonObject; outputs: Message[] }> {
+    const outputs: Message[] = [];
+    const content = {
+      silent: false,
+      store_history: true,
+      user_expressions: {},
+      allow_stdin: false,
+      stop_on_error: true,
+    };
+    const { reply, idle } = this.request(
+      "execute_request",
+      { code, ...content, ...options },
+      {
+        output: (message) => {
+          if (message.header.msg_type === "status" || message.header.msg_type === "execute_input") return;
+          outputs.push(message);
+          output?.(message);
+        },
+      },
+    );
+    const [answer] = await Promise.all([reply, idle]);
+    return { reply: answer.content, outputs };
+  }
+
+  /** Sends raw frames, well-formed or not. */
+  sendFrames(frames: Uint8Array[], channel: "shell" | "control" = "shell"): void {
+    const socket = channel === "shell" ? this.#shell : this.#control;
+    const sent = (this.#sending.get(socket) ?? Promise.resolve()).then(() => socket.send(frames as Buffer[]));
+    this.#sending.set(
+      socket,
+      sent.catch(() => undefined),
+    );
+  }
+
+  /** Closes the sockets. */
+  close(): void {
+    for (const socket of [this.#shell, this.#control, this.#stdin, this.#iopub]) socket.close();
+  }
+
+  async #listenReplies(socket: Dealer): Promise<void> {
+    for await (const frames of socket) {
+      const message = decode(frames, this.#info.key);
+      this.#pending.get(message.parent.msg_id ?? "")?.reply(message);
+    }
+  }
+
+  async #listenOutputs(): Promise<void> {
+    for await (const frames of this.#iopub) {
+      const message = decode(frames, this.#info.key);
+      this.onOutput?.(message);
+      const pending = this.#pending.get(message.parent.msg_id ?? "");
+      pending?.output?.(message);
+      if (message.header.msg_type === "status" && message.content.execution_state === "idle") pending?.idle();
+    }
+  }
+}
+
+function sleep(ms: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(() => resolve(undefined), ms).unref());
+}
