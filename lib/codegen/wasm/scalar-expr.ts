@@ -26,6 +26,9 @@ const HANDLERS: Handlers = {
   var: (c, e) => {
     const n = c.known.get(e.id);
     if (n !== undefined) return e.dtype === "i64" ? c.g.const("i64", BigInt(n)) : c.g.i32(n);
+    const vector = c.vectorVars.get(e.id);
+    const lane = vector && c.lane && c.known.get(c.lane.v.id);
+    if (vector && lane !== undefined) return extractLane(c, e.dtype, vector, lane);
     const v = c.vars.get(e.id);
     if (!v) throw new Error(`variable ${e.name} has no value here`);
     return v;

@@ -12,7 +12,7 @@ import {
 import { linearIndex } from "./access.ts";
 import type { Context } from "./context.ts";
 import { storeElement } from "./scalar-expr.ts";
-import { vectorLoop } from "./vector-loop.ts";
+import { isUnrolledVector, vectorLoop } from "./vector-loop.ts";
 
 type Handlers = { [K in StmtKind]: (c: Context, s: Extract<Stmt, { kind: K }>) => void };
 
@@ -48,7 +48,10 @@ function forLoop(c: Context, s: For): void {
     bind(c, s, s.min);
     return;
   }
-  if (s.loopKind === "vectorized" && vectorLoop(c, s, statement)) return;
+  if (s.loopKind === "vectorized") {
+    vectorLoop(c, s, { statement, counted: countedLoop });
+    return;
+  }
   // parallel and thread loops run one iteration after another here.
   countedLoop(c, s, s.min, s.extent, 1, () => statement(c, s.body));
 }
@@ -56,6 +59,7 @@ function forLoop(c: Context, s: For): void {
 /** The body once, with the variable standing for `value`. */
 function bind(c: Context, s: For, value: Expr): void {
   const n = constInt(value);
+  c.known.delete(s.v.id);
   if (n === undefined) c.vars.set(s.v.id, c.scalar(value));
   else c.known.set(s.v.id, n);
   statement(c, s.body);
@@ -87,6 +91,7 @@ export function countedLoop(
     g.set(counter, start);
     const innermost = !containsLoop(s.body);
     g.push("loop", storedBuffers(s.body));
+    c.known.delete(s.v.id);
     c.vars.set(s.v.id, g.get(counter));
     const first32 = type === "i64" ? g.make("i32.wrap_i64", [start]) : start;
     c.loops.push({ v: s.v, depth: g.depth, first: first32, step, innermost, pointers: new Map() });
@@ -114,14 +119,6 @@ export function containsLoop(s: Stmt): boolean {
     },
   });
   return found;
-}
-
-/** A vectorised loop of at most this many iterations becomes straight-line code. */
-export const MAX_UNROLLED_LANES = 64;
-
-export function isUnrolledVector(s: For): boolean {
-  const n = constInt(s.extent);
-  return s.loopKind === "vectorized" && n !== undefined && n <= MAX_UNROLLED_LANES;
 }
 
 export function storedBuffers(s: Stmt): ReadonlySet<number> {

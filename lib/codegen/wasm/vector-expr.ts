@@ -1,0 +1,204 @@
+/**
+ * Expressions inside a vectorised loop. What does not vary with the lane is computed once as a scalar and broadcast;
+ * what has vector instructions uses them; everything else is computed lane by lane, which is always right.
+ */
+import {
+  type Binary,
+  type Buffer,
+  constInt,
+  type Expr,
+  type ExprKind,
+  isCompareOp,
+  isLogicOp,
+  type Load,
+  type Select,
+  visitExpr,
+} from "../../ir/index.ts";
+import { addPoly, type Poly, polyConst } from "../lower/poly.ts";
+import { linearIndex } from "./access.ts";
+import type { Context, LaneFrame, RegisterFile } from "./context.ts";
+import type { Value } from "./graph.ts";
+import { isSafe, replaceLane } from "./scalar-expr.ts";
+import {
+  allTrue,
+  fuse,
+  maskFor,
+  splat,
+  vectorArith,
+  vectorCall,
+  vectorCast,
+  vectorCompare,
+  vectorNeg,
+  words,
+} from "./vector.ts";
+import { loadSplat, loadVector } from "./vector-memory.ts";
+
+type Handlers = { [K in ExprKind]: (c: Context, lane: LaneFrame, e: Extract<Expr, { kind: K }>) => Value };
+
+const HANDLERS: Handlers = {
+  const: (c, lane, e) => splat(c.g, e.dtype, lane.lanes, c.scalar(e)),
+  var: (c, lane, e) => {
+    const bound = c.vectorVars.get(e.id);
+    if (bound) return bound;
+    if (e.id !== lane.v.id) return splat(c.g, e.dtype, lane.lanes, c.scalar(e));
+    return words(c.g, e.dtype === "i64" ? [0, 0, 1, 0] : [0, 1, 2, 3]);
+  },
+  binary: binaryVector,
+  unary: (c, _, e) => {
+    const a = vectorValue(c, e.a);
+    return e.op === "not" ? c.g.make("v128.not", [a]) : vectorNeg(c.g, e.dtype, a);
+  },
+  select: selectVector,
+  cast: (c, lane, e) =>
+    vectorCast(c.g, lane.lanes, e.value.dtype, e.dtype, vectorValue(c, e.value)) ?? laneByLane(c, lane, e),
+  call: (c, lane, e) => {
+    const t = e.args[0].dtype;
+    const shift = e.op === "shiftLeft" ? "shl" : e.op === "shiftRight" ? "shr_s" : undefined;
+    if (shift && t === "i32" && !varies(c, e.args[1])) {
+      return c.g.make(`i32x4.${shift}`, [vectorValue(c, e.args[0]), c.scalar(e.args[1])]);
+    }
+    const args = e.args.map((a) => vectorValue(c, a));
+    return vectorCall(c.g, lane.lanes, e.op, t, args) ?? laneByLane(c, lane, e);
+  },
+  load: loadLanes,
+};
+
+/** The value of `e` in every lane of the vectorised loop under construction. */
+export function vectorValue(c: Context, e: Expr): Value {
+  const { lane } = c;
+  if (!lane) throw new Error("vector code outside a vectorised loop");
+  if (!varies(c, e)) {
+    if (e.kind === "load" && !c.registers.has(e.buffer.id)) {
+      const loaded = loadSplat(c, e.buffer, linearIndex(c, e.buffer, e.indices), lane.lanes);
+      if (loaded) return loaded;
+    }
+    return splat(c.g, e.dtype, lane.lanes, c.scalar(e));
+  }
+  return (HANDLERS[e.kind] as (c: Context, lane: LaneFrame, e: Expr) => Value)(c, lane, e);
+}
+
+/** Whether the value differs between lanes. */
+export function varies(c: Context, e: Expr): boolean {
+  let found = false;
+  visitExpr(e, (x) => {
+    if (x.kind === "var" && (x.id === c.lane?.v.id || c.vectorVars.has(x.id))) found = true;
+    return !found;
+  });
+  return found;
+}
+
+/** Each lane on its own, as scalar code. */
+export function laneByLane(c: Context, lane: LaneFrame, e: Expr): Value {
+  let out: Value | undefined;
+  for (let i = 0; i < lane.lanes; i++) {
+    const x = inLane(c, lane, i, () => c.scalar(e));
+    out = out === undefined ? splat(c.g, e.dtype, lane.lanes, x) : replaceLane(c, e.dtype, out, i, x);
+  }
+  return out as Value;
+}
+
+/** Runs `f` with the lane variable standing for `i`. */
+export function inLane<X>(c: Context, lane: LaneFrame, i: number, f: () => X): X {
+  const range = c.ranges.get(lane.v.id);
+  c.known.set(lane.v.id, i);
+  c.ranges.set(lane.v.id, { min: i, max: i });
+  const out = f();
+  c.known.delete(lane.v.id);
+  if (range) c.ranges.set(lane.v.id, range);
+  return out;
+}
+
+function binaryVector(c: Context, lane: LaneFrame, e: Binary): Value {
+  const { g } = c;
+  const { op } = e;
+  if (isLogicOp(op)) {
+    // The right side runs in every lane here, whatever the left side says.
+    if (!isSafe(c, e.b)) return laneByLane(c, lane, e);
+    return g.make(`v128.${op}`, [vectorValue(c, e.a), vectorValue(c, e.b)]);
+  }
+  const a = vectorValue(c, e.a);
+  const b = vectorValue(c, e.b);
+  if (isCompareOp(op)) return vectorCompare(g, lane.lanes, op, e.a.dtype, a, b);
+  const fused = c.options.relaxedSimd ? fuse(g, e.dtype, op, a, b) : undefined;
+  return fused ?? vectorArith(g, e.dtype, op, a, b, constInt(e.b)) ?? laneByLane(c, lane, e);
+}
+
+function selectVector(c: Context, lane: LaneFrame, e: Select): Value {
+  const { g } = c;
+  if (!varies(c, e.cond)) {
+    return g.choose(
+      c.scalar(e.cond),
+      "v128",
+      () => vectorValue(c, e.a),
+      () => vectorValue(c, e.b),
+    );
+  }
+  const mask = vectorValue(c, e.cond);
+  if (isSafe(c, e.a) && isSafe(c, e.b)) {
+    const wide = maskFor(g, lane.lanes, e.dtype, mask);
+    return g.make("v128.bitselect", [vectorValue(c, e.a), vectorValue(c, e.b), wide]);
+  }
+  // Mostly all lanes agree: padding, edges.
+  return g.choose(
+    allTrue(g, lane.lanes, mask),
+    "v128",
+    () => vectorValue(c, e.a),
+    () => laneByLane(c, lane, e),
+  );
+}
+
+/** The stride along the lanes in elements, and the index of lane 0; no stride when it is not constant. */
+export function laneStride(lane: LaneFrame, index: Poly): { stride?: number; base: Poly } {
+  let stride = 0;
+  let base = index;
+  for (const [key, t] of index) {
+    const uses = t.atoms.some((a) => mentions(a, lane.v.id));
+    if (!uses) continue;
+    if (t.atoms.length !== 1 || t.atoms[0].kind !== "var") return { base };
+    stride = t.coef;
+    base = addPoly(base, new Map([[key, t]]), -1);
+  }
+  return { stride, base };
+}
+
+function mentions(e: Expr, id: number): boolean {
+  let found = false;
+  visitExpr(e, (x) => {
+    if (x.kind === "var" && x.id === id) found = true;
+    return !found;
+  });
+  return found;
+}
+
+function loadLanes(c: Context, lane: LaneFrame, e: Load): Value {
+  // An index may hold a vector bound by a let: only lane by lane can follow that.
+  if (e.indices.some((i) => mentionsAny(i, c.vectorVars))) return laneByLane(c, lane, e);
+  const { stride, base } = laneStride(lane, linearIndex(c, e.buffer, e.indices));
+  const file = c.registers.get(e.buffer.id);
+  if (file) {
+    const local = stride === 1 ? wholeLocal(file, lane, e.buffer, base) : undefined;
+    return local === undefined ? laneByLane(c, lane, e) : c.g.get(file.locals[local]);
+  }
+  return stride === 1 ? loadVector(c, e.buffer, base, lane.lanes) : laneByLane(c, lane, e);
+}
+
+function mentionsAny(e: Expr, vars: ReadonlyMap<number, unknown>): boolean {
+  let found = false;
+  visitExpr(e, (x) => {
+    if (x.kind === "var" && vars.has(x.id)) found = true;
+    return !found;
+  });
+  return found;
+}
+
+/** The number of the local that holds exactly the lanes from `base` on. */
+export function wholeLocal(
+  file: RegisterFile,
+  lane: LaneFrame,
+  buffer: Buffer,
+  base: Poly,
+): number | undefined {
+  const n = polyConst(base);
+  if (n === undefined) throw new Error(`${buffer.name} is kept in locals but indexed by a variable`);
+  return file.lanes === lane.lanes && n % lane.lanes === 0 ? n / lane.lanes : undefined;
+}
