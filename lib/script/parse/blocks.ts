@@ -55,7 +55,15 @@ export const DECLARATIONS: Readonly<Record<string, Declaration>> = {
       once("init", frame.init, e, cx);
       const [fn] = plainArgs(cx, e.arguments);
       const body = callback(fn, e, "T.init(() => { Y[vi] = 0; })", cx);
-      frame.init = statements(body, { ...cx, scope: new Scope(cx.scope) });
+      const reduce = new Set(frame.axes.filter((a) => a.type === "R").map((a) => a.v.name));
+      const scope = new Scope(cx.scope, {
+        hides: reduce,
+        explain: (name) =>
+          reduce.has(name)
+            ? `${name} is a reduce axis: T.init runs before the reduction and cannot mention it`
+            : undefined,
+      });
+      frame.init = statements(body, { ...cx, scope });
     },
   },
   where: {

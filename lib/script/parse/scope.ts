@@ -25,6 +25,8 @@ interface ScopeOptions {
   readonly block?: string;
   /** Gives a meaning to names that have none (sizes in the shapes of parameters). */
   readonly onUnknown?: (name: string) => Binding;
+  /** Names from around the scope that may not be mentioned in it; `explain` says why. */
+  readonly hides?: ReadonlySet<string>;
   /** What is wrong with a name that has no meaning here, where more can be said than that. */
   readonly explain?: (name: string) => string | undefined;
 }
@@ -46,7 +48,7 @@ export class Scope {
   find(name: string): Found | undefined {
     const own = this.names.get(name);
     if (own) return { binding: own };
-    const outer = this.parent?.find(name);
+    const outer = this.options.hides?.has(name) ? undefined : this.parent?.find(name);
     if (outer) {
       const k = outer.binding.kind;
       const block = this.options.block;
