@@ -50,7 +50,7 @@ export class History {
 function glob(pattern: string): RegExp {
   const source = pattern
     .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", "[^]*")
-    .replaceAll("?", "[^]");
+    .replaceAll("*", "[\\s\\S]*")
+    .replaceAll("?", "[\\s\\S]");
   return new RegExp(`^${source}$`);
 }

@@ -11,7 +11,7 @@ const preferences: ts.GetCompletionsAtPositionOptions = {
   quotePreference: "double",
 };
 
-/** Completions at an offset of the cell, best first, those that start as the text does before the others. */
+/** Completions at an offset of the cell, best first. */
 export function complete(
   service: ts.LanguageService,
   file: string,
@@ -26,9 +26,12 @@ export function complete(
     found.optionalReplacementSpan ?? found.entries.find((entry) => entry.replacementSpan)?.replacementSpan;
   const inString = span !== undefined && span.start + word.length !== offset;
   const start = inString ? span.start : offset - word.length;
-  const typed = code.slice(start, offset).toLowerCase();
-  const matches = found.entries
-    .filter((entry) => entry.name.toLowerCase().startsWith(typed) && !entry.name.startsWith("__tw"))
+  const typed = code.slice(start, offset);
+  const visible = found.entries.filter((entry) => !entry.name.startsWith("__tw"));
+  const exact = visible.filter((entry) => entry.name.startsWith(typed));
+  // Case counts, unless nothing begins as the text does.
+  const loose = (entry: ts.CompletionEntry) => entry.name.toLowerCase().startsWith(typed.toLowerCase());
+  const matches = (exact.length > 0 ? exact : visible.filter(loose))
     .sort((a, b) => compare(a.sortText, b.sortText) || compare(a.name, b.name))
     .slice(0, limit)
     .map((entry) => ({ text: entry.name, type: kindName(entry.kind) }));

@@ -1,0 +1,27 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import type { Context } from "mocha";
+
+/** The Python that Debian's Jupyter packages belong to; another one first on the path would not find them. */
+export const systemPython = "/usr/bin/python3";
+
+/** What some tests need from the system, and the Debian package that brings it. */
+const needs = {
+  "jupyter-nbconvert": () => pythonHas("nbconvert"),
+  "python3-nbclient": () => pythonHas("nbclient"),
+  "python3-jupyter-kernel-test": () => pythonHas("jupyter_kernel_test"),
+  "python3-nbformat": () => pythonHas("nbformat"),
+  chromium: () => existsSync("/usr/bin/chromium"),
+};
+
+/** Skips the test, and says so loudly, unless the system has the package. Call it first in a test or a hook. */
+export function requireSystem(context: Context, debianPackage: keyof typeof needs): void {
+  if (needs[debianPackage]()) return;
+  const title = context.test?.fullTitle() ?? "a test";
+  console.error(`\nNOT TESTED: ${title} needs Debian package ${debianPackage}\n`);
+  context.skip();
+}
+
+function pythonHas(module: string): boolean {
+  return existsSync(systemPython) && spawnSync(systemPython, ["-c", `import ${module}`]).status === 0;
+}
