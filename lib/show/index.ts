@@ -1,5 +1,6 @@
 /** Values → HTML, SVG, Vega-Lite, text. Each view has a JSON twin. */
 export { type BarPlotOptions, barPlot } from "./bar-plot.ts";
+export { type BoxCall, boxDiagram } from "./box-diagram.ts";
 export { type DiffRow, type DiffSide, type DiffStats, diffStats, programDiff } from "./diff.ts";
 export { type DiffOptions, diff } from "./diff-view.ts";
 export { DISPLAY, type Displayable, displayable, type MimeBundle } from "./display.ts";
