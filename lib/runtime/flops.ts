@@ -4,6 +4,7 @@ import {
   type Block,
   childStmts,
   type Expr,
+  type For,
   isCompareOp,
   isFloat,
   isLogicOp,
@@ -15,8 +16,8 @@ import {
   visitExpr,
 } from "../ir/index.ts";
 
-/** More combinations of loop values than this are not enumerated. */
-const LIMIT = 2_000_000;
+/** More combinations of loop values than this are not enumerated (about half a second). */
+const LIMIT = 500_000;
 
 /**
  * Floating-point operations that one call executes: each +, -, *, /, negation, min, max, select and intrinsic on
@@ -72,6 +73,8 @@ class Counter {
       }
       case "for": {
         if (!worksIn(s)) return 0;
+        const nest = this.guardedNest(s);
+        if (nest !== undefined) return nest;
         const extent = evalSize(s.extent, this.env);
         if (extent === undefined) throw new Uncountable();
         if (extent <= 0) return 0;
@@ -96,10 +99,58 @@ class Counter {
     }
   }
 
+  /**
+   * Loops directly around a block with a predicate, as uneven tiles give: when only the predicate depends on them, the
+   * work of one instance times the number of instances. That number is a product over groups of loops that no
+   * condition ties together, so rows and columns are enumerated one after the other and not with each other.
+   */
+  private guardedNest(s: For): number | undefined {
+    const loops: For[] = [];
+    let x: Stmt = s;
+    for (; x.kind === "for"; x = x.body) loops.push(x);
+    if (x.kind !== "block" || !x.predicate || hasWork(x.predicate)) return undefined;
+    const ids = new Set(loops.map((l) => l.v.id));
+    const inside = new Set<number>();
+    this.collectInside(x, inside);
+    const bounds = loops.flatMap((l) => [...varsOf(l.min).keys(), ...varsOf(l.extent).keys()]);
+    if ([...inside, ...bounds].some((id) => ids.has(id))) return undefined;
+    for (const id of ids) this.env.delete(id);
+
+    let instances = 1;
+    for (const group of groupsOf(loops, conjuncts(x.predicate))) {
+      instances *= this.solutions(group.loops, group.conditions);
+      if (instances === 0) return 0;
+    }
+    return instances * this.inside(x);
+  }
+
+  /** For how many values of the loops all conditions may hold. */
+  private solutions(loops: readonly For[], conditions: readonly Expr[]): number {
+    if (loops.length === 0) return conditions.some((c) => evalSize(c, this.env) === 0) ? 0 : 1;
+    const [first, ...rest] = loops;
+    const min = evalSize(first.min, this.env);
+    const extent = evalSize(first.extent, this.env);
+    if (min === undefined || extent === undefined) throw new Uncountable();
+    if (conditions.length === 0) return Math.max(0, extent) * this.solutions(rest, conditions);
+    let n = 0;
+    for (let i = 0; i < extent; i++) {
+      if (--this.budget < 0) throw new Uncountable();
+      this.env.set(first.v.id, min + i);
+      n += this.solutions(rest, conditions);
+    }
+    this.env.delete(first.v.id);
+    return n;
+  }
+
   private block(b: Block): number {
     if (b.predicate && evalSize(b.predicate, this.env) === 0) return 0;
+    return (b.predicate ? this.expr(b.predicate) : 0) + this.inside(b);
+  }
+
+  /** The work of one instance of a block. */
+  private inside(b: Block): number {
     for (const a of b.axes) this.bind(a.v.id, a.binding);
-    let n = b.predicate ? this.expr(b.predicate) : 0;
+    let n = 0;
     if (b.init) {
       const first = b.axes.every((a) => a.type !== "R" || (evalSize(a.v, this.env) ?? 0) === 0);
       if (first) n += this.stmt(b.init);
@@ -193,20 +244,50 @@ class Counter {
         uses(s.extent);
         if (found.has(s.v.id)) uses(s.min);
         return;
-      case "block": {
-        if (s.predicate) uses(s.predicate);
-        this.collect(s.body, found);
-        if (s.init && worksIn(s.init)) {
-          this.collect(s.init, found);
-          for (const a of s.axes) if (a.type === "R") found.add(a.v.id);
-        }
-        for (const a of s.axes) if (found.has(a.v.id)) uses(a.binding);
+      case "block":
+        if (s.predicate) usesCondition(s.predicate);
+        this.collectInside(s, found);
         return;
-      }
       default:
         return unreachable(s);
     }
   }
+
+  private collectInside(b: Block, found: Set<number>): void {
+    this.collect(b.body, found);
+    if (b.init && worksIn(b.init)) {
+      this.collect(b.init, found);
+      for (const a of b.axes) if (a.type === "R") found.add(a.v.id);
+    }
+    for (const a of b.axes) {
+      if (found.has(a.v.id)) for (const id of varsOf(a.binding).keys()) found.add(id);
+    }
+  }
+}
+
+/** `a && b && c` as a list. */
+function conjuncts(e: Expr): Expr[] {
+  return e.kind === "binary" && e.op === "and" ? [...conjuncts(e.a), ...conjuncts(e.b)] : [e];
+}
+
+interface Group {
+  readonly loops: readonly For[];
+  readonly conditions: readonly Expr[];
+}
+
+/** Loops and conditions parted so that no condition of one group mentions a loop of another. */
+function groupsOf(loops: readonly For[], conditions: readonly Expr[]): Group[] {
+  let groups: Group[] = loops.map((l) => ({ loops: [l], conditions: [] }));
+  for (const c of conditions) {
+    const vars = readsData(c) ? new Map() : varsOf(c);
+    const tied = groups.filter((g) => g.loops.some((l) => vars.has(l.v.id)));
+    const joined = {
+      loops: tied.flatMap((g) => g.loops),
+      conditions: [...tied.flatMap((g) => g.conditions), c],
+    };
+    groups = [...groups.filter((g) => !tied.includes(g)), joined];
+  }
+  return groups;
 }
 
 /** Whether one node is itself an operation that counts. */

@@ -29,6 +29,9 @@ function release(a: Allocation): void {
 /** Frees the memory of tensors that were dropped without `dispose()`, whenever the garbage collector finds them. */
 const forgotten = new FinalizationRegistry<Allocation>(release);
 
+/** A view keeps its tensor from being forgotten: whoever holds `t.data` alone still reads its elements. */
+const ownerOfView = new WeakMap<TypedArray, Tensor>();
+
 export interface RandomOptions {
   /** The same seed gives the same tensor. Default 0. */
   readonly seed?: number;
@@ -57,7 +60,7 @@ export class Tensor implements BufferArg {
     this.size = sizeOf(shape);
     this.#allocation = allocation;
     this.#address = address;
-    this.#view = allocation.memory.view(dtype, address, this.size);
+    this.#view = this.#makeView(allocation);
     allocation.owners++;
     forgotten.register(this, allocation, this);
   }
@@ -130,7 +133,7 @@ export class Tensor implements BufferArg {
   /** The elements, row-major (f16 as bits, bool as 0 and 1). Take it anew rather than keep it: memory may grow. */
   get data(): TypedArray {
     const a = this.#alive("its data");
-    if (a.memory.isStale(this.#view)) this.#view = a.memory.view(this.dtype, this.#address, this.size);
+    if (a.memory.isStale(this.#view)) this.#view = this.#makeView(a);
     return this.#view;
   }
 
@@ -219,6 +222,12 @@ export class Tensor implements BufferArg {
   /** `Tensor f32[2, 3]`. */
   toString(): string {
     return `Tensor ${this.dtype}[${this.shape.join(", ")}]${this.disposed ? " (disposed)" : ""}`;
+  }
+
+  #makeView(a: Allocation): TypedArray {
+    const view = a.memory.view(this.dtype, this.#address, this.size);
+    ownerOfView.set(view, this);
+    return view;
   }
 
   #alive(what: string): Allocation {

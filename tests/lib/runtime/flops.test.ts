@@ -56,6 +56,29 @@ describe("countFlops", () => {
     assert.equal(countFlops(primFunc([A], loop(i0, 4, loop(i1, 32, loop(k, 1_000_000, body))))), 127_000_000);
   });
 
+  it("predicates over rows and columns are counted apart", () => {
+    const [i0, i1, j0, j1] = ["i0", "i1", "j0", "j1"].map((x) => variable(x));
+    const [row, column] = [ops.add(ops.mul(i0, 32), i1), ops.add(ops.mul(j0, 64), j1)];
+    const axes = [axis("vi", "S", 10_000, row), axis("vj", "S", 5_000, column)];
+    const predicate = ops.and(ops.lt(row, 10_000), ops.lt(column, 5_000));
+    const body = block({ name: "b", axes, predicate, body: plus(constant(0)) });
+    const nest = loop(i0, 313, loop(j0, 79, loop(i1, 32, loop(j1, 64, body))));
+    assert.equal(countFlops(primFunc([A], nest)), 50_000_000);
+  });
+
+  it("a predicate over loops outside the nest, and one that ties two loops", () => {
+    const [i, j, k] = ["i", "j", "k"].map((x) => variable(x));
+    const axes = [axis("vj", "S", 10, j), axis("vk", "S", 10, k)];
+    const below = block({
+      name: "b",
+      axes,
+      predicate: ops.and(ops.lt(i, 3), ops.lt(k, j)),
+      body: plus(constant(0)),
+    });
+    const inner = loop(j, 10, loop(k, 10, below));
+    assert.equal(countFlops(primFunc([A], loop(i, 7, seq([inner, plus(i)])))), 3 * 45 + 7);
+  });
+
   it("triangles, lets and conditions", () => {
     const [i, j] = [variable("i"), variable("j")];
     assert.equal(countFlops(primFunc([A], loop(i, 10, loop(j, i, plus(j))))), 45);

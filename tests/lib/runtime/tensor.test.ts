@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { DTYPES, type DType } from "../../../lib/ir/index.ts";
 import { cpuMemory, Random, Tensor } from "../../../lib/runtime/index.ts";
@@ -214,6 +216,25 @@ describe("Tensor: using", () => {
       assert.equal(scoped.size, 4);
     }
     assert.equal(cpuMemory().usedBytes, used);
+  });
+
+  it("memory of forgotten tensors comes back, that of a view still held does not", async () => {
+    setFlagsFromString("--expose-gc");
+    const gc = runInNewContext("gc") as () => void;
+    const used = cpuMemory().usedBytes;
+    const kept = (() => {
+      for (let i = 0; i < 50; i++) Tensor.zeros([1000]);
+      return Tensor.full([16], 3).data;
+    })();
+    const want = used + 64;
+    // Other tests' forgotten tensors may go as well; finalisers run some time after a collection.
+    for (let i = 0; i < 100 && cpuMemory().usedBytes > want; i++) {
+      gc();
+      await new Promise((done) => setTimeout(done, 5));
+    }
+    assert.ok(cpuMemory().usedBytes <= want);
+    using other = Tensor.full([16], 4);
+    assert.deepEqual([kept[0], other.at(0)], [3, 4]);
   });
 
   it("nested arrays of any shape come back", () => {
