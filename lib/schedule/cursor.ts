@@ -112,12 +112,10 @@ export class Cursor implements TraceTarget {
     if (name === "workOn") return this.setCurrent(String(attrs.func));
     if (name === "getBlock") return this.find(name, inputs, attrs, () => this.blockNamed(attrs));
     if (Object.hasOwn(QUERIES, name)) {
-      const query = QUERIES[name as keyof typeof QUERIES];
-      const [rv] = inputs.filter(isRV);
-      if (!rv) this.refuseInput(name, "a block", inputs[0]);
+      const { of, run } = QUERIES[name as keyof typeof QUERIES];
       return this.find(name, inputs, attrs, () => {
-        this.node(rv, name);
-        return query(this.module, rv.func, rv.id);
+        const [id] = this.idsOf(name, [of], inputs);
+        return run(this.module, handlesIn(inputs)[0].func, id as number);
       });
     }
     throw new Error(`a schedule has no primitive ${name}; it has ${Object.keys(PRIMITIVES).join(", ")}`);

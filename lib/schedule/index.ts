@@ -1,4 +1,5 @@
 /** Transformations of tensor programs. */
+export type { ComputeAtOptions } from "./compute-at.ts";
 export * from "./conditions.ts";
 export type { Step } from "./cursor.ts";
 export * from "./dependencies.ts";

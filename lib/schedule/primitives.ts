@@ -4,8 +4,12 @@
  */
 import type { PrimFunc } from "../ir/index.ts";
 import { addUnitLoop, annotate, unannotate } from "./annotate.ts";
+import { cacheRead, cacheWrite } from "./cache.ts";
+import { computeAt, reverseComputeAt } from "./compute-at.ts";
 import { decomposeReduction } from "./decompose-reduction.ts";
 import { fuse } from "./fuse.ts";
+import { computeInline } from "./inline.ts";
+import { reverseComputeInline } from "./inline-reverse.ts";
 import { bind, parallel, unroll, vectorize } from "./loop-kind.ts";
 import { reorder } from "./reorder.ts";
 import { split } from "./split.ts";
@@ -44,6 +48,24 @@ export const PRIMITIVES = {
   bind: { inputs: ["loop"], attrs: ["thread"], did: "bound", run: bind },
   annotate: { inputs: ["blockOrLoop"], attrs: ["key", "value"], did: "annotated", run: annotate },
   unannotate: { inputs: ["blockOrLoop"], attrs: ["key"], did: "unannotated", run: unannotate },
+  computeAt: { inputs: ["block", "loop"], attrs: ["options"], did: "moved", run: computeAt },
+  reverseComputeAt: { inputs: ["block", "loop"], attrs: ["options"], did: "moved", run: reverseComputeAt },
+  computeInline: { inputs: ["block"], attrs: [], did: "inlined", run: computeInline },
+  reverseComputeInline: { inputs: ["block"], attrs: [], did: "inlined", run: reverseComputeInline },
+  cacheRead: {
+    inputs: ["block"],
+    attrs: ["readBufferIndex", "scope"],
+    gives: "block",
+    did: "cached",
+    run: cacheRead,
+  },
+  cacheWrite: {
+    inputs: ["block"],
+    attrs: ["writeBufferIndex", "scope"],
+    gives: "block",
+    did: "cached",
+    run: cacheWrite,
+  },
   decomposeReduction: {
     inputs: ["block", "loop"],
     attrs: [],

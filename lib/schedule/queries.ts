@@ -68,5 +68,11 @@ export function getOutputBlocks(mod: IRModule, func: string, scope: number): Fou
   return inFunc(func, [...outputBlocks(findBlock(mod.funcs[func], scope).node)]);
 }
 
-/** Queries about one block (or loop), by name. */
-export const QUERIES = { getLoops, getChildBlocks, getProducers, getConsumers, getOutputBlocks };
+/** Queries about one node, by name. */
+export const QUERIES = {
+  getLoops: { of: "block", run: getLoops },
+  getChildBlocks: { of: "blockOrLoop", run: getChildBlocks },
+  getProducers: { of: "block", run: getProducers },
+  getConsumers: { of: "block", run: getConsumers },
+  getOutputBlocks: { of: "block", run: getOutputBlocks },
+} as const;

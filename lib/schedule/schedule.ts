@@ -7,8 +7,10 @@ import {
   type IRModule,
   irModule,
   type PrimFunc,
+  type Scope,
 } from "../ir/index.ts";
 import { script } from "../script/index.ts";
+import type { ComputeAtOptions } from "./compute-at.ts";
 import { Cursor } from "./cursor.ts";
 import type { Factor, UnitIterOptions } from "./split.ts";
 import type { Instruction } from "./trace.ts";
@@ -163,6 +165,40 @@ export class Schedule extends Cursor {
     this.call("unannotate", [at], { key });
   }
 
+  // Where blocks stand
+
+  /** Moves a producer under a loop of its consumers: each iteration computes the part it needs. */
+  computeAt(block: BlockRV, loop: LoopRV, options?: ComputeAtOptions): void {
+    this.call("computeAt", [block, loop], attrs({ options }));
+  }
+
+  /** Moves a consumer under a loop of its producers: each iteration uses the part it has made. */
+  reverseComputeAt(block: BlockRV, loop: LoopRV, options?: ComputeAtOptions): void {
+    this.call("reverseComputeAt", [block, loop], attrs({ options }));
+  }
+
+  /** Puts what a block computes into its consumers, and removes it. */
+  computeInline(block: BlockRV): void {
+    this.call("computeInline", [block], {});
+  }
+
+  /** Puts what a block computes into its only producer, and removes it. */
+  reverseComputeInline(block: BlockRV): void {
+    this.call("reverseComputeInline", [block], {});
+  }
+
+  // Copies
+
+  /** Copies what a block reads (its `readBufferIndex`-th buffer) to a storage scope first. Returns the copy. */
+  cacheRead(block: BlockRV, readBufferIndex: number, scope: Scope): BlockRV {
+    return this.block("cacheRead", [block], { readBufferIndex, scope });
+  }
+
+  /** Lets a block write to a storage scope, and copies from there afterwards. Returns the copy. */
+  cacheWrite(block: BlockRV, writeBufferIndex: number, scope: Scope): BlockRV {
+    return this.block("cacheWrite", [block], { writeBufferIndex, scope });
+  }
+
   // Reductions
 
   /** Splits a reduction into its init, in a nest of its own before `loop`, and its update. Returns the init. */
@@ -179,7 +215,7 @@ export class Schedule extends Cursor {
   }
 }
 
-type Optional = { readonly [name: string]: Attr | UnitIterOptions | undefined };
+type Optional = { readonly [name: string]: Attr | UnitIterOptions | ComputeAtOptions | undefined };
 
 /** Arguments that were given. */
 function attrs(a: Optional): Instruction["attrs"] {

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { loopsIn } from "../../../lib/ir/index.ts";
+import { Schedule } from "../../../lib/schedule/index.ts";
+import { T } from "../../../lib/script/index.ts";
+import { addOne, mmRelu, opaque, repeated, siblings, window } from "./programs.ts";
+import { refuses, same, scheduled } from "./support.ts";
+
+const loopsOf = (sch: Schedule, block: string) => sch.getLoops(sch.getBlock(block));
+
+describe("parallel, vectorize, unroll", () => {
+  it("sets the kinds of loops", () => {
+    const out = scheduled(addOne(), (sch) => {
+      const [a, b, c] = loopsOf(sch, "B");
+      sch.parallel(a);
+      sch.unroll(b);
+      sch.vectorize(c);
+    });
+    const expected = T.primFunc({ A: T.buffer([4, 13, 6]), B: T.buffer([4, 13, 6]) }, ({ A, B }) => {
+      for (const i of T.parallel(4)) {
+        for (const j of T.unroll(13)) {
+          for (const k of T.vectorized(6)) {
+            T.block("B", () => {
+              const [vi, vj, vk] = T.axis.remap("SSS", [i, j, k]);
+              B[vi][vj][vk] = A[vi][vj][vk] + 1;
+            });
+          }
+        }
+      }
+    });
+    same(out, expected);
+  });
+
+  it("takes the spatial loops of a reduction, and loops of several blocks", () => {
+    scheduled(mmRelu(), (sch) => {
+      const [a, b, c] = loopsOf(sch, "Y");
+      sch.parallel(a);
+      sch.vectorize(b);
+      sch.unroll(c);
+    });
+    scheduled(siblings(), (sch) => sch.parallel(loopsOf(sch, "B")[0]));
+  });
+
+  it("unroll drops a thread axis", () => {
+    const out = scheduled(addOne(), (sch) => {
+      const [a] = loopsOf(sch, "B");
+      sch.bind(a, "blockIdx.x");
+      sch.unroll(a);
+    });
+    const [l] = loopsIn(out.body);
+    assert.equal(l.loopKind, "unrolled");
+    assert.ok(!("thread" in l));
+  });
+
+  for (const primitive of ["parallel", "vectorize"] as const) {
+    it(`${primitive} refuses`, () => {
+      const sch = new Schedule(mmRelu());
+      const [, , k] = loopsOf(sch, "Y");
+      refuses(sch, () => sch[primitive](k), {
+        rule: /axis that is not data-parallel/,
+        detail: /k drives vk of Y, a reduce axis/,
+        suggestion: new RegExp(`sch\\.${primitive} of a loop of vi or vj`),
+        nodes: ["k", "Y"],
+      });
+      const o = new Schedule(opaque());
+      const [p] = loopsOf(o, "B");
+      refuses(o, () => o[primitive](p), {
+        rule: /compact dataflow/,
+        detail: /B is not complete: axis vi of B is opaque, not spatial; no reduction: B has no init/,
+      });
+      const d = new Schedule(mmRelu());
+      const y = d.getBlock("Y");
+      const [, b, c] = d.getLoops(y);
+      d.decomposeReduction(y, c);
+      refuses(d, () => d[primitive](b), {
+        rule: /compact dataflow/,
+        detail: /Y_init is not complete: Y_update writes Y as well as Y_init/,
+      });
+      refuses(d, () => d[primitive](c), {
+        rule: /compact dataflow/,
+        detail: /Y_update is not complete: axis vk of Y_update is a reduce axis/,
+        suggestion: /before sch\.decomposeReduction/,
+      });
+      const r = new Schedule(repeated());
+      const [outer] = loopsOf(r, "S");
+      refuses(r, () => r[primitive](outer), {
+        rule: /repeats a reduction/,
+        detail: /no axis of S depends on _r/,
+      });
+    });
+  }
+
+  it("takes a complete block whose loops overlap: its instances may run twice", () => {
+    scheduled(window(), (sch) => sch.parallel(loopsOf(sch, "B")[0]));
+  });
+});
+
+describe("bind", () => {
+  it("binds spatial loops to any axis, and a reduction to threadIdx", () => {
+    const out = scheduled(mmRelu(), (sch) => {
+      const [a, b, c] = loopsOf(sch, "Y");
+      sch.bind(a, "blockIdx.x");
+      sch.bind(b, "vthread");
+      sch.bind(c, "threadIdx.x");
+    });
+    const threads = loopsIn(out.body).slice(0, 3);
+    assert.deepEqual(
+      threads.map((l) => l.thread),
+      ["blockIdx.x", "vthread", "threadIdx.x"],
+    );
+    assert.ok(threads.every((l) => l.loopKind === "threadBinding"));
+  });
+
+  it("refuses", () => {
+    const sch = new Schedule(mmRelu());
+    const [a, b, c] = loopsOf(sch, "Y");
+    refuses(sch, () => sch.bind(a, "threadIdx.w"), {
+      rule: /unknown thread axis/,
+      detail: /"threadIdx\.w" is not one of blockIdx\.x/,
+    });
+    refuses(sch, () => sch.bind(c, "blockIdx.x"), {
+      rule: /not data-parallel/,
+      detail: /k drives vk of Y/,
+      suggestion: /sch\.bind\(k, "threadIdx\.x"\)/,
+    });
+    refuses(sch, () => sch.bind(c, "vthread"), { rule: /not data-parallel/ });
+    sch.bind(a, "threadIdx.x");
+    refuses(sch, () => sch.bind(b, "threadIdx.x"), {
+      rule: /thread axis is taken/,
+      detail: /i is bound to threadIdx\.x already/,
+      suggestion: /sch\.bind\(j, "threadIdx\.y"\)/,
+      nodes: ["j", "i"],
+    });
+    const o = new Schedule(opaque());
+    const [d] = loopsOf(o, "B");
+    refuses(o, () => o.bind(d, "threadIdx.x"), { rule: /compact dataflow/ });
+  });
+});
