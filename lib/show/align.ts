@@ -32,7 +32,7 @@ export function align(a: readonly Line[], b: readonly Line[]): Pair[] {
     const freeB = h.b.filter((x) => !moves.fromB.has(x));
     return matchHunk(freeA, freeB, a, b, h, moves);
   });
-  return movesByNode(placed.flat(), a, b);
+  return tidyBrackets(movesByNode(placed.flat(), a, b), a, b);
 }
 
 interface Hunk {
@@ -55,7 +55,14 @@ function keys(lines: readonly Line[]): string[] {
 }
 
 function split(a: readonly string[], b: readonly string[]): Hunk[] {
-  const changes = diffArrays([...a], [...b], { timeout: PATIENCE }) ?? [
+  // Numbers are compared faster than lines.
+  const numbers = new Map<string, number>();
+  const number = (key: string): number => {
+    const n = numbers.get(key) ?? numbers.size;
+    numbers.set(key, n);
+    return n;
+  };
+  const changes = diffArrays(a.map(number), b.map(number), { timeout: PATIENCE }) ?? [
     { removed: true, added: false, count: a.length },
     { removed: false, added: true, count: b.length },
   ];
@@ -237,4 +244,40 @@ function movesByNode(pairs: readonly Pair[], a: readonly Line[], b: readonly Lin
     if (p.op === "add" && toA.has(p.b)) return { op: "moveIn", a: toA.get(p.b)!, b: p.b };
     return p;
   });
+}
+
+/**
+ * Which of several closing brackets in a row is new nobody can tell: within such a run they are paired in order, so
+ * that a loop that changed places does not drag its bracket through the diff.
+ */
+function tidyBrackets(pairs: readonly Pair[], a: readonly Line[], b: readonly Line[]): Pair[] {
+  const bare = (p: Pair): boolean =>
+    (!("a" in p) || !/\w/.test(a[p.a].text)) && (!("b" in p) || !/\w/.test(b[p.b].text));
+  const out: Pair[] = [];
+  for (let i = 0; i < pairs.length; ) {
+    let end = i;
+    while (end < pairs.length && bare(pairs[end])) end++;
+    out.push(...(end > i ? pairInOrder(pairs.slice(i, end), a, b) : [pairs[i]]));
+    i = Math.max(end, i + 1);
+  }
+  return out;
+}
+
+function pairInOrder(run: readonly Pair[], a: readonly Line[], b: readonly Line[]): readonly Pair[] {
+  const left = run.flatMap((p) => ("a" in p && p.op !== "moveIn" ? [p.a] : []));
+  const right = run.flatMap((p) => ("b" in p && p.op !== "moveOut" ? [p.b] : []));
+  // A bracket that came from or went to another run belongs to both.
+  const whole = run.every(
+    (p) => !p.op.startsWith("move") || ("a" in p && "b" in p && left.includes(p.a) && right.includes(p.b)),
+  );
+  if (!whole) return run;
+  const texts = (ids: readonly number[], lines: readonly Line[]) => ids.map((n) => lines[n].text.trim());
+  let [x, y] = [0, 0];
+  return diffArrays(texts(left, a), texts(right, b)).flatMap((c) =>
+    c.value.map((): Pair => {
+      if (c.removed) return { op: "remove", a: left[x++] };
+      if (c.added) return { op: "add", b: right[y++] };
+      return { op: "same", a: left[x++], b: right[y++] };
+    }),
+  );
 }

@@ -7,7 +7,7 @@ export interface CodeLine {
   readonly text: string;
   /** Index of the line that closes what this one opens. */
   readonly close?: number;
-  /** Identity of what the line stands for, for cross-highlighting (`data-node`). */
+  /** Identities of what the line stands for, blanks between, for cross-highlighting (`[data-node~="loop:7"]`). */
   readonly key?: string;
   /** Parts to underline as wrong. */
   readonly errors?: readonly { readonly from: number; readonly to: number }[];

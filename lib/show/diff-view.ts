@@ -19,6 +19,8 @@ export interface DiffOptions {
   readonly names?: readonly [string, string];
 }
 
+const SAME = "The programs are the same.";
+
 /** A piece of a diff: rows to show, or unchanged rows to fold. */
 interface Segment {
   readonly folded: boolean;
@@ -40,7 +42,7 @@ export function diff(a: Program, b: Program, options: DiffOptions = {}): Display
 
 /** Rows as markup, without the frame. */
 export function diffHtml(rows: readonly DiffRow[], o: DiffOptions = {}): Html {
-  if (rows.every((r) => r.op === "same")) return html`<p class="tw-note">The programs are the same.</p>`;
+  if (rows.every((r) => r.op === "same")) return html`<p class="tw-note">${SAME}</p>`;
   const bounded = rows.slice(0, BOUNDS.lines);
   const left = rows.length - bounded.length;
   const pieces = segments(bounded, o.context ?? 3);
@@ -67,6 +69,7 @@ export function statsHtml(s: DiffStats): Html {
 
 /** A patch-like text: `-` gone, `+` new, `<` moved from here, `>` moved to here. */
 export function diffText(rows: readonly DiffRow[], o: DiffOptions = {}): string {
+  if (rows.every((r) => r.op === "same")) return SAME;
   const out: string[] = [];
   for (const s of segments(rows, o.context ?? 3)) {
     if (s.folded) {
@@ -177,7 +180,7 @@ function unified(
         out.push({ sign: "-", cls: "tw-del", word: "tw-delw", side: r.a! });
         break;
       case "add":
-        late.push({ sign: "+", cls: "tw-add", word: "tw-addw", side: r.b! });
+        late.push({ sign: "+", cls: "tw-add", word: "tw-addw", side: r.b!, note });
         break;
       case "moveOut":
         out.push({ sign: "<", cls: "tw-mov", word: "tw-delw", side: r.a!, note });

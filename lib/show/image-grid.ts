@@ -108,7 +108,7 @@ function gridSvg(
     return html`${picture}${captionLines(c).map(({ text, colour }, k) => textAt(x + cw / 2, y + ph + 6 + LINE * (k + 0.7), text, colour))}`;
   });
   const height = Math.ceil(captions.length / across) * ch;
-  const note = left && textAt(across * cw * 0.5, height + 12, `… ${left}`, INK);
+  const note = left && textAt(across * cw * 0.5, height + 12, `… ${left}`, INK, BOUNDS.label);
   const wrong = captions.filter((c) => c.right === false).length;
   const title = `${count(captions.length, "picture")}${wrong > 0 ? `, ${wrong} predicted wrongly` : ""}`;
   return svg(across * cw, height + (left ? 20 : 0), title, [cells, note]);
@@ -125,9 +125,9 @@ function captionLines(c: Caption): { text: string; colour: string }[] {
   ];
 }
 
-function textAt(x: number, y: number, text: string, colour: string): Html {
+function textAt(x: number, y: number, text: string, colour: string, max = 14): Html {
   const style = colour === INK && html` style="${INK_STYLE}"`;
-  return html`<text x="${x}" y="${y}" text-anchor="middle" font-family="${SANS}" font-size="11" fill="${colour}"${style}>${cut(text, 14)}</text>`;
+  return html`<text x="${x}" y="${y}" text-anchor="middle" font-family="${SANS}" font-size="11" fill="${colour}"${style}>${cut(text, max)}</text>`;
 }
 
 /** Element → grey level. */

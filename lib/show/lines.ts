@@ -15,9 +15,17 @@ export interface Line {
 /** A program at tensor level: one function or a module of them. */
 export type Program = PrimFunc | IRModule;
 
+/** Programs never change, and each state of a schedule is printed for two diffs. */
+const printed = new WeakMap<Program, readonly Line[]>();
+
 /** The printed lines of a program, indented. */
 export function linesOf(x: Program): readonly Line[] {
-  return scriptLines(x).map((l) => ({ ...l, text: INDENT.repeat(l.depth) + l.text }));
+  let lines = printed.get(x);
+  if (!lines) {
+    lines = scriptLines(x).map((l) => ({ ...l, text: INDENT.repeat(l.depth) + l.text }));
+    printed.set(x, lines);
+  }
+  return lines;
 }
 
 /**

@@ -7,7 +7,7 @@ export function num(x: number, digits = 4): string {
   if (x === 0) return Object.is(x, -0) ? "−0" : "0";
   const a = Math.abs(x);
   if (Number.isInteger(x) && a < 1e7) return minus(String(x));
-  if (a >= 1e7 || a < 1e-4) return minus(x.toExponential(Math.min(digits, 3) - 1).replace("e+", "e"));
+  if (a >= 1e7 || a < 1e-4) return minus(x.toExponential(Math.min(digits, 3) - 1).replace(/\.?0*e\+?/, "e"));
   return minus(String(Number(x.toPrecision(digits))));
 }
 

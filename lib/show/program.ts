@@ -25,11 +25,14 @@ export function scriptHtml(lines: readonly Line[], o: ProgramOptions = {}): Html
     while (ends.length > 0 && ends.at(-1)! < i) ends.pop();
     const depth = ends.length;
     if (l.close !== undefined) ends.push(l.close);
-    const key = l.nodes.map(nodeKey).find((k) => k !== undefined);
+    const key = l.nodes
+      .map(nodeKey)
+      .filter((k) => k !== undefined)
+      .join(" ");
     return {
       text: l.text,
       ...(l.close === undefined ? {} : { close: l.close }),
-      ...(key === undefined ? {} : { key }),
+      ...(key === "" ? {} : { key }),
       folded: o.depth !== undefined && depth >= o.depth,
       errors: wrong.flatMap((n) => underlineOf(l, n)),
     };

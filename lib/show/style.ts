@@ -41,7 +41,7 @@ const DIFF = `
 .tw .tw-diff tbody tr td:nth-child(n){padding:0 4px;border:0;text-align:left;vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.5;max-width:none}
 .tw .tw-diff tbody tr td.tw-ln:nth-child(n){width:3em;text-align:right;color:var(--tw-dim);user-select:none;white-space:nowrap;overflow-wrap:normal}
 .tw .tw-diff col.tw-cn{width:3em}
-.tw .tw-diff td code{display:block;padding-left:calc((var(--tw-i,0) + 2)*1ch);text-indent:calc((var(--tw-i,0) + 2)*-1ch)}
+.tw .tw-diff td code{display:inline-block;max-width:100%;box-sizing:border-box;padding-left:calc((var(--tw-i,0) + 2)*1ch);text-indent:calc((var(--tw-i,0) + 2)*-1ch)}
 .tw .tw-diff .tw-sign{user-select:none;color:var(--tw-dim)}
 .tw .tw-diff tbody td.tw-add:nth-child(n){background:var(--tw-add)}.tw .tw-diff tbody td.tw-del:nth-child(n){background:var(--tw-del)}
 .tw .tw-diff tbody td.tw-mov:nth-child(n){background:var(--tw-mov)}.tw .tw-diff tbody td.tw-none:nth-child(n){background:repeating-linear-gradient(-45deg,transparent 0 5px,var(--tw-soft) 5px 6px)}

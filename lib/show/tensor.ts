@@ -1,8 +1,9 @@
 /** The tensor card: dtype, shape, bytes, statistics, the corners of the values, a heat map. */
 import { BYTES } from "../ir/index.ts";
+import { boundText } from "./bounds.ts";
 import type { MimeBundle } from "./display.ts";
 import { heatMap, heatMapGroup } from "./heat-map.ts";
-import { type Html, html } from "./html.ts";
+import { type Html, html, plain } from "./html.ts";
 import { bytes, num } from "./number.ts";
 import { frame } from "./style.ts";
 import { textTable } from "./table.ts";
@@ -26,7 +27,7 @@ export function tensorBundle(t: TensorLike): MimeBundle {
   } catch (e) {
     const why = e instanceof Error ? e.message : String(e);
     return {
-      "text/plain": `Tensor ${head}: ${why}`,
+      "text/plain": boundText(plain(`Tensor ${head}: ${why}`)),
       "text/html": frame(
         ["card"],
         html`<p class="tw-head"><b>Tensor ${head}</b> <span class="tw-red">${why}</span></p>`,
