@@ -1,2 +1,38 @@
-// The public surface of the compiler library: what `import … from "tilewright"` gives.
-export {};
+/** The public surface of the compiler library: what `import … from "tilewright"` gives. */
+import "./show/install.ts";
+
+export {
+  assertModuleWellFormed,
+  assertWellFormed,
+  type Buffer,
+  type DType,
+  type Expr,
+  firstDifference,
+  type IRModule,
+  irModule,
+  type PrimFunc,
+  type Problem,
+  reviveModule,
+  type Stmt,
+  structuralEqual,
+  updateFunc,
+  VerifyError,
+  verify,
+  withAttrs,
+} from "./ir/index.ts";
+export * as ir from "./ir/index.ts";
+export { parseModule, parsePrimFunc, ScriptError, script, scriptLines, T } from "./script/index.ts";
+export { prove, regionsOf, simplify } from "./arith/index.ts";
+//export { te } from "./te/index.ts";
+export {
+  applyTrace,
+  type BlockRV,
+  type LoopRV,
+  Schedule,
+  ScheduleError,
+  type Step,
+  Trace,
+} from "./schedule/index.ts";
+export { ArgumentError, InterpretError, interpret } from "./codegen/index.ts";
+export * from "./runtime/index.ts";
+export * from "./show/index.ts";

@@ -2,6 +2,8 @@
 import type { Target } from "./backend.ts";
 
 export interface TimeOptions {
+  /** What tables and plots call this variant. Default: the function's name. */
+  readonly name?: string;
   /** Calls before the first measurement. Default 3. */
   readonly warmup?: number;
   /** Measurements. Default 10. */
@@ -102,7 +104,7 @@ export async function measure(
   }
   const runs = [ms / calls];
   while (runs.length < repeats && !late()) runs.push((await batch(run, calls)) / calls);
-  return new Timing(name, target, runs, calls, options.flops);
+  return new Timing(options.name ?? name, target, runs, calls, options.flops);
 }
 
 /** Milliseconds for that many calls. */
