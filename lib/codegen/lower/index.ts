@@ -1,30 +1,73 @@
 /**
  * Target-independent lowering: from a scheduled function to plain loops, ready for code generation. Passes run in the
  * order of the table; each entry says what it needs done before it.
+ *
+ * The lowered form has loops, ifs, lets, stores and sequences; blocks remain only as scopes that allocate buffers.
  */
-import type { PrimFunc, Stmt } from "../../ir/index.ts";
+import type { Interval, PrimFunc, Stmt } from "../../ir/index.ts";
+import { symbolicSizes } from "../size.ts";
+import { replaceAccumulators } from "./accumulators.ts";
 import { lowerBlocks } from "./blocks.ts";
+import { compactBuffers } from "./compact.ts";
+import type { LowerPass } from "./pass.ts";
+import { decideConditions, simplifyStmt } from "./simplify.ts";
+import { unrollLoops } from "./unroll.ts";
 
-export interface LowerPass {
-  readonly name: string;
-  /** Why it stands where it stands. */
-  readonly reason: string;
-  readonly run: (s: Stmt, f: PrimFunc) => Stmt;
-}
+export type { LowerPass, PassContext } from "./pass.ts";
 
 export const LOWER_PASSES: readonly LowerPass[] = [
-  { name: "blocks", reason: "first: everything after it sees loops, ifs and stores only", run: lowerBlocks },
+  {
+    name: "lowerBlocks",
+    reason: "first: everything after it sees loops, ifs and stores only",
+    run: lowerBlocks,
+  },
+  {
+    name: "simplify",
+    reason: "bindings were put into indices and predicates; before compaction, which compares indices",
+    run: simplifyStmt,
+  },
+  {
+    name: "compactBuffers",
+    reason: "while tiles are still loops: an unrolled tile has many accesses in place of one with a range",
+    run: compactBuffers,
+  },
+  {
+    name: "simplifyCompacted",
+    reason: "shifted indices lose the outer loops only when simplified",
+    run: simplifyStmt,
+  },
+  { name: "unroll", reason: "after all that reasons about ranges of loops", run: unrollLoops },
+  {
+    name: "decideConditions",
+    reason: "unrolling made conditions constant; before accumulators, which conditions would prevent",
+    run: decideConditions,
+  },
+  {
+    name: "replaceAccumulators",
+    reason: "last: unrolled tiles show which elements a loop keeps updating",
+    run: replaceAccumulators,
+  },
 ];
 
 /** Called after each pass with what it made. */
 export type Observer = (pass: LowerPass, body: Stmt) => void;
 
+export interface Lowered {
+  readonly body: Stmt;
+  /** What was asked for and not done, and why. */
+  readonly notes: readonly string[];
+}
+
 /** The body of a function as plain loops. */
-export function lower(f: PrimFunc, observe?: Observer): Stmt {
-  let body: Stmt = f.body;
+export function lower(func: PrimFunc, observe?: Observer): Lowered {
+  const notes: string[] = [];
+  const sizes = new Map<number, Interval>();
+  for (const v of symbolicSizes(func)) sizes.set(v.id, { min: 0, max: 2 ** 31 - 1 });
+  const context = { func, sizes, note: (m: string) => notes.push(m) };
+  let body: Stmt = func.body;
   for (const pass of LOWER_PASSES) {
-    body = pass.run(body, f);
+    body = pass.run(body, context);
     observe?.(pass, body);
   }
-  return body;
+  return { body, notes };
 }

@@ -45,13 +45,13 @@ export function bytesOf(b: Buffer): Expr {
   return ops.mul(ops.floordiv(ops.add(bytes, ALIGN - 1), ALIGN), ALIGN);
 }
 
-/** All buffers allocated in a statement. */
+/** All buffers allocated in a statement. Unrolling may have copied an allocation: it counts once. */
 export function allocations(s: Stmt): Buffer[] {
-  const out: Buffer[] = [];
+  const out = new Map<number, Buffer>();
   visitStmt(s, {
     stmt: (x) => {
-      if (x.kind === "block") out.push(...x.allocs);
+      if (x.kind === "block") for (const b of x.allocs) out.set(b.id, b);
     },
   });
-  return out;
+  return [...out.values()];
 }

@@ -5,7 +5,8 @@
  * constants go into the offset of the memory instruction.
  */
 import { type Buffer, BYTES, type Expr, intervalOf } from "../../ir/index.ts";
-import { addPoly, mulPoly, type Poly, polyOf, scalePoly, type Term } from "../lower/poly.ts";
+import { linearIndex as linear } from "../lower/access.ts";
+import { type Poly, scalePoly, type Term } from "../lower/poly.ts";
 import type { Context, LoopFrame } from "./context.ts";
 import type { Value } from "./graph.ts";
 
@@ -17,17 +18,7 @@ export interface Address {
 
 /** The index of an element in its buffer's memory, counted in elements. */
 export function linearIndex(c: Context, buffer: Buffer, indices: readonly Expr[]): Poly {
-  let at: Poly = new Map();
-  if (buffer.strides) {
-    indices.forEach((e, d) => {
-      at = addPoly(at, mulPoly(polyOf(e, c.known), polyOf((buffer.strides as readonly Expr[])[d], c.known)));
-    });
-    return at;
-  }
-  indices.forEach((e, d) => {
-    at = addPoly(d === 0 ? at : mulPoly(at, polyOf(buffer.shape[d], c.known)), polyOf(e, c.known));
-  });
-  return at;
+  return linear(buffer, indices, c.known);
 }
 
 /** Offsets stay below this, far from the end of what the instruction can hold. */

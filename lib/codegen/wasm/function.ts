@@ -1,6 +1,7 @@
 /** One function: parameters, workspace, body. */
 import { type Expr, ops, type PrimFunc, type Stmt, type Var } from "../../ir/index.ts";
-import { planStorage } from "../lower/storage.ts";
+import { planRegisters } from "../lower/registers.ts";
+import { allocations, planStorage } from "../lower/storage.ts";
 import { symbolicSizes } from "../size.ts";
 import type { CodeOptions, Context } from "./context.ts";
 import { emitFunction, type FunctionCode } from "./emit.ts";
@@ -53,6 +54,12 @@ export function generateFunction(
     c.ranges.set(v.id, { min: 0, max: 2 ** 31 - 1 });
   }
   const workspace = parameter("workspace", "i32");
+  for (const [id, plan] of planRegisters(body)) {
+    const b = allocations(body).find((x) => x.id === id);
+    const type = plan.lanes > 1 ? "v128" : REPR[b?.dtype ?? "f32"];
+    const locals = Array.from({ length: plan.count }, (_, i) => g.local(type, `${b?.name ?? "r"}.${i}`));
+    c.registers.set(id, { lanes: plan.lanes, locals });
+  }
   const storage = planStorage(body, (b) => c.registers.has(b.id));
   for (const { buffer, offset } of storage.slots) {
     const bytes = c.scalar(offset);

@@ -41,7 +41,7 @@ export function compileWasm(mod: IRModule, options: WasmOptions = {}): WasmModul
   const functions: Record<string, WasmFunction> = {};
   const codes: ModuleParts["functions"][number][] = [];
   for (const [name, f] of Object.entries(mod.funcs)) {
-    const { code, sizes, workspace } = generateFunction(name, f, lower(f), {
+    const { code, sizes, workspace } = generateFunction(name, f, lower(f).body, {
       relaxedSimd: options.relaxedSimd ?? false,
     });
     codes.push(code);

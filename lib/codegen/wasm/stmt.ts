@@ -9,10 +9,11 @@ import {
   type StmtKind,
   visitStmt,
 } from "../../ir/index.ts";
+import { isUnrolledVector } from "../lower/access.ts";
 import { linearIndex } from "./access.ts";
 import type { Context } from "./context.ts";
 import { storeElement } from "./scalar-expr.ts";
-import { isUnrolledVector, vectorLoop } from "./vector-loop.ts";
+import { vectorLoop } from "./vector-loop.ts";
 
 type Handlers = { [K in StmtKind]: (c: Context, s: Extract<Stmt, { kind: K }>) => void };
 

@@ -1,0 +1,129 @@
+/** Accesses of buffers in a lowered statement, with what stands around them. */
+import {
+  type Buffer,
+  constInt,
+  type Expr,
+  type For,
+  mapExpr,
+  type Stmt,
+  visitExpr,
+} from "../../ir/index.ts";
+import { addPoly, mulPoly, type Poly, polyOf } from "./poly.ts";
+
+export interface BufferAccess {
+  readonly buffer: Buffer;
+  readonly indices: readonly Expr[];
+  readonly isStore: boolean;
+  /** Loops around it, outermost first. */
+  readonly loops: readonly For[];
+  /** Variables that lets around it bind. */
+  readonly lets: readonly number[];
+  /** Runs only under a condition inside the statement. */
+  readonly conditional: boolean;
+}
+
+/** Every access in `s` in program order (the operands of a store before the store). */
+export function accessesIn(s: Stmt): BufferAccess[] {
+  const out: BufferAccess[] = [];
+  const walk = (x: Stmt, loops: readonly For[], lets: readonly number[], conditional: boolean): void => {
+    const read = (e: Expr, lazy = conditional): void => {
+      visitExpr(e, (y) => {
+        if (y.kind === "load") {
+          out.push({ buffer: y.buffer, indices: y.indices, isStore: false, loops, lets, conditional: lazy });
+        } else if (y.kind === "select" || (y.kind === "binary" && (y.op === "and" || y.op === "or"))) {
+          mapExpr(y, (z) => {
+            read(z, lazy || z !== (y.kind === "select" ? y.cond : y.a));
+            return z;
+          });
+          return false;
+        }
+        return true;
+      });
+    };
+    switch (x.kind) {
+      case "seq":
+        for (const y of x.stmts) walk(y, loops, lets, conditional);
+        return;
+      case "block":
+        walk(x.body, loops, lets, conditional);
+        return;
+      case "for": {
+        read(x.min);
+        read(x.extent);
+        const n = constInt(x.extent);
+        walk(x.body, [...loops, x], lets, conditional || n === undefined || n <= 0);
+        return;
+      }
+      case "let":
+        read(x.value);
+        walk(x.body, loops, [...lets, x.v.id], conditional);
+        return;
+      case "if":
+        read(x.cond);
+        walk(x.then, loops, lets, true);
+        if (x.else) walk(x.else, loops, lets, true);
+        return;
+      case "store":
+        for (const i of x.indices) read(i);
+        read(x.value);
+        out.push({ buffer: x.buffer, indices: x.indices, isStore: true, loops, lets, conditional });
+        return;
+    }
+  };
+  walk(s, [], [], false);
+  return out;
+}
+
+/** The index of an element in its buffer's memory, counted in elements. */
+export function linearIndex(
+  buffer: Buffer,
+  indices: readonly Expr[],
+  known?: ReadonlyMap<number, number>,
+): Poly {
+  let at: Poly = new Map();
+  indices.forEach((e, d) => {
+    if (buffer.strides) at = addPoly(at, mulPoly(polyOf(e, known), polyOf(buffer.strides[d], known)));
+    else at = addPoly(d === 0 ? at : mulPoly(at, polyOf(buffer.shape[d], known)), polyOf(e, known));
+  });
+  return at;
+}
+
+/** A vectorised loop of at most this many iterations becomes straight-line code. */
+const MAX_UNROLLED_LANES = 64;
+
+/** Whether a loop is vectorised and short enough to become straight-line vector code. */
+export function isUnrolledVector(s: For): boolean {
+  const n = constInt(s.extent);
+  return (
+    s.loopKind === "vectorized" && n !== undefined && n <= MAX_UNROLLED_LANES && constInt(s.min) !== undefined
+  );
+}
+
+/**
+ * An index as `base + v` for a variable `v` of `vars` (stride one, base free of all of `vars`), or as `base` alone;
+ * undefined when it is neither.
+ */
+export function splitLane(
+  index: Poly,
+  vars: ReadonlySet<number>,
+): { base: Poly; lane?: number } | undefined {
+  let base = index;
+  let lane: number | undefined;
+  for (const [key, t] of index) {
+    const used = t.atoms.flatMap((a) => mentioned(a, vars));
+    if (used.length === 0) continue;
+    const only = t.atoms.length === 1 && t.atoms[0].kind === "var" && t.coef === 1 && lane === undefined;
+    if (!only) return undefined;
+    lane = used[0];
+    base = addPoly(base, new Map([[key, t]]), -1);
+  }
+  return lane === undefined ? { base } : { base, lane };
+}
+
+function mentioned(e: Expr, vars: ReadonlySet<number>): number[] {
+  const out: number[] = [];
+  visitExpr(e, (x) => {
+    if (x.kind === "var" && vars.has(x.id)) out.push(x.id);
+  });
+  return out;
+}

@@ -1,0 +1,197 @@
+/**
+ * Scalar replacement. A loop that updates the same few elements of a buffer in every iteration (the accumulators of a
+ * reduction, one or a whole unrolled tile) keeps them in a small local buffer: loaded before the loop, stored after
+ * it. The local buffer is indexed by constants, so code generation keeps it in registers.
+ *
+ * Legal when within the loop the buffer is touched at those elements only, each of them unconditionally at least once
+ * (so loading and storing it is an access the program makes anyway), and the elements are apart by constants that
+ * show they do not overlap. Different buffers never overlap.
+ */
+import {
+  type Buffer,
+  block,
+  buffer,
+  constant,
+  constInt,
+  type Expr,
+  type For,
+  load,
+  loop,
+  mapStmt,
+  ops,
+  rewriteExpr,
+  type Stmt,
+  seq,
+  store,
+  substExpr,
+  variable,
+  visitExpr,
+  visitStmt,
+} from "../../ir/index.ts";
+import { accessesIn, type BufferAccess, isUnrolledVector, linearIndex, splitLane } from "./access.ts";
+import { vectorLanesOf } from "./lanes.ts";
+import { distance, type Poly } from "./poly.ts";
+import { planRegisters } from "./registers.ts";
+
+/** Elements of accumulators in one loop, in registers of `lanes`. Beyond this the engine would spill. */
+const MAX_ACCUMULATORS = 32;
+
+export function replaceAccumulators(root: Stmt): Stmt {
+  const kept = new Set(planRegisters(root).keys());
+  const go = (s: Stmt): Stmt => {
+    if (s.kind !== "for" || s.loopKind !== "serial") return mapStmt(s, { stmt: go });
+    let out: Stmt = s;
+    let around: Wrap[] = [];
+    for (const [id, accesses] of grouped(s)) {
+      if (kept.has(id)) continue;
+      const wrap = accumulate(s, accesses);
+      if (!wrap) continue;
+      out = wrap.rewrite(out);
+      around = [...around, wrap];
+    }
+    if (around.length === 0) return mapStmt(s, { stmt: go });
+    for (const w of around) kept.add(w.buffer.id);
+    const body = mapStmt(out, { stmt: go });
+    return block({
+      name: "accumulators",
+      body: seq([...around.flatMap((w) => w.before), body, ...around.flatMap((w) => w.after)]),
+      allocs: around.map((w) => w.buffer),
+    });
+  };
+  return go(root);
+}
+
+/** Accesses of the buffers that the loop's body stores to, by buffer. */
+function grouped(s: For): Map<number, BufferAccess[]> {
+  const all = accessesIn(s.body);
+  const out = new Map<number, BufferAccess[]>();
+  for (const a of all) if (a.isStore) out.set(a.buffer.id, []);
+  for (const a of all) out.get(a.buffer.id)?.push(a);
+  return out;
+}
+
+interface Wrap {
+  readonly buffer: Buffer;
+  readonly before: readonly Stmt[];
+  readonly after: readonly Stmt[];
+  rewrite(s: Stmt): Stmt;
+}
+
+/** A run of elements: `base` alone, or `base + v` for a vectorised loop over `v`. */
+interface Slot {
+  readonly base: Poly;
+  readonly length: number;
+  readonly lanes: number;
+  readonly lane?: For;
+  readonly example: BufferAccess;
+  readonly offset: number;
+  unconditional: boolean;
+}
+
+function accumulate(s: For, accesses: readonly BufferAccess[]): Wrap | undefined {
+  const target = accesses[0].buffer;
+  if (target.dtype === "bool") return undefined;
+  const slots = slotsOf(s, accesses);
+  if (!slots || slots.some((x) => !x.unconditional)) return undefined;
+  const registers = slots.reduce((n, x) => n + Math.ceil(x.length / x.lanes), 0);
+  if (registers > MAX_ACCUMULATORS) return undefined;
+  const last = slots[slots.length - 1];
+  const local = buffer(`${target.name}_acc`, [last.offset + last.length], target.dtype, "local");
+  const copy = (x: Slot, into: boolean): Stmt => {
+    const v = x.lane && variable(x.lane.v.name, x.lane.v.dtype);
+    const own = x.lane && v ? new Map<number, Expr>([[x.lane.v.id, v]]) : new Map<number, Expr>();
+    const outside = x.example.indices.map((e) => substExpr(e, own));
+    const inside = [v ? ops.add(asI32(v), x.offset) : constant(x.offset)];
+    const move = into
+      ? store(local, inside, load(target, outside))
+      : store(target, outside, load(local, inside));
+    return x.lane && v ? loop(v, x.lane.extent, move, { min: x.lane.min, loopKind: "vectorized" }) : move;
+  };
+  return {
+    buffer: local,
+    before: slots.map((x) => copy(x, true)),
+    after: slots.map((x) => copy(x, false)),
+    rewrite: (body) => redirect(body, target, local, slots),
+  };
+}
+
+const asI32 = (v: Expr): Expr => (v.dtype === "i64" ? { kind: "cast", value: v, dtype: "i32" } : v);
+
+/** The distinct elements, or undefined when they are not as described at the top. */
+function slotsOf(s: For, accesses: readonly BufferAccess[]): Slot[] | undefined {
+  const bound = boundIn(s);
+  const slots: Slot[] = [];
+  let offset = 0;
+  for (const a of accesses) {
+    const vectors = a.loops.filter(isUnrolledVector);
+    const split = splitLane(linearIndex(a.buffer, a.indices), new Set(vectors.map((l) => l.v.id)));
+    if (!split || !isInvariant(split.base, bound)) return undefined;
+    const lane = vectors.find((l) => l.v.id === split.lane);
+    if (lane && constInt(lane.min) !== 0) return undefined;
+    const length = lane ? (constInt(lane.extent) ?? 0) : 1;
+    let known: Slot | undefined;
+    for (const x of slots) {
+      const d = distance(split.base, x.base);
+      if (d === undefined) return undefined;
+      if (d === 0 && x.length === length && !x.lane === !lane) known = x;
+      else if (d > -length && d < x.length) return undefined;
+    }
+    if (known) {
+      known.unconditional ||= !a.conditional;
+      continue;
+    }
+    const lanes = lane ? vectorLanesOf(lane) : 1;
+    if (lanes === undefined) return undefined;
+    // Vectors start at whole registers.
+    offset = Math.ceil(offset / lanes) * lanes;
+    const slot = { base: split.base, length, lanes, example: a, offset, unconditional: !a.conditional };
+    slots.push(lane ? { ...slot, lane } : slot);
+    offset += length;
+  }
+  return slots;
+}
+
+/** Variables that the loop and what is inside it bind. */
+function boundIn(s: For): Set<number> {
+  const out = new Set<number>();
+  visitStmt(s, {
+    stmt: (x) => {
+      if (x.kind === "for" || x.kind === "let") out.add(x.v.id);
+    },
+  });
+  return out;
+}
+
+function isInvariant(p: Poly, bound: ReadonlySet<number>): boolean {
+  let ok = true;
+  for (const t of p.values()) {
+    for (const a of t.atoms) {
+      visitExpr(a, (x) => {
+        if (x.kind === "load" || (x.kind === "var" && bound.has(x.id))) ok = false;
+      });
+    }
+  }
+  return ok;
+}
+
+/** Accesses of `target` become accesses of its slots in `local`. */
+function redirect(s: Stmt, target: Buffer, local: Buffer, slots: readonly Slot[]): Stmt {
+  const index = (indices: readonly Expr[], vectors: readonly For[]): Expr[] => {
+    const split = splitLane(linearIndex(target, indices), new Set(vectors.map((l) => l.v.id)));
+    const slot = split && slots.find((x) => distance(x.base, split.base) === 0);
+    if (!split || !slot) throw new Error(`accumulators of ${target.name}: an access without a place`);
+    const lane = vectors.find((l) => l.v.id === split.lane);
+    return [lane ? ops.add(asI32(lane.v), slot.offset) : constant(slot.offset)];
+  };
+  const go = (x: Stmt, vectors: readonly For[]): Stmt => {
+    const inner = x.kind === "for" && isUnrolledVector(x) ? [...vectors, x] : vectors;
+    const expr = (e: Expr): Expr =>
+      rewriteExpr(e, (y) =>
+        y.kind === "load" && y.buffer.id === target.id ? load(local, index(y.indices, vectors)) : y,
+      );
+    const out = mapStmt(x, { stmt: (y) => go(y, inner), expr });
+    if (out.kind !== "store" || out.buffer.id !== target.id) return out;
+    return store(local, index(out.indices, vectors), out.value);
+  };
+  return go(s, []);
+}

@@ -1,0 +1,249 @@
+/**
+ * Compaction: an allocated buffer shrinks to the part that is used under the lowest statement that contains all its
+ * uses, and is allocated there. A tile computed under outer loops thus needs a tile of memory, packed, and its
+ * indices lose the outer loops.
+ *
+ * Indices are shifted by the least index used (`min`, in terms of the loops outside). That is right only while what
+ * an iteration of those loops reads was written in the same iteration, because the same element lies elsewhere in
+ * the next one: where the written part does not cover what is read, or a read comes first, the dimension keeps its
+ * full size.
+ */
+import { differenceOf, relaxIndex, unionRange, type VarDomain } from "../../arith/index.ts";
+import {
+  type Buffer,
+  block,
+  childStmts,
+  constant,
+  constInt,
+  type Expr,
+  type Interval,
+  intervalOf,
+  loopRange,
+  mapStmt,
+  ops,
+  ownExprs,
+  type Range,
+  rewriteExpr,
+  type Stmt,
+  varsOf,
+  visitExpr,
+} from "../../ir/index.ts";
+import type { PassContext } from "./pass.ts";
+
+export function compactBuffers(s: Stmt, c: PassContext): Stmt {
+  const buffers = new Map<number, Buffer>();
+  const bare = dropAllocs(s, buffers);
+  const placed = new Map<Stmt, Buffer[]>();
+  const layouts = new Map<number, Layout>();
+  for (const b of buffers.values()) {
+    const path = commonPath(bare, b.id);
+    if (!path) continue;
+    const at = path[path.length - 1];
+    const layout = layoutOf(b, path, c);
+    layouts.set(b.id, layout);
+    placed.set(at, [...(placed.get(at) ?? []), layout.buffer]);
+  }
+  return rebuild(bare, layouts, placed);
+}
+
+/** Allocating blocks become their bodies. */
+function dropAllocs(s: Stmt, into: Map<number, Buffer>): Stmt {
+  const go = (x: Stmt): Stmt => {
+    if (x.kind !== "block") return mapStmt(x, { stmt: go });
+    for (const b of x.allocs) into.set(b.id, b);
+    return go(x.body);
+  };
+  return go(s);
+}
+
+/** The statements from the root to the lowest one that contains every use of a buffer. */
+function commonPath(root: Stmt, id: number): Stmt[] | undefined {
+  const path: Stmt[] = [];
+  let at: Stmt | undefined = uses(root, id) ? root : undefined;
+  if (!at) return undefined;
+  while (at) {
+    path.push(at);
+    const here: Stmt = at;
+    if (ownUse(here, id)) break;
+    const below: Stmt[] = childStmts(here).filter((x) => uses(x, id));
+    at = below.length === 1 ? below[0] : undefined;
+  }
+  return path;
+}
+
+const usesCache = new WeakMap<Stmt, ReadonlySet<number>>();
+
+/** Buffers used in a statement. */
+function usedBuffers(s: Stmt): ReadonlySet<number> {
+  let known = usesCache.get(s);
+  if (!known) {
+    const out = new Set<number>();
+    for (const e of ownExprs(s)) {
+      visitExpr(e, (x) => {
+        if (x.kind === "load") out.add(x.buffer.id);
+      });
+    }
+    if (s.kind === "store") out.add(s.buffer.id);
+    for (const x of childStmts(s)) for (const id of usedBuffers(x)) out.add(id);
+    known = out;
+    usesCache.set(s, known);
+  }
+  return known;
+}
+const uses = (s: Stmt, id: number): boolean => usedBuffers(s).has(id);
+
+function ownUse(s: Stmt, id: number): boolean {
+  if (s.kind === "store" && s.buffer.id === id) return true;
+  let found = false;
+  for (const e of ownExprs(s)) {
+    visitExpr(e, (x) => {
+      if (x.kind === "load" && x.buffer.id === id) found = true;
+    });
+  }
+  return found;
+}
+
+interface Layout {
+  readonly buffer: Buffer;
+  /** What is taken off each index. */
+  readonly min: readonly Expr[];
+}
+
+interface Access {
+  readonly indices: readonly Expr[];
+  readonly isStore: boolean;
+  /** Loops around it, below the common statement. */
+  readonly inner: readonly VarDomain[];
+  /** Variables bound by lets below the common statement. */
+  readonly lets: ReadonlySet<number>;
+}
+
+function layoutOf(b: Buffer, path: readonly Stmt[], c: PassContext): Layout {
+  const unchanged: Layout = { buffer: b, min: b.shape.map(() => constant(0)) };
+  if (b.strides || b.shape.length === 0) return unchanged;
+  const ranges = new Map<number, Interval>(c.sizes);
+  const outer = new Set<number>();
+  for (const s of path.slice(0, -1)) {
+    if (s.kind === "for") {
+      ranges.set(s.v.id, loopRange(s.min, s.extent, ranges));
+      outer.add(s.v.id);
+    }
+    if (s.kind === "let") ranges.set(s.v.id, intervalOf(s.value, ranges));
+  }
+  const accesses = collect(path[path.length - 1], b.id, ranges);
+  const dims = b.shape.map((size, d) => dimension(size, d, accesses, ranges, outer));
+  if (dims.every((x) => x === undefined)) return unchanged;
+  return {
+    buffer: { ...b, shape: b.shape.map((size, d) => dims[d]?.extent ?? size) },
+    min: dims.map((x) => x?.min ?? constant(0)),
+  };
+}
+
+function collect(root: Stmt, id: number, ranges: Map<number, Interval>): Access[] {
+  const out: Access[] = [];
+  const walk = (s: Stmt, inner: readonly VarDomain[], lets: ReadonlySet<number>): void => {
+    for (const e of ownExprs(s)) {
+      visitExpr(e, (x) => {
+        if (x.kind === "load" && x.buffer.id === id) {
+          out.push({ indices: x.indices, isStore: false, inner, lets });
+        }
+      });
+    }
+    if (s.kind === "store" && s.buffer.id === id) {
+      out.push({ indices: s.indices, isStore: true, inner, lets });
+    }
+    let below = inner;
+    let bound = lets;
+    if (s.kind === "for") {
+      below = [...inner, { v: s.v, min: s.min, extent: s.extent }];
+      ranges.set(s.v.id, loopRange(s.min, s.extent, ranges));
+    }
+    if (s.kind === "let") {
+      bound = new Set([...lets, s.v.id]);
+      ranges.set(s.v.id, intervalOf(s.value, ranges));
+    }
+    for (const x of childStmts(s)) walk(x, below, bound);
+  };
+  walk(root, [], new Set());
+  return out;
+}
+
+/** The part of dimension `d` that is used, with a constant extent; undefined for all of it. */
+function dimension(
+  size: Expr,
+  d: number,
+  accesses: readonly Access[],
+  ranges: ReadonlyMap<number, Interval>,
+  outer: ReadonlySet<number>,
+): { min: Expr; extent: Expr } | undefined {
+  let whole: Range | undefined;
+  let written: Range | undefined;
+  let read: Range | undefined;
+  for (const a of accesses) {
+    const r = relaxed(a, d, ranges);
+    if (!r) return undefined;
+    whole = whole ? unionRange(whole, r, ranges) : r;
+    if (!whole) return undefined;
+    if (a.isStore) written = written ? unionRange(written, r, ranges) : r;
+    else read = read ? unionRange(read, r, ranges) : r;
+  }
+  if (!whole) return undefined;
+  const moves = [...varsOf(whole.min).keys()].some((id) => outer.has(id));
+  if (moves && read && !(accesses[0].isStore && covers(written, read, ranges))) return undefined;
+  const extent = intervalOf(whole.extent, ranges).max;
+  const full = constInt(size);
+  if (!Number.isFinite(extent) || (full !== undefined && extent >= full)) return undefined;
+  return { min: whole.min, extent: constant(extent, size.dtype) };
+}
+
+/** The values one index takes over the loops inside; undefined when they cannot be told from outside. */
+function relaxed(a: Access, d: number, ranges: ReadonlyMap<number, Interval>): Range | undefined {
+  const r = relaxIndex(a.indices[d], a.inner, ranges);
+  if (!r) return undefined;
+  const inside = new Set(a.inner.map((x) => x.v.id));
+  const used = [...varsOf(r.min).keys()];
+  if (used.some((id) => inside.has(id) || a.lets.has(id)) || hasLoad(r.min)) return undefined;
+  // The length may vary with loops inside (a triangle): its bound counts.
+  const length = intervalOf(r.extent, ranges).max;
+  return Number.isFinite(length) ? { min: r.min, extent: constant(length) } : undefined;
+}
+
+function covers(written: Range | undefined, read: Range, ranges: ReadonlyMap<number, Interval>): boolean {
+  if (!written) return false;
+  const lead = differenceOf(read.min, written.min, ranges);
+  const w = constInt(written.extent);
+  const r = constInt(read.extent);
+  return lead !== undefined && w !== undefined && r !== undefined && lead >= 0 && lead + r <= w;
+}
+
+function hasLoad(e: Expr): boolean {
+  let found = false;
+  visitExpr(e, (x) => {
+    if (x.kind === "load") found = true;
+  });
+  return found;
+}
+
+/** Puts allocations where they belong and shifts the indices of what changed. */
+function rebuild(
+  root: Stmt,
+  layouts: ReadonlyMap<number, Layout>,
+  placed: ReadonlyMap<Stmt, readonly Buffer[]>,
+): Stmt {
+  const shift = (indices: readonly Expr[], l: Layout): Expr[] => indices.map((e, d) => ops.sub(e, l.min[d]));
+  const expr = (e: Expr): Expr =>
+    rewriteExpr(e, (x) => {
+      const l = x.kind === "load" ? layouts.get(x.buffer.id) : undefined;
+      return x.kind === "load" && l ? { ...x, buffer: l.buffer, indices: shift(x.indices, l) } : x;
+    });
+  const go = (s: Stmt): Stmt => {
+    let out = mapStmt(s, { stmt: go, expr });
+    if (out.kind === "store") {
+      const l = layouts.get(out.buffer.id);
+      if (l) out = { ...out, buffer: l.buffer, indices: shift(out.indices, l) };
+    }
+    const allocs = placed.get(s);
+    return allocs ? block({ name: "scope", body: out, allocs }) : out;
+  };
+  return go(root);
+}

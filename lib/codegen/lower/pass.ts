@@ -1,0 +1,17 @@
+/** What a lowering pass gets and gives. */
+import type { Interval, PrimFunc, Stmt } from "../../ir/index.ts";
+
+export interface PassContext {
+  readonly func: PrimFunc;
+  /** Ranges of symbolic sizes. */
+  readonly sizes: ReadonlyMap<number, Interval>;
+  /** Says what was not done and why, for whoever asks why code is slow. */
+  note(message: string): void;
+}
+
+export interface LowerPass {
+  readonly name: string;
+  /** Why it stands where it stands. */
+  readonly reason: string;
+  readonly run: (s: Stmt, c: PassContext) => Stmt;
+}
