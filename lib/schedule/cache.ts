@@ -1,5 +1,5 @@
 /** cacheRead and cacheWrite: staging copies of a buffer in another storage scope. */
-import { accessesOf, prove, regionsOf, relaxRegion, simplify, wholeBuffer } from "../arith/index.ts";
+import { prove, regionsOf, relaxRegion, simplify, wholeBuffer } from "../arith/index.ts";
 import {
   type Block,
   type Buffer,
@@ -64,10 +64,7 @@ export function cacheRead(f: PrimFunc, block: number, index: number, scope: stri
       : at.path.slice(0, at.path.indexOf(outer) + 1);
   const ranges = rangesOf(f, path);
   const part =
-    made && place !== "first"
-      ? writtenPart(made, buffer, place, ranges)
-      : (accessesOf(outer.body, ranges).reads.find((r) => r.buffer.id === buffer.id) ?? wholeBuffer(buffer))
-          .ranges;
+    made && place !== "first" ? writtenPart(made, buffer, place, ranges) : partRead(f, outer, buffer);
   const shrink = !made || place === "first" || inScope(made, place, outer);
   const cache = cacheOf(
     buffer,
@@ -136,6 +133,12 @@ export function cacheWrite(f: PrimFunc, block: number, index: number, scope: str
     s === b ? writeTo(cache, b, ranges) : mapStmt(s, { stmt: go }),
   );
   return { func: withCache(f, outer, body, cache.buffer), block: copy.id };
+}
+
+/** The part of a buffer to copy first in a scope: all of it in the root block, else what one instance reads. */
+function partRead(f: PrimFunc, scope: Block, buffer: Buffer): readonly Range[] {
+  const read = scope === f.body ? undefined : regionsOf(scope).reads.find((r) => r.buffer.id === buffer.id);
+  return (read ?? wholeBuffer(buffer)).ranges;
 }
 
 /** The region of an access by number. */

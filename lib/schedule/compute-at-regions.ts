@@ -20,6 +20,7 @@ import {
   type Ranges,
   type Region,
   usesVar,
+  type Var,
 } from "../ir/index.ts";
 
 /** A region of a buffer in terms of the axes of the moved block, and the part of it that is wanted or there. */
@@ -83,6 +84,7 @@ function solve(
   exact: boolean,
 ): { domains: Domains; problem?: string } {
   const domains: Domains = new Map();
+  const quotients = new Set<number>();
   const axes = new Map(block.axes.map((a) => [a.v.id, a] as const));
   const ids = new Set(axes.keys());
   const known = new Map(ranges);
@@ -97,6 +99,7 @@ function solve(
     const want = m.required.ranges[i];
     if (!usesVar(r.min, ids)) continue;
     if (exact && coversAll(want, r, m, i, known)) continue;
+    if (exact && isPartOf(r.min, quotients)) continue;
     const terms = form && [...form.terms.values()].filter((t) => usesVar(t.atom, ids));
     const top = terms?.reduce((x, y) => (Math.abs(y.coef) > Math.abs(x.coef) ? y : x));
     if (!form || !top) {
@@ -131,10 +134,17 @@ function solve(
       if (exact) return problem(i);
       continue;
     }
-    domains.set(atom.a.id, dividedRange(value, atom.a, by, dims, m, known));
-    if (exact && otherDigits(atom.a, i, dims) && !wholeDigits(atom.a, i, dims, m, known)) return problem(i);
+    const { range, remainder } = dividedRange(value, atom.a, by, dims, m, known);
+    domains.set(atom.a.id, range);
+    quotients.add(atom.a.id);
+    if (exact && !wholeDigits(atom.a, [i, remainder], dims, m, known)) return problem(i);
   }
   return { domains };
+}
+
+/** A remainder of an axis whose quotient has been solved, and checked together with it. */
+function isPartOf(e: Expr, quotients: ReadonlySet<number>): boolean {
+  return e.kind === "binary" && e.op === "floormod" && e.a.kind === "var" && quotients.has(e.a.id);
 }
 
 interface Dim {
@@ -142,47 +152,45 @@ interface Dim {
   readonly r: Range;
 }
 
-/** The axis behind floordiv(axis, by): where the quotient is one value and the remainder is wanted in part, that part. */
+/**
+ * The axis behind floordiv(axis, by). Where the quotient is one value and the remainder is wanted in part, that part
+ * (and the dimension it came from).
+ */
 function dividedRange(
   value: Range,
-  axis: Expr & { kind: "var" },
+  axis: Var,
   by: number,
   dims: readonly Dim[],
   m: Match,
   known: Ranges,
-): Range {
+): { range: Range; remainder: number } {
   const low = simplify(ops.mul(value.min, by), known);
-  if (constInt(value.extent) === 1) {
-    const i = dims.findIndex(({ r }) => isRemainder(r.min, axis, by));
-    if (i >= 0) {
-      const part = m.required.ranges[i];
-      return { min: simplify(ops.add(low, part.min), known), extent: part.extent };
-    }
+  const i = dims.findIndex(({ r }) => isRemainder(r.min, axis, by));
+  if (i >= 0 && constInt(value.extent) === 1) {
+    const part = m.required.ranges[i];
+    return { range: { min: simplify(ops.add(low, part.min), known), extent: part.extent }, remainder: i };
   }
-  return { min: low, extent: simplify(ops.mul(value.extent, by), known) };
+  return { range: { min: low, extent: simplify(ops.mul(value.extent, by), known) }, remainder: -1 };
 }
 
-const isRemainder = (e: Expr, axis: Expr & { kind: "var" }, by: number): boolean =>
+const isRemainder = (e: Expr, axis: Var, by: number): boolean =>
   e.kind === "binary" &&
   e.op === "floormod" &&
   e.a.kind === "var" &&
   e.a.id === axis.id &&
   constInt(e.b) === by;
 
-const otherDigits = (axis: Expr & { kind: "var" }, i: number, dims: readonly Dim[]): boolean =>
-  dims.some(({ r }, k) => k !== i && usesVar(r.min, new Set([axis.id])));
-
-/** Whether the other dimensions in which the axis occurs are there as a whole. */
+/** Whether the dimensions in which the axis occurs, except those that are `done`, are there as a whole. */
 function wholeDigits(
-  axis: Expr & { kind: "var" },
-  i: number,
+  axis: Var,
+  done: readonly number[],
   dims: readonly Dim[],
   m: Match,
   known: Ranges,
 ): boolean {
+  const id = new Set([axis.id]);
   return dims.every(
-    ({ r }, k) =>
-      k === i || !usesVar(r.min, new Set([axis.id])) || coversAll(m.required.ranges[k], r, m, k, known),
+    ({ r }, k) => done.includes(k) || !usesVar(r.min, id) || coversAll(m.required.ranges[k], r, m, k, known),
   );
 }
 
