@@ -1,6 +1,9 @@
 /** The public surface of the compiler library: what `import … from "tilewright"` gives. */
 import "./show/install.ts";
 
+export { prove, regionsOf, simplify } from "./arith/index.ts";
+export { ArgumentError, InterpretError, interpret } from "./codegen/index.ts";
+export * as ir from "./ir/index.ts";
 export {
   assertModuleWellFormed,
   assertWellFormed,
@@ -20,10 +23,7 @@ export {
   verify,
   withAttrs,
 } from "./ir/index.ts";
-export * as ir from "./ir/index.ts";
-export { parseModule, parsePrimFunc, ScriptError, script, scriptLines, T } from "./script/index.ts";
-export { prove, regionsOf, simplify } from "./arith/index.ts";
-//export { te } from "./te/index.ts";
+export * from "./runtime/index.ts";
 export {
   applyTrace,
   type BlockRV,
@@ -33,6 +33,6 @@ export {
   type Step,
   Trace,
 } from "./schedule/index.ts";
-export { ArgumentError, InterpretError, interpret } from "./codegen/index.ts";
-export * from "./runtime/index.ts";
+export { parseModule, parsePrimFunc, ScriptError, script, scriptLines, T } from "./script/index.ts";
 export * from "./show/index.ts";
+export { te } from "./te/index.ts";
