@@ -3,9 +3,9 @@ import { escapeHtml } from "../session/engine/table.ts";
 const colours = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 
 // Built from strings, because a control character may not stand in a regular expression's literal.
-const escape = String.fromCharCode(27);
-const sequence = new RegExp(`${escape}(?:\\[[0-9;?]*[A-Za-z]?)?`, "g");
-const sequences = new RegExp(`(?:${escape}\\[([0-9;]*)m)|([^${escape}]+)|${sequence.source}`, "g");
+const control = String.fromCharCode(27);
+const sequence = new RegExp(`${control}(?:\\[[0-9;?]*[A-Za-z]?)?`, "g");
+const sequences = new RegExp(`(?:${control}\\[([0-9;]*)m)|([^${control}]+)|${sequence.source}`, "g");
 
 /** Text with terminal colours as HTML; all other control sequences are dropped. */
 export function ansiToHtml(text: string): string {

@@ -1,16 +1,16 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Context } from "mocha";
+import { skipBecause } from "../../scripts/skip.ts";
 
 /** The Python that Debian's Jupyter packages belong to; another one first on the path would not find them. */
 export const systemPython = "/usr/bin/python3";
 
-/** What some tests need from the system, and the Debian package that brings it. */
+/** What some tests need from the system: Debian packages, and what tells that they are there. */
 const needs = {
   "jupyter-nbconvert": () => pythonHas("nbconvert"),
   "python3-nbclient": () => pythonHas("nbclient"),
   "python3-jupyter-kernel-test": () => pythonHas("jupyter_kernel_test"),
-  "python3-nbformat": () => pythonHas("nbformat"),
   chromium: () => existsSync("/usr/bin/chromium"),
 };
 
@@ -19,7 +19,7 @@ export function requireSystem(context: Context, debianPackage: keyof typeof need
   if (needs[debianPackage]()) return;
   const title = context.test?.fullTitle() ?? "a test";
   console.error(`\nNOT TESTED: ${title} needs Debian package ${debianPackage}\n`);
-  context.skip();
+  skipBecause(context, `needs Debian package ${debianPackage}`);
 }
 
 function pythonHas(module: string): boolean {
