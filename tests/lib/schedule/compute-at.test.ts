@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
 import { blocksIn, loopsIn, type PrimFunc } from "../../../lib/ir/index.ts";
-import type { Factor, Schedule } from "../../../lib/schedule/index.ts";
+import type { Schedule } from "../../../lib/schedule/index.ts";
 import { T } from "../../../lib/script/index.ts";
-import { type Dataflow, dataflow, refusal } from "./dataflow.ts";
+import { type Dataflow, dataflow, refusal, split } from "./dataflow.ts";
 import { chain, conv, crop, pool, reshape, rowNorm, transpose, windowSum } from "./dataflow-programs.ts";
 import { mmRelu } from "./programs.ts";
-
-/** Splits loop number `at` of a block. */
-export const split = (name: string, at: number, factors: Factor[]) => (sch: Schedule) => {
-  sch.split(sch.getLoops(sch.getBlock(name))[at], factors);
-};
 
 /** Loop extents around a block, and its predicate or not. */
 const nest = (d: Dataflow, name: string): (number | string)[] => {

@@ -4,6 +4,7 @@ import { assertWellFormed, type PrimFunc } from "../../../lib/ir/index.ts";
 import { cacheRead, cacheWrite } from "../../../lib/schedule/cache.ts";
 import { type ComputeAtOptions, computeAt, reverseComputeAt } from "../../../lib/schedule/compute-at.ts";
 import { ScheduleError } from "../../../lib/schedule/error.ts";
+import type { Factor } from "../../../lib/schedule/index.ts";
 import { computeInline } from "../../../lib/schedule/inline.ts";
 import { reverseComputeInline } from "../../../lib/schedule/inline-reverse.ts";
 import { blocksNamed, findBlock, loopsOf } from "../../../lib/schedule/lookup.ts";
@@ -86,6 +87,11 @@ export class Dataflow {
     return this;
   }
 }
+
+/** Splits loop number `at` around a block. */
+export const split = (name: string, at: number, factors: Factor[]) => (sch: Schedule) => {
+  sch.split(sch.getLoops(sch.getBlock(name))[at], factors);
+};
 
 export const dataflow = (f: PrimFunc): Dataflow => new Dataflow(f);
 
