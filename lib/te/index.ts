@@ -1,0 +1,2 @@
+/** Tensor expressions. */
+export * as te from "./te.ts";
