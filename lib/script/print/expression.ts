@@ -153,7 +153,9 @@ function binaryParts(e: Binary, want: DType | undefined, names: Names): [string,
   const [op, p] = o;
   let right = false;
   const [a, b] = shared([e.a, e.b], handed, (x, w) => {
-    const text = print(x, w, right ? p + 1 : p, names);
+    // && inside || needs no parentheses, but readers do.
+    const mixed = e.op === "or" && x.kind === "binary" && x.op === "and";
+    const text = print(x, w, mixed ? UNARY : right ? p + 1 : p, names);
     right = true;
     return text;
   });

@@ -119,7 +119,7 @@ describe("te", () => {
               C_value[vi] = -Infinity;
             });
             const x = A[vi][vk];
-            const better = x > C_value[vi] || x === C_value[vi] && vk < C[vi];
+            const better = x > C_value[vi] || (x === C_value[vi] && vk < C[vi]);
             C[vi] = better ? vk : C[vi];
             C_value[vi] = better ? x : C_value[vi];
           });
