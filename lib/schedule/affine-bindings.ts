@@ -24,6 +24,8 @@ interface Digit {
   readonly mark: Mark;
   readonly lower: number;
   readonly extent: number;
+  /** The number it became part of, when it is not used by a binding itself. */
+  readonly into?: Mark;
 }
 
 interface Term {
@@ -37,12 +39,39 @@ interface Sum {
   readonly offset: boolean;
 }
 
-/** True when the bindings are quasi-affine in `loops`. Variables of other loops and sizes count as constants. */
-export function areAffine(bindings: readonly Expr[], loops: readonly For[], ranges: Ranges): boolean {
+/**
+ * True when the bindings are quasi-affine in `loops`. Variables of other loops and sizes count as constants. A
+ * predicate may bound sums: uneven tiles of uneven tiles overlap without it.
+ */
+export function areAffine(
+  bindings: readonly Expr[],
+  loops: readonly For[],
+  ranges: Ranges,
+  predicate?: Expr,
+): boolean {
   try {
-    return new Detector(loops, ranges).all(bindings);
+    return new Detector(loops, ranges, predicate).all(bindings);
   } catch (e) {
     if (e === NOT_AFFINE) return false;
+    throw e;
+  }
+}
+
+/**
+ * The loops whose iterations repeat the same instances, wholly or in part: a digit of theirs is in no binding.
+ * Undefined when the bindings are not quasi-affine.
+ */
+export function repeatingLoops(
+  bindings: readonly Expr[],
+  loops: readonly For[],
+  ranges: Ranges,
+  predicate?: Expr,
+): For[] | undefined {
+  try {
+    const d = new Detector(loops, ranges, predicate);
+    return d.all(bindings) ? loops.filter((l) => d.repeats(l)) : undefined;
+  } catch (e) {
+    if (e === NOT_AFFINE) return undefined;
     throw e;
   }
 }
@@ -58,17 +87,58 @@ class Detector {
   private readonly marks: Mark[] = [];
   private readonly ranges: Ranges;
 
-  constructor(loops: readonly For[], ranges: Ranges) {
+  /** Sums known to stay below a number. */
+  private readonly limits: { readonly terms: readonly Term[]; readonly below: number }[] = [];
+  /** While the predicate is read: no number may be made that no binding asks for. */
+  private reading = false;
+
+  constructor(loops: readonly For[], ranges: Ranges, predicate?: Expr) {
     this.ranges = ranges;
     for (const l of loops) {
       const extent = intervalOf(l.extent, ranges).max;
       this.loops.set(l.v.id, this.mark(Math.max(extent, 1), constInt(l.min) !== 0));
+    }
+    this.reading = true;
+    if (predicate) this.readLimits(simplify(predicate, ranges));
+    this.reading = false;
+  }
+
+  private readLimits(e: Expr): void {
+    if (e.kind !== "binary") return;
+    const below = e.op === "lt" ? constInt(e.b) : undefined;
+    if (e.op === "and") {
+      this.readLimits(e.a);
+      this.readLimits(e.b);
+    } else if (below !== undefined) {
+      try {
+        const s = this.sum(e.a);
+        if (!s.offset) this.limits.push({ terms: s.terms, below });
+      } catch (x) {
+        // A condition that is not understood bounds nothing.
+        if (x !== NOT_AFFINE) throw x;
+      }
     }
   }
 
   all(bindings: readonly Expr[]): boolean {
     for (const b of bindings) this.use(this.sum(simplify(b, this.ranges)));
     return this.marks.every((m) => disjoint(m.used) && !(m.border && m.used.length > 0));
+  }
+
+  /** Whether a digit of the loop is used nowhere. */
+  repeats(l: For): boolean {
+    const mark = this.loops.get(l.v.id);
+    return mark !== undefined && mark.extent !== 1 && !this.isUsedUp(mark);
+  }
+
+  private isUsedUp(m: Mark): boolean {
+    if (m.border) return m.border.div.used.length > 0 && m.border.mod.used.length > 0;
+    let covered = 1;
+    for (const d of [...m.used].sort((x, y) => x.lower - y.lower)) {
+      if (d.lower !== covered || (d.into && !this.isUsedUp(d.into))) return false;
+      covered *= d.extent;
+    }
+    return covered >= m.extent;
   }
 
   private mark(extent: number, offset = false): Mark {
@@ -78,14 +148,25 @@ class Detector {
   }
 
   /** Counts the digits of a sum as used; the digits may not overlap in the result. */
-  private use(s: Sum): void {
+  private use(s: Sum, into?: Mark): void {
     const terms = [...s.terms].sort((x, y) => Math.abs(x.coef) - Math.abs(y.coef));
     let room = 0;
-    for (const t of terms) {
+    for (const [i, t] of terms.entries()) {
       if (Math.abs(t.coef) < room) fail();
-      room = Math.abs(t.coef) * t.digit.extent;
-      t.digit.mark.used.push(t.digit);
+      room = Math.min(Math.abs(t.coef) * t.digit.extent, this.limitOf(terms.slice(0, i + 1)));
+      t.digit.mark.used.push(into ? { ...t.digit, into } : t.digit);
     }
+  }
+
+  /** What the predicate says a sum stays below. */
+  private limitOf(terms: readonly Term[]): number {
+    const unit = terms[0].coef;
+    const limits = this.limits.filter(
+      (l) =>
+        l.terms.length === terms.length &&
+        l.terms.every((x) => terms.some((t) => sameDigit(x.digit, t.digit) && t.coef === x.coef * unit)),
+    );
+    return Math.min(Number.POSITIVE_INFINITY, ...limits.map((l) => l.below * Math.abs(unit)));
   }
 
   private sum(e: Expr): Sum {
@@ -147,7 +228,7 @@ class Detector {
   private symbolicDigit(s: Sum, by: Expr, op: "floordiv" | "floormod"): Sum {
     if (this.sum(by).terms.length > 0) fail();
     const { mark, lower } = this.single(s);
-    if (lower !== 1) fail();
+    if (lower !== 1 || this.reading) fail();
     const key = exprKey(by);
     mark.border ??= {
       key,
@@ -169,15 +250,19 @@ class Detector {
       .join("+");
     let mark = this.sums.get(key);
     if (!mark) {
+      if (this.reading) fail();
       if (s.terms.some((t) => t.coef < 0)) fail();
       const extent = s.terms.reduce((n, t) => n + t.coef * (t.digit.extent - 1), 1);
       mark = this.mark(extent);
-      this.use(s);
+      this.use(s, mark);
       this.sums.set(key, mark);
     }
     return { mark, lower: 1, extent: mark.extent };
   }
 }
+
+const sameDigit = (a: Digit, b: Digit): boolean =>
+  a.mark === b.mark && a.lower === b.lower && a.extent === b.extent;
 
 function disjoint(digits: readonly Digit[]): boolean {
   const sorted = [...digits].sort((x, y) => x.lower - y.lower);

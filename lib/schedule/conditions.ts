@@ -11,8 +11,17 @@
  *   ("locally": writers outside the loop do not count).
  */
 import { regionsOf } from "../arith/index.ts";
-import { type Block, childStmts, type For, type PrimFunc, type Stmt, usesVar } from "../ir/index.ts";
-import { areAffine } from "./affine-bindings.ts";
+import {
+  type Block,
+  type BlockAxis,
+  childStmts,
+  constInt,
+  type For,
+  type PrimFunc,
+  type Stmt,
+  usesVar,
+} from "../ir/index.ts";
+import { areAffine, repeatingLoops } from "./affine-bindings.ts";
 import { childBlocks, findBlock, type Located, loopsOf, rangesOf, scopeBlock } from "./lookup.ts";
 
 /** Names of buffers that one instance of a block writes, by id. */
@@ -40,13 +49,32 @@ function whyNotDominant(b: Block, scope: Stmt): string | undefined {
 /** Bindings are quasi-affine in the loops between the block and its scope. */
 export function hasAffineBindings(f: PrimFunc, at: Located<Block>): boolean {
   const bindings = at.node.axes.map((a) => a.binding);
-  return areAffine(bindings, loopsOf(at), rangesOf(f, at.path.slice(0, -1)));
+  return areAffine(bindings, loopsOf(at), rangesOf(f, at.path.slice(0, -1)), at.node.predicate);
 }
 
 /** The text of a binding's fault, for refusals. */
 export function whyNotAffine(f: PrimFunc, at: Located<Block>): string | undefined {
   if (hasAffineBindings(f, at)) return undefined;
   return `the bindings of ${at.node.name} are not quasi-affine: two loops (or two parts of one) overlap in an axis, or an axis is bound to something else than sums, quotients and remainders of loops`;
+}
+
+/**
+ * The loops inside the scope whose iterations repeat instances of the block. For a complete block that is wasted
+ * work; a reduction with an init starts over each time, so these loops may not change places with reduce loops, run
+ * at the same time, or come between init and update.
+ */
+export function repeatedBy(f: PrimFunc, at: Located<Block>): For[] {
+  const loops = loopsOf(at);
+  const bindings = at.node.axes.map((a) => a.binding);
+  const found = repeatingLoops(bindings, loops, rangesOf(f, at.path.slice(0, -1)), at.node.predicate);
+  // Of bindings that are not understood, only what they do not mention at all.
+  return found ?? loops.filter((l) => constInt(l.extent) !== 1 && !drives(l, at.node));
+}
+
+/** Whether the loop occurs in the binding of an axis (of a type). */
+export function drives(l: For, b: Block, type?: BlockAxis["type"]): boolean {
+  const ids = new Set([l.v.id]);
+  return b.axes.some((a) => (type === undefined || a.type === type) && usesVar(a.binding, ids));
 }
 
 /** Why the block is not complete within `scope` (default: the block around it). */

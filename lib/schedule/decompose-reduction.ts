@@ -5,7 +5,6 @@ import {
   type BlockAxis,
   block,
   blocksIn,
-  constInt,
   type Expr,
   type For,
   freshenStmt,
@@ -22,7 +21,7 @@ import {
   varsOf,
   visitStmt,
 } from "../ir/index.ts";
-import { whyNotReduction } from "./conditions.ts";
+import { drives, repeatedBy, whyNotReduction } from "./conditions.ts";
 import { refuse } from "./error.ts";
 import { findBlock, findLoop, type Located, loopsOf, rangesOf, replaceIn } from "./lookup.ts";
 import type { WithBlock } from "./types.ts";
@@ -76,21 +75,16 @@ function check(f: PrimFunc, at: Located<Block>, target: For, around: readonly Fo
       (n) => `sch.decomposeReduction(${n(b)}, ${n(reduce)})`,
     );
   }
-  const repeat = around.slice(i).find((l) => !drives(l, b) && constInt(l.extent) !== 1);
+  const repeats = repeatedBy(f, at);
+  const repeat = around.slice(i).find((l) => repeats.includes(l));
   if (repeat) {
     refuse(
       PRIMITIVE,
       "a loop repeats the reduction",
-      `no axis of ${b.name} depends on ${repeat.v.name}: the sum would start once and be added ${constInt(repeat.extent) ?? "several"} times`,
+      `iterations of ${repeat.v.name} compute the same instances of ${b.name}: a sum would start once and be added several times`,
       [repeat, b],
     );
   }
-}
-
-/** Whether the loop occurs in the binding of an axis (of a type). */
-function drives(l: For, b: Block, type?: BlockAxis["type"]): boolean {
-  const ids = new Set([l.v.id]);
-  return b.axes.some((a) => (type === undefined || a.type === type) && usesVar(a.binding, ids));
 }
 
 /** The outermost reduce loop: everything outside it is spatial. */

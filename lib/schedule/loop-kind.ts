@@ -1,8 +1,8 @@
 /** parallel, vectorize, unroll, bind: how the iterations of a loop are carried out. */
-import { type Block, blocksIn, constInt, type For, loopsIn, type PrimFunc, usesVar } from "../ir/index.ts";
-import { whyNotCompact } from "./conditions.ts";
+import { type Block, blocksIn, type For, loopsIn, type PrimFunc, usesVar } from "../ir/index.ts";
+import { repeatedBy, whyNotCompact } from "./conditions.ts";
 import { refuse } from "./error.ts";
-import { childBlocks, findLoop, type Located, replaceIn } from "./lookup.ts";
+import { childBlocks, findBlock, findLoop, type Located, replaceIn } from "./lookup.ts";
 
 const DIMS = ["x", "y", "z"];
 /** The thread axes `bind` knows. Virtual threads may occur several times in a nest; the others once. */
@@ -65,7 +65,7 @@ function checkParallelizable(primitive: string, f: PrimFunc, l: For, thread?: st
   // Iterations inside one workgroup can combine partial results; blocks of a grid and CPU threads cannot.
   const mayReduce = thread?.startsWith("threadIdx.") ?? false;
   for (const b of blocksIn(l)) checkAxes(primitive, l, b, mayReduce);
-  for (const b of childBlocks(l)) checkRepeated(primitive, l, b);
+  for (const b of childBlocks(l)) checkRepeated(primitive, f, l, b);
 }
 
 function checkAxes(primitive: string, l: For, b: Block, mayReduce: boolean): void {
@@ -87,14 +87,12 @@ function checkAxes(primitive: string, l: For, b: Block, mayReduce: boolean): voi
 }
 
 /** A reduction that every iteration computes again would be reset by one while another uses it. */
-function checkRepeated(primitive: string, l: For, b: Block): void {
-  const ids = new Set([l.v.id]);
-  if (!b.axes.some((a) => a.type === "R") || constInt(l.extent) === 1) return;
-  if (b.axes.some((a) => usesVar(a.binding, ids))) return;
+function checkRepeated(primitive: string, f: PrimFunc, l: For, b: Block): void {
+  if (!b.axes.some((a) => a.type === "R") || !repeatedBy(f, findBlock(f, b.id)).includes(l)) return;
   refuse(
     primitive,
     "the loop repeats a reduction",
-    `no axis of ${b.name} depends on ${l.v.name}: its iterations write the same elements`,
+    `iterations of ${l.v.name} compute the same instances of ${b.name}: they would write the same elements`,
     [l, b],
   );
 }

@@ -1,6 +1,6 @@
 /** reorder: the loops of a chain in another order. */
 import { type For, type PrimFunc, type Stmt, usesVar } from "../ir/index.ts";
-import { whyNotAffine } from "./conditions.ts";
+import { drives, repeatedBy, whyNotAffine } from "./conditions.ts";
 import { refuse } from "./error.ts";
 import { childBlocks, findBlock, findLoop, type Located, replaceIn } from "./lookup.ts";
 
@@ -25,6 +25,7 @@ export function reorder(f: PrimFunc, loopIds: readonly number[]): PrimFunc {
   const order = places.map((p) => p.node);
   const next = chain.map((l) => (named.has(l.v.id) ? (order.shift() as For) : l));
   checkBounds(next);
+  checkInitFirst(f, chain, next);
   const body = chain[chain.length - 1].body;
   const by = next.reduceRight<Stmt>((s, l) => (l.body === s ? l : { ...l, body: s }), body);
   return replaceIn(f, top, by);
@@ -83,3 +84,43 @@ function checkBounds(order: readonly For[]): void {
     }
   });
 }
+
+/**
+ * The init of a reduction runs at reduce value 0, which must stay the first that is met. It does where each loop
+ * drives either spatial or reduce axes. Two kinds of loops have to keep their order among themselves:
+ * loops that drive both (a fuse split off the old borders), and loops that repeat the reduction, which start it
+ * over, together with its reduce loops.
+ */
+function checkInitFirst(f: PrimFunc, before: readonly For[], after: readonly For[]): void {
+  for (const b of childBlocks(before[before.length - 1])) {
+    if (!b.init || !b.axes.some((a) => a.type === "R")) continue;
+    const moved = (matters: (l: For) => boolean): For[] => {
+      const [was, is] = [before.filter(matters), after.filter(matters)];
+      return was.some((l, n) => is[n] !== l) ? was : [];
+    };
+    const repeats = repeatedBy(f, findBlock(f, b.id));
+    if (repeats.length > 0) {
+      const order = moved((l) => repeats.includes(l) || drives(l, b, "R"));
+      if (order.length > 0) {
+        refuse(
+          "reorder",
+          "a loop repeats a reduction",
+          `iterations of ${names(repeats)} compute the same instances of ${b.name}, which start the sum again: the order of ${names(order)} matters`,
+          [...order, b],
+        );
+      }
+    }
+    const mixed = moved((l) => drives(l, b, "S") && drives(l, b, "R"));
+    if (mixed.length > 0) {
+      refuse(
+        "reorder",
+        "the init of a reduction would not come first",
+        `${names(mixed)} drive both spatial and reduce axes of ${b.name}: in another order the sum would be reset on the way`,
+        [...mixed, b],
+        (n) => `sch.decomposeReduction(${n(b)}, ${n(before[0])}) before`,
+      );
+    }
+  }
+}
+
+const names = (loops: readonly For[]): string => loops.map((l) => l.v.name).join(", ");

@@ -56,6 +56,17 @@ describe("affine bindings", () => {
     assert.ok(!check([ops.mul(m, n)], (f) => [ops.floordiv(f, n), ops.floormod(f, m)]));
   });
 
+  it("takes uneven tiles of uneven tiles when the predicate bounds them", () => {
+    const { vs, ls, ranges } = loops(3, 2, 3);
+    const [i, j, k] = vs;
+    const tile = ops.add(ops.mul(j, 3), k);
+    const binding = [ops.add(ops.mul(i, 5), tile)];
+    assert.ok(!areAffine(binding, ls, ranges));
+    assert.ok(areAffine(binding, ls, ranges, ops.lt(tile, 5)));
+    assert.ok(areAffine(binding, ls, ranges, ops.and(ops.lt(binding[0], 13), ops.lt(tile, 5))));
+    assert.ok(!areAffine(binding, ls, ranges, ops.lt(tile, 6)));
+  });
+
   it("refuses overlap within an axis and between axes", () => {
     assert.ok(!check([8, 3], (i, r) => [ops.add(i, r)]));
     assert.ok(!check([8], (i) => [i, i]));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { loopsIn } from "../../../lib/ir/index.ts";
 import { Schedule } from "../../../lib/schedule/index.ts";
 import { T } from "../../../lib/script/index.ts";
-import { addOne, mmRelu, oddLoops, opaque, siblings, window } from "./programs.ts";
+import { addOne, mmRelu, oddLoops, opaque, repeated, siblings, window } from "./programs.ts";
 import { refuses, same, scheduled } from "./support.ts";
 
 const loopsOf = (sch: Schedule, block: string) => sch.getLoops(sch.getBlock(block));
@@ -101,6 +101,31 @@ describe("reorder", () => {
       rule: /not affine/,
       detail: /the bindings of B are not quasi-affine/,
       nodes: ["B"],
+    });
+  });
+
+  it("keeps the init of a reduction first", () => {
+    const sch = new Schedule(mmRelu());
+    const y = sch.getBlock("Y");
+    const [, b, c] = sch.getLoops(y);
+    const [d, e] = sch.split(sch.fuse(b, c), [null, 4]);
+    refuses(sch, () => sch.reorder(e, d), {
+      rule: /the init of a reduction would not come first/,
+      detail: /j_k_fused_0, j_k_fused_1 drive both spatial and reduce axes of Y/,
+      suggestion: /sch\.decomposeReduction\(Y, j_k_fused_0\) before/,
+    });
+    scheduled(mmRelu(), (s) => {
+      const block = s.getBlock("Y");
+      const [, p, q] = s.getLoops(block);
+      const [x, z] = s.split(s.fuse(p, q), [null, 4]);
+      s.decomposeReduction(block, x);
+      s.reorder(z, x);
+    });
+    const r = new Schedule(repeated());
+    const [outer, k] = loopsOf(r, "S");
+    refuses(r, () => r.reorder(k, outer), {
+      rule: /a loop repeats a reduction/,
+      detail: /iterations of _r compute the same instances of S.*the order of _r, k matters/,
     });
   });
 
