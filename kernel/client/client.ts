@@ -4,6 +4,9 @@ import { address } from "../protocol/connection.ts";
 import { type ConnectionInfo, type JsonObject, type Message, makeHeader } from "../protocol/messages.ts";
 import { decode, encode } from "../protocol/wire.ts";
 
+/** The kernel may bind its sockets after we connect: try again soon (milliseconds). */
+const eager = { linger: 0, reconnectInterval: 10 };
+
 /** A request under way: its reply, and what arrives on iopub on its account. */
 interface Pending {
   reply: (message: Message) => void;
@@ -14,10 +17,10 @@ interface Pending {
 /** The client's end of a kernel's sockets: what `run` and the tests drive the real kernel with. */
 export class KernelClient {
   readonly #info: ConnectionInfo;
-  readonly #shell = new Dealer({ linger: 0 });
-  readonly #control = new Dealer({ linger: 0 });
-  readonly #stdin = new Dealer({ linger: 0 });
-  readonly #iopub = new Subscriber({ linger: 0, receiveHighWaterMark: 0 });
+  readonly #shell = new Dealer(eager);
+  readonly #control = new Dealer(eager);
+  readonly #stdin = new Dealer(eager);
+  readonly #iopub = new Subscriber({ ...eager, receiveHighWaterMark: 0 });
   readonly #session = randomUUID();
   readonly #pending = new Map<string, Pending>();
   readonly #sending = new Map<Dealer, Promise<void>>();
@@ -42,7 +45,7 @@ export class KernelClient {
     while (Date.now() < end) {
       // The subscription may reach the kernel after the first reply; the idle status tells that outputs arrive.
       const info = this.request("kernel_info_request", {});
-      const done = await Promise.race([Promise.all([info.reply, info.idle]), sleep(500)]);
+      const done = await Promise.race([Promise.all([info.reply, info.idle]), sleep(100)]);
       if (done) return done[0];
     }
     throw new Error(`the kernel did not answer within ${timeout} ms`);

@@ -22,7 +22,10 @@ const shutdownTime = 3000;
 /** Starts the real kernel in `folder`, as Jupyter would, and connects to it. Does not wait until it is ready. */
 export async function startKernel(
   folder: string,
-  { stderr = "inherit" }: { stderr?: "inherit" | "ignore" | "pipe" } = {},
+  {
+    stderr = "inherit",
+    env = process.env,
+  }: { stderr?: "inherit" | "ignore" | "pipe"; env?: NodeJS.ProcessEnv } = {},
 ): Promise<StartedKernel> {
   const connection = await newConnection();
   const scratch = mkdtempSync(path.join(os.tmpdir(), "tilewright-"));
@@ -31,6 +34,7 @@ export async function startKernel(
   const child = spawn(process.execPath, [cliPath(), "kernel", "--connection-file", file], {
     cwd: folder,
     stdio: ["ignore", "inherit", stderr],
+    env,
   });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const client = new KernelClient(connection);

@@ -61,6 +61,7 @@ export class Kernel {
   /** Serves until a shutdown request or `stop`. */
   async serve(): Promise<void> {
     await this.#sockets.open((channel, message) => this.#receive(channel, message));
+    this.#session.start();
     this.#publish("status", { execution_state: "starting" }, {});
     await this.#finished;
   }

@@ -4,6 +4,10 @@ import { LanguageThread } from "./language/thread.ts";
 import type { CellEvent, CellLanguage } from "./types.ts";
 import { UserProcess } from "./user/process.ts";
 
+/** Ends of the process within this time (milliseconds) that are answered by a new one. */
+const endsWindow = 10000;
+const maxEnds = 5;
+
 /** How a request to run a cell ended. */
 export type ExecuteResult =
   | { status: "ok"; expressions: JsonObject }
@@ -23,21 +27,27 @@ export class Session {
   readonly language: CellLanguage & { stop(): Promise<void> };
   readonly #folder: string;
   readonly #output: (event: CellEvent) => void;
-  #user: UserProcess;
+  #user: UserProcess | undefined;
   #running: number | undefined;
   #interrupted = false;
   #crashed: ((reason: string) => void) | undefined;
   #stopped = false;
+  /** When the process ended lately, in milliseconds: one that cannot even start must not be started for ever. */
+  #ends: number[] = [];
 
   /** `output` takes what cells show, in order, also between cells. */
   constructor(folder: string, output: (event: CellEvent) => void) {
     this.#folder = folder;
     this.#output = output;
-    this.#user = this.#start();
     this.language = new LanguageThread(folder);
   }
 
-  /** Checks, compiles and runs a cell; never rejects. */
+  /** Starts the process that runs cells. Apart from the constructor, so that a kernel can first open its sockets. */
+  start(): void {
+    this.#user = this.#spawn();
+  }
+
+  /** Checks, compiles and runs a cell; never rejects. Needs `start`. */
   async execute(request: ExecuteRequest): Promise<ExecuteResult> {
     this.#running = request.cell;
     this.#interrupted = false;
@@ -56,12 +66,12 @@ export class Session {
   interrupt(): void {
     if (this.#running === undefined) return;
     this.#interrupted = true;
-    this.#user.interrupt(this.#running);
+    this.#user?.interrupt(this.#running);
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#user.stop();
+    this.#user?.stop();
     await this.language.stop();
   }
 
@@ -77,7 +87,7 @@ export class Session {
       this.#crashed = resolve;
     });
     const outcome = await Promise.race([
-      this.#user.run({ number: cell, code, compiled, silent, expressions }),
+      this.#process.run({ number: cell, code, compiled, silent, expressions }),
       crashed,
     ]);
     if (typeof outcome === "string") return { status: "error", error: crash(outcome) };
@@ -87,7 +97,12 @@ export class Session {
     return outcome;
   }
 
-  #start(): UserProcess {
+  get #process(): UserProcess {
+    if (!this.#user) throw new Error("the session has not been started");
+    return this.#user;
+  }
+
+  #spawn(): UserProcess {
     return new UserProcess(this.#folder, {
       event: (event) => this.#output(event),
       ended: (reason) => this.#restart(reason),
@@ -97,7 +112,13 @@ export class Session {
   /** A new process has no variables, so the language side must forget them too. */
   #restart(reason: string): void {
     if (this.#stopped) return;
-    this.#user = this.#start();
+    const now = performance.now();
+    this.#ends = [...this.#ends.filter((end) => now - end < endsWindow), now];
+    if (this.#ends.length > maxEnds && !this.#crashed) {
+      const text = `${reason}, again and again; restart the kernel once the cause is gone.\n`;
+      return this.#output({ type: "stream", name: "stderr", text });
+    }
+    this.#user = this.#spawn();
     void this.language.reset();
     if (this.#crashed) this.#crashed(reason);
     else {

@@ -34,14 +34,18 @@ export class TestKernel {
     this.kernel = kernel;
   }
 
-  static async start(files: { [name: string]: string } = {}): Promise<TestKernel> {
+  /** Starts a kernel in a folder with these files, and with these environment variables beside our own. */
+  static async start(
+    files: { [name: string]: string } = {},
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<TestKernel> {
     if (!existsSync("dist/kernel/cli.js")) throw new Error("run npm run build first");
     const folder = temporaryFolder();
     for (const [name, text] of Object.entries(files)) {
       mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
       writeFileSync(path.join(folder, name), text);
     }
-    const kernel = await startKernel(folder);
+    const kernel = await startKernel(folder, { env: { ...process.env, ...env } });
     await kernel.client.ready();
     return new TestKernel(folder, kernel);
   }
