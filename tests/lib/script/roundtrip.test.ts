@@ -36,7 +36,7 @@ describe("round trips of random programs", () => {
         assertSame(f, back);
         assert.equal(back.script(), text);
       }),
-      { numRuns: 1500 },
+      { numRuns: 600 },
     );
   });
 
