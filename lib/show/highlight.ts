@@ -2,7 +2,7 @@
  * Syntax colouring by highlight.js, as flat tokens: they can be cut at any offset, which is what diffs and
  * underlines need. Its output is read back as tokens and escaped again here, so nothing rests on its escaping.
  */
-import type {} from "highlight.js";
+import type { LanguageFn, Mode } from "highlight.js";
 import hljs from "highlight.js/lib/core";
 import javascript from "highlight.js/lib/languages/javascript";
 import typescript from "highlight.js/lib/languages/typescript";
@@ -17,10 +17,17 @@ export interface Token {
   readonly cls: string;
 }
 
+/** highlight.js knows WebAssembly's text without its vector instructions. */
+const VECTOR: Mode = { scope: "keyword", begin: /\b(?:v128|[if](?:8|16|32|64)x(?:2|4|8|16))(?:\.\w+)?/ };
+const wat: LanguageFn = (h) => {
+  const language = wasm(h);
+  return { ...language, contains: [VECTOR, ...(language.contains ?? [])] };
+};
+
 const engine = hljs.newInstance();
 engine.registerLanguage("typescript", typescript);
 engine.registerLanguage("javascript", javascript);
-engine.registerLanguage("wasm", wasm);
+engine.registerLanguage("wasm", wat);
 engine.configure({ classPrefix: "" });
 
 const CLASSES: Readonly<Record<string, string>> = {

@@ -5,7 +5,7 @@ import { type DiffRow, type DiffStats, diffStats, programDiff } from "./diff.ts"
 import { diffHtml, statsHtml, statsText } from "./diff-view.ts";
 import type { MimeBundle } from "./display.ts";
 import { renderTokens, tokensOf } from "./highlight.ts";
-import { type Html, html, plain } from "./html.ts";
+import { EMPTY, type Html, html, plain } from "./html.ts";
 import { loopTrees } from "./loop-tree.ts";
 import { loopTreeSvg } from "./loop-tree-svg.ts";
 import { duration } from "./number.ts";
@@ -49,18 +49,22 @@ export function historyDiffs(steps: readonly StepLike[]): StepDiff[] {
 
 /** Steps beyond this number show their changes without the unchanged rest of the program. */
 const WHOLE = 12;
+/** A changed line takes at least this many characters of markup: what cannot fit need not be drawn. */
+const ROW_SIZE = 200;
 
 /** The strip of steps as markup, and how many of them were left without their diff for lack of room. */
 export function historyHtml(steps: readonly StepLike[]): Html {
   let room: number = BOUNDS.html;
   let without = 0;
   const items = historyDiffs(steps).map((s) => {
-    const body = diffHtml(s.rows, { context: 2, keepUnchanged: steps.length <= WHOLE });
+    const changed = s.stats.added + s.stats.removed + s.stats.moved;
+    const tooLarge = changed * ROW_SIZE > room;
+    const body = tooLarge ? EMPTY : diffHtml(s.rows, { context: 2, keepUnchanged: steps.length <= WHOLE });
     const size = body.toString().length;
-    const fits = size <= room;
+    const fits = !tooLarge && size <= room;
     if (fits) room -= size;
     else without++;
-    return html`<details class="tw-step"><summary><span class="tw-no">${s.index}</span><code>${callHtml(s.call)}</code>${statsHtml(s.stats)}<span class="tw-stat tw-dim">${duration(s.ms)}</span></summary>${
+    return html`<details class="tw-step"><summary><span class="tw-no">${s.index}</span> <code>${callHtml(s.call)}</code> ${statsHtml(s.stats)} <span class="tw-stat tw-dim">${duration(s.ms)}</span></summary>${
       fits ? body : html`<p class="tw-note">This diff was left out: the display would be too large.</p>`
     }</details>`;
   });

@@ -13,7 +13,7 @@ const BASE = `
 @media(prefers-color-scheme:dark){.tw{${DARK}}}
 [data-jp-theme-light=true] .tw,.vscode-light .tw,.tw.tw-light{${LIGHT}}
 [data-jp-theme-light=false] .tw,.vscode-dark .tw,.tw.tw-dark{${DARK}}
-.tw pre,.tw code,.tw .tw-mono{font-family:var(--jp-code-font-family,ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace);font-size:12px;line-height:1.5;background:none;color:inherit}
+.tw.tw pre,.tw.tw code,.tw .tw-mono{font-family:var(--jp-code-font-family,ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace);font-size:12px;line-height:1.5;background:none;color:inherit;padding:0;border:0}
 .tw .tw-dim{color:var(--tw-dim)}.tw .tw-red{color:var(--tw-red)}.tw .tw-green{color:var(--tw-green)}.tw .tw-blue{color:var(--tw-blue)}
 .tw .tw-head{margin:2px 0 4px}.tw .tw-head b{font-weight:600}
 .tw .tw-note{color:var(--tw-dim);font-size:12px;margin:4px 0}
@@ -24,7 +24,7 @@ const BASE = `
 .tw mark{background:none;color:inherit;padding:0}`;
 
 const CODE = `
-.tw pre.tw-code{margin:0;padding:2px 0 2px 18px;overflow-x:auto;white-space:pre;border:0}
+.tw.tw pre.tw-code{margin:0;padding:2px 0 2px 18px;overflow-x:auto;white-space:pre;border:0}
 .tw .tw-code details,.tw .tw-code summary{display:block;position:relative}
 .tw .tw-code summary{list-style:none}.tw .tw-code summary::-webkit-details-marker{display:none}
 .tw .tw-code summary::before{content:"▾";position:absolute;left:-15px;color:var(--tw-dim)}
@@ -36,7 +36,7 @@ const CODE = `
 .tw .tw-caret{color:var(--tw-red);user-select:none}`;
 
 const DIFF = `
-.tw .tw-diff{width:100%;table-layout:fixed;border-collapse:collapse;border:0;margin:0;font-size:12px}
+.tw .tw-diff{width:100%;min-width:640px;table-layout:fixed;border-collapse:collapse;border:0;margin:0;font-size:12px}
 .tw .tw-diff tbody tr:nth-child(n){background:none}
 .tw .tw-diff tbody tr td:nth-child(n){padding:0 4px;border:0;text-align:left;vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.5;max-width:none}
 .tw .tw-diff tbody tr td.tw-ln:nth-child(n){width:3em;text-align:right;color:var(--tw-dim);user-select:none;white-space:nowrap;overflow-wrap:normal}
@@ -46,7 +46,7 @@ const DIFF = `
 .tw .tw-diff tbody td.tw-add:nth-child(n){background:var(--tw-add)}.tw .tw-diff tbody td.tw-del:nth-child(n){background:var(--tw-del)}
 .tw .tw-diff tbody td.tw-mov:nth-child(n){background:var(--tw-mov)}.tw .tw-diff tbody td.tw-none:nth-child(n){background:repeating-linear-gradient(-45deg,transparent 0 5px,var(--tw-soft) 5px 6px)}
 .tw mark.tw-addw{background:var(--tw-addw);border-radius:2px}.tw mark.tw-delw{background:var(--tw-delw);border-radius:2px}
-.tw .tw-tag{font:11px/1.4 var(--jp-content-font-family,system-ui,sans-serif);color:var(--tw-dim);border:1px solid var(--tw-line);border-radius:8px;padding:0 6px;margin-left:1em;white-space:nowrap;user-select:none;background:var(--tw-bg)}
+.tw .tw-tag{display:inline-block;font:11px/1.4 var(--jp-content-font-family,system-ui,sans-serif);color:var(--tw-dim);border:1px solid var(--tw-line);border-radius:8px;padding:0 6px;margin-left:3ch;white-space:nowrap;user-select:none;background:var(--tw-bg)}
 .tw .tw-tag.tw-kind{color:var(--tw-unrolled);border-color:currentColor}.tw .tw-tag.tw-moved{color:var(--tw-thread);border-color:currentColor}
 .tw .tw-same>summary{color:var(--tw-dim);font-size:12px;padding:0 4px;background:var(--tw-soft);border-radius:3px}
 .tw .tw-unified .tw-add,.tw .tw-unified .tw-del,.tw .tw-unified .tw-mov{display:block}

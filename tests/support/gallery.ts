@@ -21,7 +21,7 @@ import {
   tensorBundle,
   timingTable,
 } from "../../lib/show/index.ts";
-import { schedule, states, timings } from "../lib/show/samples.ts";
+import { schedule, states, swapped, timings } from "../lib/show/samples.ts";
 
 const floats = (n: number, f: (i: number) => number) => Float32Array.from({ length: n }, (_, i) => f(i));
 const weights = {
@@ -82,6 +82,8 @@ const sections: [string, Displayable][] = [
   ["Loop tree", show(states[4], { view: "tree" })],
   ["Schedule", displayable(() => scheduleBundle(schedule))],
   ["Diff, side by side", diff(states[0], states[2])],
+  ["Diff, moved", diff(states[0], swapped)],
+  ["Diff, moved, inline", diff(states[0], swapped, { layout: "inline" })],
   ["Diff, inline", diff(states[0], states[2], { layout: "inline" })],
   ["Schedule error", displayable(() => scheduleErrorBundle(error))],
   ["Tensor", displayable(() => tensorBundle(weights))],

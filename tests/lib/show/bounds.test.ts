@@ -61,15 +61,15 @@ describe("show: bounds", () => {
   });
 
   it("a long program, its tree and its diff", () => {
-    const long = moduleOf(wide(1000));
+    const long = moduleOf(wide(500));
     bounded(shown(show(long)));
     bounded(shown(show(long, { view: "tree" })));
-    bounded(shown(diff(long, moduleOf(wide(900, "x")))));
+    bounded(shown(diff(long, moduleOf(wide(450, "x")))));
   });
 
   it("a long history keeps every step's line", () => {
-    const [a, b] = [moduleOf(wide(60)), moduleOf(wide(60, "x"))];
-    const history = Array.from({ length: 200 }, (_, i) => ({
+    const [a, b] = [moduleOf(wide(30)), moduleOf(wide(30, "x"))];
+    const history = Array.from({ length: 120 }, (_, i) => ({
       index: i + 1,
       primitive: "split",
       call: `sch.split(i${i}, [null, 8]);`,
@@ -79,7 +79,7 @@ describe("show: bounds", () => {
     }));
     const bundle = scheduleBundle({ mod: a, history });
     bounded(bundle);
-    assert.equal(bundle["text/html"]!.match(/class="tw-step"/g)!.length, 200);
+    assert.equal(bundle["text/html"]!.match(/class="tw-step"/g)!.length, 120);
   });
 
   it("a large tensor, many pictures, long sources", () => {

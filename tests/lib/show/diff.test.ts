@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { buffer, constant, type For, loop, type Stmt, store, variable } from "../../../lib/ir/index.ts";
 import { diffStats, lineDiff } from "../../../lib/show/diff.ts";
 import { diffText } from "../../../lib/show/diff-view.ts";
@@ -6,7 +7,7 @@ import { DISPLAY, diff, historyDiffs, programDiff } from "../../../lib/show/inde
 import type { Line } from "../../../lib/show/lines.ts";
 import { wordDiff } from "../../../lib/show/words.ts";
 import { readMarkup } from "./markup.ts";
-import { schedule, states } from "./samples.ts";
+import { schedule, states, swapped } from "./samples.ts";
 
 /** Lines of a text; a line ending in `{` is closed by the next one of its indentation. */
 function linesOf(text: string, nodes: Record<string, Stmt> = {}): Line[] {
@@ -100,6 +101,41 @@ describe("show: diff", () => {
       string
     >;
     assert(!readMarkup(lean["text/html"]).tags.includes("details"));
+  });
+
+  it("a nest that changed places with another is moved as one run", () => {
+    const rows = programDiff(states[0], swapped);
+    assert.deepEqual(diffStats(rows), { added: 0, removed: 0, moved: 6 });
+    const html = String((diff(states[0], swapped)[DISPLAY]() as Record<string, string>)["text/html"]);
+    assert.match(readMarkup(html).text, /moved from line 13.*moved to line 6/);
+  });
+
+  it("random programs: every line once on its side, in order; what moved out moves in", () => {
+    const text = fc.array(fc.constantFrom("a(1);", "b(2);", "for i {", "}", "c(1, 2);", "});"), {
+      maxLength: 25,
+    });
+    fc.assert(
+      fc.property(text, text, (a, b) => {
+        const rows = lineDiff(linesOf(a.join("\n")), linesOf(b.join("\n")));
+        const left = rows.filter((r) => r.op !== "add" && r.op !== "moveIn").map((r) => r.a!.line);
+        const right = rows.filter((r) => r.op !== "remove" && r.op !== "moveOut").map((r) => r.b!.line);
+        assert.deepEqual(
+          left,
+          a.map((_, i) => i + 1),
+        );
+        assert.deepEqual(
+          right,
+          b.map((_, i) => i + 1),
+        );
+        const moves = (op: string) =>
+          rows
+            .filter((r) => r.op === op)
+            .map((r) => `${r.a!.line} ${r.b!.line}`)
+            .sort();
+        assert.deepEqual(moves("moveOut"), moves("moveIn"));
+        for (const r of rows) if (r.op === "same") assert.equal(r.a!.text.trim(), r.b!.text.trim());
+      }),
+    );
   });
 
   it("both sides have every line exactly once", () => {

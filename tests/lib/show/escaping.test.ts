@@ -80,7 +80,7 @@ describe("show: escaping", () => {
         const refusal = { primitive: name, rule: name, detail: name, nodes: [f.body.body], suggestion: name };
         check(scheduleErrorBundle(new ScheduleError(refusal, { func: f, excerpt: name })));
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 

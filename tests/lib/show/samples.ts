@@ -76,6 +76,13 @@ export const states: readonly IRModule[] = [
   moduleOf(loop(i, N, inner("k outside", "vectorized"), { loopKind: "parallel" })),
 ];
 
+/** The first state with its two nests in the other order: everything in one of them moved. */
+export const swapped: IRModule = irModule({
+  mm_relu: primFunc([A, B, C], seq([relu, loop(i, N, loop(j, N, loop(k, N, matmulBlock(j))))]), {
+    allocs: [Y],
+  }),
+});
+
 const CALLS = [
   "const [j_0, j_1] = sch.split(j, [null, 8]);",
   "sch.reorder(j_0, k, j_1);",
