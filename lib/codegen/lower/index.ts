@@ -10,8 +10,10 @@ import { replaceAccumulators } from "./accumulators.ts";
 import { lowerBlocks } from "./blocks.ts";
 import { compactBuffers } from "./compact.ts";
 import type { LowerPass } from "./pass.ts";
+import { peelFirst } from "./peel.ts";
 import { decideConditions, simplifyStmt } from "./simplify.ts";
 import { unrollLoops } from "./unroll.ts";
+import { versionTiles } from "./versions.ts";
 
 export type { LowerPass, PassContext } from "./pass.ts";
 
@@ -35,6 +37,16 @@ export const LOWER_PASSES: readonly LowerPass[] = [
     name: "simplifyCompacted",
     reason: "shifted indices lose the outer loops only when simplified",
     run: simplifyStmt,
+  },
+  {
+    name: "peelFirst",
+    reason: "before versions and unrolling, which would copy the tests of inits",
+    run: (s, c) => simplifyStmt(peelFirst(s, c), c),
+  },
+  {
+    name: "versionTiles",
+    reason: "while unrolled and vectorised loops still are loops, whose variables the test ranges over",
+    run: versionTiles,
   },
   { name: "unroll", reason: "after all that reasons about ranges of loops", run: unrollLoops },
   {
@@ -62,7 +74,7 @@ export interface Lowered {
 export function lower(func: PrimFunc, observe?: Observer): Lowered {
   const notes: string[] = [];
   const sizes = new Map<number, Interval>();
-  for (const v of symbolicSizes(func)) sizes.set(v.id, { min: 0, max: 2 ** 31 - 1 });
+  for (const v of symbolicSizes(func)) sizes.set(v.id, { min: 0, max: Number.POSITIVE_INFINITY });
   const context = { func, sizes, note: (m: string) => notes.push(m) };
   let body: Stmt = func.body;
   for (const pass of LOWER_PASSES) {

@@ -51,7 +51,7 @@ export function generateFunction(
   for (const v of sizes) {
     const value = parameter(v.name, "i32");
     c.vars.set(v.id, v.dtype === "i64" ? g.make("i64.extend_i32_s", [value]) : value);
-    c.ranges.set(v.id, { min: 0, max: 2 ** 31 - 1 });
+    c.ranges.set(v.id, { min: 0, max: Number.POSITIVE_INFINITY });
   }
   const workspace = parameter("workspace", "i32");
   for (const [id, plan] of planRegisters(body)) {

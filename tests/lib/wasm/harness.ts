@@ -39,6 +39,9 @@ export function randomArray(dtype: DType, n: number, next: () => number): TypedA
   return data;
 }
 
+/** One memory for all runs: making one costs more than most of the programs here. */
+const memory = new WebAssembly.Memory({ initial: 16 });
+
 export interface Outcome {
   readonly wat: string;
   readonly workspace: number;
@@ -64,7 +67,8 @@ export function runWasm(
     return start;
   });
   const scratch = top;
-  const memory = new WebAssembly.Memory({ initial: Math.ceil((top + workspace + 65536) / 65536) });
+  const missing = Math.ceil((top + workspace + 64) / 65536) - memory.buffer.byteLength / 65536;
+  if (missing > 0) memory.grow(missing);
   const bytes = new Uint8Array(memory.buffer);
   // What nobody wrote reads as NaN, or as an unlikely integer.
   bytes.fill(0xff, scratch, scratch + workspace);
