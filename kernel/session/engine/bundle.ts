@@ -30,7 +30,7 @@ export function bundleOf(
   const method = displayMethod(value);
   if (method) {
     const made: unknown = method.call(value);
-    if (isPromise(made)) return made.then((bundle) => fromMethod(bundle, value, inspect));
+    if (isPromise(made)) return Promise.resolve(made).then((bundle) => fromMethod(bundle, value, inspect));
     return fromMethod(made, value, inspect);
   }
   const data: MimeBundle = { "text/plain": inspect(value) };
@@ -78,8 +78,7 @@ function displayMethod(value: unknown): (() => unknown) | undefined {
   return typeof method === "function" ? (method as () => unknown) : undefined;
 }
 
-function isPromise(value: unknown): value is Promise<unknown> {
-  return (
-    typeof value === "object" && value !== null && typeof (value as Promise<unknown>).then === "function"
-  );
+/** Not `instanceof`: a value may come from another realm. */
+export function isPromise<T>(value: unknown): value is Promise<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as PromiseLike<T>).then === "function";
 }

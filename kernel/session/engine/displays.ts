@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../protocol/messages.ts";
 import type { DisplayData } from "../types.ts";
-import { bundleOf, RichDisplay, rawBundle } from "./bundle.ts";
+import { bundleOf, isPromise, RichDisplay, rawBundle } from "./bundle.ts";
 import type { EngineHost } from "./host.ts";
 
 /** Options of the global `display`. */
@@ -85,7 +85,7 @@ export class Displays {
         id: options.id,
         update: options.update ?? false,
       });
-    if (!(made instanceof Promise) && !this.#pending) {
+    if (!isPromise(made) && !this.#pending) {
       emit(made);
       return undefined;
     }

@@ -4,6 +4,9 @@ import type { Completeness } from "../types.ts";
 /** Unterminated template literal, unterminated end of a comment: the text may go on over any number of lines. */
 const openEnded = new Set([1160, 1010]);
 
+/** Unterminated string and regular expression literals: no further line can end them. */
+const neverClosed = new Set([1002, 1161]);
+
 /** Whether a cell is finished, could be continued, or is wrong however it goes on. */
 export function completeness(code: string): Completeness {
   const { diagnostics } = ts.transpileModule(code, {
@@ -15,7 +18,8 @@ export function completeness(code: string): Completeness {
   const atEnd =
     (first.start ?? 0) + (first.length ?? 0) >= code.trimEnd().length &&
     (first.start ?? 0) >= lastToken(code);
-  if (openEnded.has(first.code) || atEnd) return { status: "incomplete", indent: indentAfter(code) };
+  if (openEnded.has(first.code) || (atEnd && !neverClosed.has(first.code)))
+    return { status: "incomplete", indent: indentAfter(code) };
   return { status: "invalid", indent: "" };
 }
 

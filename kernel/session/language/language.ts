@@ -39,7 +39,7 @@ export class TypeScriptLanguage implements CellLanguage {
     this.#writeDeclarations();
     const alone = ts.createSourceFile(this.#program.cellFile, code, ts.ScriptTarget.ES2023, false);
     const bindings = findBindings(alone);
-    const text = `${code}\n;${this.#scope.declarations(bindings, code)}`;
+    const text = `${code}\n${this.#scope.declarations(bindings, code)}`;
     const diagnostics = this.#diagnose(text, code);
     if (diagnostics.length > 0) return { ok: false, diagnostics };
     const compiled = this.#emit(code, bindings);
@@ -82,7 +82,7 @@ export class TypeScriptLanguage implements CellLanguage {
     this.#writeDeclarations();
     this.#program.useCompletePlatform();
     const alone = ts.createSourceFile(this.#program.cellFile, code, ts.ScriptTarget.ES2023, false);
-    const text = `${code}\n;${this.#scope.declarations(findBindings(alone))}`;
+    const text = `${code}\n${this.#scope.declarations(findBindings(alone))}`;
     this.#program.setFile(this.#program.cellFile, text);
   }
 

@@ -37,7 +37,8 @@ export class CellScope {
       lines += `import { ${names.join(", ")} } from "./__tw_cell_${cell}";\n`;
     for (const cell of this.#ambient) lines += `import "./__tw_cell_${cell}";\n`;
     const exported = [...own.names.keys()].filter((name) => !own.exported.has(name));
-    return `${lines}export { ${exported.join(", ")} };\n`;
+    // `export` first: no statement can go on with it, so a cell that stops in the middle of one is an error.
+    return `export { ${exported.join(", ")} };\n${lines}`;
   }
 
   /** Enters a cell's names. */
