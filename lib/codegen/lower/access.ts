@@ -1,13 +1,5 @@
 /** Accesses of buffers in a lowered statement, with what stands around them. */
-import {
-  type Buffer,
-  constInt,
-  type Expr,
-  type For,
-  mapExpr,
-  type Stmt,
-  visitExpr,
-} from "../../ir/index.ts";
+import { type Buffer, constInt, type Expr, type For, mapExpr, type Stmt, visitExpr } from "../../ir/index.ts";
 import { addPoly, mulPoly, type Poly, polyOf } from "./poly.ts";
 
 export interface BufferAccess {
@@ -103,10 +95,7 @@ export function isUnrolledVector(s: For): boolean {
  * An index as `base + v` for a variable `v` of `vars` (stride one, base free of all of `vars`), or as `base` alone;
  * undefined when it is neither.
  */
-export function splitLane(
-  index: Poly,
-  vars: ReadonlySet<number>,
-): { base: Poly; lane?: number } | undefined {
+export function splitLane(index: Poly, vars: ReadonlySet<number>): { base: Poly; lane?: number } | undefined {
   let base = index;
   let lane: number | undefined;
   for (const [key, t] of index) {

@@ -1,13 +1,5 @@
 /** Which vectorised loops can run in lanes, and in how many. */
-import {
-  constInt,
-  type DType,
-  type Expr,
-  type For,
-  type Var,
-  visitExpr,
-  visitStmt,
-} from "../../ir/index.ts";
+import { constInt, type DType, type Expr, type For, type Var, visitExpr, visitStmt } from "../../ir/index.ts";
 import { accessesIn, type BufferAccess, linearIndex } from "./access.ts";
 import { distance, type Poly, polyOf } from "./poly.ts";
 

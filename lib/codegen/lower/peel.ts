@@ -7,8 +7,8 @@ import { prove, simplify } from "../../arith/index.ts";
 import {
   type Expr,
   type For,
-  ifThen,
   type Interval,
+  ifThen,
   loop,
   loopRange,
   mapStmt,

@@ -51,7 +51,8 @@ function planBuffer(b: Buffer, accesses: readonly BufferAccess[]): RegisterPlan 
     const n = vectorLanesOf(loop);
     const aligned = n !== undefined && (base + (constInt(loop.min) ?? 0)) % n === 0;
     // One vector access decides; others that do not fit go lane by lane.
-    if (n !== undefined && aligned && BYTES[b.dtype] * n <= 16 && b.dtype !== "bool") lanes = Math.max(lanes, n) as 2 | 4;
+    if (n !== undefined && aligned && BYTES[b.dtype] * n <= 16 && b.dtype !== "bool")
+      lanes = Math.max(lanes, n) as 2 | 4;
   }
   const count = Math.ceil(elements / lanes);
   return count <= MAX_REGISTERS ? { lanes, count } : undefined;

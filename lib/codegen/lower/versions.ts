@@ -10,8 +10,8 @@ import {
   constInt,
   type Expr,
   type For,
-  ifThen,
   type Interval,
+  ifThen,
   loopRange,
   mapStmt,
   ops,
@@ -102,7 +102,8 @@ function worstCase(
   tile: ReadonlyMap<number, For>,
   ranges: ReadonlyMap<number, Interval>,
 ): Expr | undefined {
-  if (e.kind !== "binary" || (e.op !== "lt" && e.op !== "le" && e.op !== "gt" && e.op !== "ge")) return undefined;
+  if (e.kind !== "binary" || (e.op !== "lt" && e.op !== "le" && e.op !== "gt" && e.op !== "ge"))
+    return undefined;
   let reads = false;
   visitExpr(e, (x) => {
     if (x.kind === "load" || x.kind === "call") reads = true;

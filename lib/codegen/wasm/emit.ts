@@ -75,8 +75,8 @@ class Emitter {
           break;
         case "if":
           this.use(n.cond);
-          this.count(n.then);
-          this.count(n.else);
+          this.count(n.yes);
+          this.count(n.no);
           break;
       }
     }
@@ -124,10 +124,10 @@ class Emitter {
       case "if":
         this.value(n.cond);
         this.out.push({ op: "if" });
-        this.scope(n.then);
-        if (n.else.length > 0) {
+        this.scope(n.yes);
+        if (n.no.length > 0) {
           this.out.push({ op: "else" });
-          this.scope(n.else);
+          this.scope(n.no);
         }
         this.out.push({ op: "end" });
         return;

@@ -53,7 +53,7 @@ export type Node =
   | { readonly kind: "set"; readonly local: Local; readonly value: Value }
   | { readonly kind: "store"; readonly op: string; readonly imm: Imm; readonly args: readonly Value[] }
   | { readonly kind: "loop"; readonly name: string; readonly body: Node[]; again?: Value }
-  | { readonly kind: "if"; readonly cond: Value; readonly then: Node[]; readonly else: Node[] };
+  | { readonly kind: "if"; readonly cond: Value; readonly yes: Node[]; readonly no: Node[] };
 
 export interface Scope {
   readonly kind: "function" | "loop" | "cond";
@@ -253,7 +253,7 @@ export class Graph {
       otherwise();
       no = this.pop().nodes;
     }
-    this.top.nodes.push({ kind: "if", cond, then: yes, else: no });
+    this.top.nodes.push({ kind: "if", cond, yes, no });
   }
 
   /** A value chosen lazily: only the chosen side runs. */

@@ -7,6 +7,10 @@ import type { Lanes } from "./half-float.ts";
 
 export type MathName = "exp" | "log" | "tanh" | "sigmoid" | "erf";
 
+/** ln 2 in two parts: the first has so few bits that products with a small whole number are exact. */
+const LN2_HIGH = 0.693359375;
+const LN2_LOW = -0.00021219444005469057;
+
 const add = (l: Lanes, a: Value, b: Value): Value => l.f("add", a, b);
 const mul = (l: Lanes, a: Value, b: Value): Value => l.f("mul", a, b);
 
@@ -31,11 +35,7 @@ function exp(l: Lanes, x: Value): Value {
   const low = l.select(l.f("lt", x, l.float(-104)), l.float(-104), x);
   const y = l.select(l.f("gt", low, l.float(89)), l.float(89), low);
   const n = l.f("nearest", mul(l, y, l.float(Math.LOG2E)));
-  const r = l.f(
-    "sub",
-    l.f("sub", y, mul(l, n, l.float(0.693359375))),
-    mul(l, n, l.float(-2.12194440054690583e-4)),
-  );
+  const r = l.f("sub", l.f("sub", y, mul(l, n, l.float(LN2_HIGH))), mul(l, n, l.float(LN2_LOW)));
   const p = horner(l, r, [1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6, 0.5, 1, 1]);
   const half = l.f("floor", mul(l, n, l.float(0.5)));
   return mul(l, mul(l, p, exp2Whole(l, half)), exp2Whole(l, l.f("sub", n, half)));
@@ -59,8 +59,8 @@ function log(l: Lanes, x: Value): Value {
   const tail = mul(l, horner(l, s2, [2 / 9, 2 / 7, 2 / 5, 2 / 3]), s2);
   // 2 s = f - s f exactly in real numbers; written so, the large part f enters unrounded.
   const logM = l.f("sub", f, mul(l, s, l.f("sub", f, tail)));
-  const small = add(l, logM, mul(l, ef, l.float(-2.12194440054690583e-4)));
-  const value = add(l, small, mul(l, ef, l.float(0.693359375)));
+  const small = add(l, logM, mul(l, ef, l.float(LN2_LOW)));
+  const value = add(l, small, mul(l, ef, l.float(LN2_HIGH)));
   const atZero = l.select(l.f("eq", x, l.float(0)), l.float(Number.NEGATIVE_INFINITY), value);
   const infinite = l.f("eq", x, l.float(Number.POSITIVE_INFINITY));
   const atInfinity = l.select(infinite, x, atZero);

@@ -14,8 +14,8 @@ import {
   ops,
   type PrimFunc,
   primFunc,
-  seq,
   type Stmt,
+  seq,
   store,
   variable,
   visitStmt,
@@ -30,7 +30,15 @@ function check(f: PrimFunc): void {
   const args = f.params.map((p) => {
     assert.ok(p.kind === "buffer");
     const shape = p.shape.map((e) => constInt(e) ?? 0);
-    return { dtype: p.dtype, shape, data: randomArray(p.dtype, shape.reduce((a, b) => a * b, 1), next) };
+    return {
+      dtype: p.dtype,
+      shape,
+      data: randomArray(
+        p.dtype,
+        shape.reduce((a, b) => a * b, 1),
+        next,
+      ),
+    };
   });
   assertSame(f, args, { rtol: 1e-5, atol: 1e-5 });
 }
@@ -138,7 +146,10 @@ describe("lower", () => {
     const zero = (v: Expr) => store(A, [v], constant(0, "f32"));
     const f = primFunc(
       [A],
-      seq([loop(i, n, zero(i), { loopKind: "unrolled" }), loop(j, 100000, zero(j), { loopKind: "unrolled" })]),
+      seq([
+        loop(i, n, zero(i), { loopKind: "unrolled" }),
+        loop(j, 100000, zero(j), { loopKind: "unrolled" }),
+      ]),
     );
     const { notes } = lower(f);
     assert.match(notes[0], /loop i is not unrolled: its bounds are not constant/);

@@ -12,10 +12,10 @@ import {
   type DType,
   type Expr,
   ifThen,
+  type LoopKind,
   letIn,
   load,
   loop,
-  type LoopKind,
   ops,
   type PrimFunc,
   primFunc,
@@ -35,7 +35,9 @@ function argsOf(f: PrimFunc, sizes: Record<string, number> = {}): (BufferArg | n
   const next = rng(7);
   return f.params.map((p) => {
     if (p.kind === "var") return 3;
-    const shape = p.shape.map((e) => (e.kind === "var" ? sizes[e.name] : e.kind === "const" ? Number(e.value) : 0));
+    const shape = p.shape.map((e) =>
+      e.kind === "var" ? sizes[e.name] : e.kind === "const" ? Number(e.value) : 0,
+    );
     const n = shape.reduce((a, b) => a * b, 1);
     return { dtype: p.dtype, shape, data: randomArray(p.dtype, n, next) };
   });
@@ -119,7 +121,10 @@ describe("wasm loops", () => {
     const I = buffer("I", [37], "i64");
     const B = buffer("B", [37]);
     const i = variable("i");
-    const f = primFunc([A, I, B], loop(i, 37, store(B, [i], load(A, [load(I, [i])])), { loopKind: "vectorized" }));
+    const f = primFunc(
+      [A, I, B],
+      loop(i, 37, store(B, [i], load(A, [load(I, [i])])), { loopKind: "vectorized" }),
+    );
     const data = newArray("i64", 37) as BigInt64Array;
     for (let k = 0; k < 37; k++) data[k] = BigInt((k * 7) % 16);
     const [a, , b] = argsOf(f);
@@ -210,7 +215,9 @@ describe("wasm loops", () => {
           body: store(B, [vi], add(load(B, [vi]), cast(load(A, [vi, vk]), to))),
         });
         const nest =
-          order === "ik" ? loop(i, 6, loop(k, 12, b)) : loop(k, 12, loop(i, 6, b, { loopKind: "vectorized" }));
+          order === "ik"
+            ? loop(i, 6, loop(k, 12, b))
+            : loop(k, 12, loop(i, 6, b, { loopKind: "vectorized" }));
         check(primFunc([A, B], nest));
       }
     }

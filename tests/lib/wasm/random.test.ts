@@ -1,0 +1,21 @@
+/** Random expressions in random loops, generated code against the interpreter. A failure names its seed. */
+import { assertSame } from "./harness.ts";
+import { randomCase } from "./random-case.ts";
+
+describe("wasm, random expressions", () => {
+  const CASES = Number(process.env.CASES ?? 400);
+  const first = Number(process.env.SEED ?? 1);
+  const GROUP = 50;
+  for (let at = first; at < first + CASES; at += GROUP) {
+    it(`seeds ${at} to ${at + GROUP - 1}`, () => {
+      for (let seed = at; seed < at + GROUP; seed++) {
+        const { func, args } = randomCase(seed);
+        try {
+          assertSame(func, args);
+        } catch (e) {
+          throw new Error(`seed ${seed} (SEED=${seed} CASES=1 repeats it)`, { cause: e });
+        }
+      }
+    });
+  }
+});
