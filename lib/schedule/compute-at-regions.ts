@@ -5,7 +5,15 @@
  * wasteful but right. For `reverseComputeAt` it may consume only what is there, and has to be run for all of it:
  * the domain is exact, or there is none (`undefined`).
  */
-import { linearForm, prove, simplify, unionRange, wholeBuffer } from "../arith/index.ts";
+import {
+  axisRanges,
+  linearForm,
+  prove,
+  relaxIndex,
+  simplify,
+  unionRange,
+  wholeBuffer,
+} from "../arith/index.ts";
 import {
   type Block,
   cast,
@@ -88,7 +96,11 @@ function solve(
   const axes = new Map(block.axes.map((a) => [a.v.id, a] as const));
   const ids = new Set(axes.keys());
   const known = new Map(ranges);
-  for (const a of block.axes) known.set(a.v.id, loopRange(constant(0), a.extent, ranges));
+  for (const a of block.axes) {
+    // An axis of extent 1 is not folded away: the region may hold other indices than its 0.
+    const r = loopRange(constant(0), a.extent, ranges);
+    known.set(a.v.id, r.max > r.min ? r : { min: 0, max: 1 });
+  }
   const problem = (i: number): { domains: Domains; problem: string } => ({
     domains,
     problem: `what ${block.name} reads in dimension ${i} of ${m.provided.buffer.name} is not produced in one piece there`,
@@ -100,8 +112,12 @@ function solve(
     if (!usesVar(r.min, ids)) continue;
     if (exact && coversAll(want, r, m, i, known)) continue;
     if (exact && isPartOf(r.min, quotients)) continue;
+    if (exact && !staysInside(block, m.provided, i)) {
+      const text = `${block.name} also runs where it does not read ${m.provided.buffer.name} (dimension ${i}), as for a border; no iteration produces for that`;
+      return { domains, problem: text };
+    }
     const terms = form && [...form.terms.values()].filter((t) => usesVar(t.atom, ids));
-    const top = terms?.reduce((x, y) => (Math.abs(y.coef) > Math.abs(x.coef) ? y : x));
+    const top = terms?.sort((x, y) => Math.abs(y.coef) - Math.abs(x.coef))[0];
     if (!form || !top) {
       if (exact) return problem(i);
       continue;
@@ -140,6 +156,19 @@ function solve(
     if (exact && !wholeDigits(atom.a, [i, remainder], dims, m, known)) return problem(i);
   }
   return { domains };
+}
+
+/**
+ * Whether all instances of a block access the buffer inside its bounds. If not, a condition in the body avoids the
+ * access, and the instance does not depend on what is there.
+ */
+export function staysInside(block: Block, region: Region, dim: number): boolean {
+  const axes = block.axes.map((a) => ({ v: a.v, min: constant(0, a.v.dtype), extent: a.extent }));
+  const known = axisRanges(block.axes);
+  const r = relaxIndex(region.ranges[dim].min, axes);
+  if (!r) return false;
+  const end = ops.sub(ops.add(ops.add(r.min, r.extent), region.ranges[dim].extent), 1);
+  return prove(ops.ge(r.min, 0), known) && prove(ops.le(end, region.buffer.shape[dim]), known);
 }
 
 /** A remainder of an axis whose quotient has been solved, and checked together with it. */

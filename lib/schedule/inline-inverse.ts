@@ -31,7 +31,11 @@ export function invert(
   ranges: Ranges,
 ): Map<number, Expr> | string {
   const known = new Map(ranges);
-  for (const a of axes) known.set(a.v.id, loopRange(constant(0), a.extent, ranges));
+  // An axis of extent 1 must not be folded away: where it stands, the value may be something else than 0.
+  for (const a of axes) {
+    const r = loopRange(constant(0), a.extent, ranges);
+    known.set(a.v.id, r.max > r.min ? r : { min: 0, max: 1 });
+  }
   const ids = new Set(axes.map((a) => a.v.id));
   const digits = new Map<number, Digit[]>();
   const add = (id: number, d: Digit): void => {
@@ -45,7 +49,7 @@ export function invert(
     }
     const form = linearForm(simplify(index, known), known);
     const terms = form && [...form.terms.values()].filter((t) => usesVar(t.atom, ids));
-    if (!form || !terms) return "at an index that is not affine";
+    if (!form || !terms || terms.length === 0) return "at an index that is not affine";
     let rest: Expr = simplify(index, known);
     for (const t of terms) rest = ops.sub(rest, ops.mul(t.atom, constant(t.coef, index.dtype)));
     const net = simplify(ops.sub(value, rest), known);

@@ -1,5 +1,5 @@
 /** reverseComputeInline: an elementwise consumer is put into its one producer, whose buffer goes. */
-import { axisRanges, exprKey, prove, simplify, withDomains } from "../arith/index.ts";
+import { axisRanges, exprKey, prove, regionsOf, simplify, withDomains } from "../arith/index.ts";
 import {
   type Block,
   type Buffer,
@@ -16,6 +16,7 @@ import {
   substExpr,
   visitExpr,
 } from "../ir/index.ts";
+import { staysInside } from "./compute-at-regions.ts";
 import { whyNotComplete } from "./conditions.ts";
 import { consumersOf, requireStagePipeline, stagesOf, writtenOutside } from "./dependencies.ts";
 import { refuse } from "./error.ts";
@@ -54,6 +55,12 @@ export function reverseComputeInline(f: PrimFunc, block: number): PrimFunc {
   const store = onlyStore(NAME, b);
   const made = onlyStore(NAME, p.node);
   const indices = onlyLoad(b, store, buffer);
+  const read = regionsOf(b).reads.find((r) => r.buffer.id === buffer.id);
+  const edge = read?.ranges.findIndex((_, i) => !staysInside(b, read, i)) ?? -1;
+  if (edge >= 0) {
+    const detail = `${b.name} also runs where ${p.node.name} makes nothing (dimension ${edge} of ${buffer.name}), as for a border`;
+    refuse(NAME, "the consumer is not covered by its producer", detail, [b, p.node]);
+  }
   refuseOpaqueAccess(NAME, scope, buffer);
 
   const ranges: Ranges = new Map([...rangesOf(f, p.path.slice(0, -1)), ...axisRanges(p.node.axes)]);

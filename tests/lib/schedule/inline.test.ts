@@ -132,6 +132,21 @@ describe("reverseComputeInline", () => {
     assert.match(script(d.f), /T\.where\(i_0 \* 4 \+ i_1 < 6\)/);
   });
 
+  it("refuses a consumer that runs beyond what its producer makes", () => {
+    const rule = /consumer is not covered by its producer/;
+    refusal(() => dataflow(border()).reverseComputeInline("C"), rule, /as for a border/);
+    refusal(
+      () => dataflow(border()).reverseComputeAt("C", ["B", 0]),
+      /cannot be followed/,
+      /as for a border/,
+    );
+  });
+
+  it("an axis of one value still says which of the producer's values is meant", () => {
+    const d = dataflow(firstRow()).reverseComputeInline("C").roundTrips();
+    assert.match(script(d.f), /T\.where\(i < 1\)/);
+  });
+
   it("refuses reductions, several producers, several places, other consumers, what cannot be inverted", () => {
     refusal(
       () => dataflow(mmRelu()).reverseComputeInline("C"),
@@ -363,6 +378,41 @@ const outputProducer = (): PrimFunc =>
       T.block("C", () => {
         const [vi] = T.axis.remap("S", [i]);
         C[vi] = B[vi];
+      });
+    }
+  });
+
+/** C is B with a border of zeros. */
+const border = (): PrimFunc =>
+  T.primFunc({ A: T.buffer([6]), C: T.buffer([8]) }, ({ A, C }) => {
+    const B = T.alloc([6]);
+    for (const i of T.serial(6)) {
+      T.block("B", () => {
+        const [vi] = T.axis.remap("S", [i]);
+        B[vi] = A[vi] * 2;
+      });
+    }
+    for (const i of T.serial(8)) {
+      T.block("C", () => {
+        const [vi] = T.axis.remap("S", [i]);
+        C[vi] = vi >= 1 && vi < 7 ? B[vi - 1] : 0;
+      });
+    }
+  });
+
+const firstRow = (): PrimFunc =>
+  T.primFunc({ A: T.buffer([3, 4]), C: T.buffer([1, 4]) }, ({ A, C }) => {
+    const B = T.alloc([3, 4]);
+    for (const [i, j] of T.grid(3, 4)) {
+      T.block("B", () => {
+        const [vi, vj] = T.axis.remap("SS", [i, j]);
+        B[vi][vj] = A[vi][vj] * 2;
+      });
+    }
+    for (const [i, j] of T.grid(1, 4)) {
+      T.block("C", () => {
+        const [vi, vj] = T.axis.remap("SS", [i, j]);
+        C[vi][vj] = B[vi][vj] + 1;
       });
     }
   });
