@@ -35,7 +35,7 @@ export interface Action {
 
 export const actions: fc.Arbitrary<Action[]> = fc.array(
   fc.record({ op: fc.constantFrom(...ACTIONS), a: fc.nat(7), b: fc.nat(7), c: fc.nat(23) }),
-  { maxLength: 8 },
+  { maxLength: 12 },
 );
 
 /** How often each primitive was applied, and refused for which rule. */
@@ -79,7 +79,9 @@ function at<X>(xs: readonly X[], n: number): X {
 
 function perform(sch: Schedule, { op, a, b, c }: Action): boolean {
   const names = blockNames(sch);
-  const block: BlockRV = sch.getBlock(at(names, a));
+  // Reductions are rare among the blocks; what needs one gets one where there is one.
+  const sums = op === "decomposeReduction" ? namesWithInit(sch) : [];
+  const block: BlockRV = sch.getBlock(at(sums.length > 0 ? sums : names, a));
   const loops: LoopRV[] = sch.getLoops(block);
   if (loops.length === 0 && op !== "computeInline" && op !== "reverseComputeInline") return false;
   switch (op) {
@@ -147,6 +149,13 @@ function perform(sch: Schedule, { op, a, b, c }: Action): boolean {
       sch.cacheWrite(block, b % 2, at(["global", "local"], c));
       return true;
   }
+}
+
+function namesWithInit(sch: Schedule): string[] {
+  const names = blockNames(sch);
+  return blocksIn(sch.func().body)
+    .filter((b) => b.init && names.includes(b.name))
+    .map((b) => b.name);
 }
 
 /** Names of the blocks that can be found by name. */
