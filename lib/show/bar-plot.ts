@@ -58,7 +58,8 @@ export function barPlot<Row extends object>(rows: readonly Row[], o: BarPlotOpti
     data: { values },
     layer: [
       {
-        mark: { type: "bar", cornerRadiusEnd: 2, height: 16 },
+        // No rounded ends: Vega would clip by ids, which collide between plots of one page.
+        mark: { type: "bar", height: 16 },
         encoding: {
           y: sorted,
           x: { field: "y", ...length },

@@ -3,6 +3,7 @@ import { BOUNDS, count, cut } from "./bounds.ts";
 import { type Displayable, displayable } from "./display.ts";
 import { type Html, html } from "./html.ts";
 import { pngAddress } from "./png.ts";
+import { pictureHtml } from "./style.ts";
 import { INK, INK_STYLE, SANS, svg } from "./svg.ts";
 import { textTable } from "./table.ts";
 import { elementsOf, reader, type TensorLike, tensorStats } from "./tensor-summary.ts";
@@ -45,10 +46,15 @@ export function imageGrid(images: TensorLike, o: ImageGridOptions = {}): Display
   const shown = Math.min(n, o.limit ?? 40, BOUNDS.images, fit);
   const captions = Array.from({ length: shown }, (_, i) => caption(i, o));
   const left = n > shown ? `${count(n - shown, "more picture")} left out` : undefined;
-  return displayable(() => ({
-    "text/plain": gridText(captions, n, h, w, left),
-    "image/svg+xml": gridSvg(images, captions, h, w, o.columns ?? 8, left).toString(),
-  }));
+  return displayable(() => {
+    const text = gridText(captions, n, h, w, left);
+    const picture = gridSvg(images, captions, h, w, o.columns ?? 8, left);
+    return {
+      "text/plain": text,
+      "text/html": pictureHtml(picture, text),
+      "image/svg+xml": picture.toString(),
+    };
+  });
 }
 
 function pictureShape(t: TensorLike, size?: readonly [number, number]): [n: number, h: number, w: number] {

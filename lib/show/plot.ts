@@ -1,9 +1,12 @@
 /**
- * Plots: a Vega-Lite specification with an SVG beside it, for front ends that draw no Vega-Lite. Vega is loaded when
- * the first plot is drawn: importing it takes more than a second.
+ * Plots: a Vega-Lite specification with an SVG beside it, for front ends that draw no Vega-Lite, and the same SVG as
+ * HTML, for converters that would rather strip an SVG than trust it. Vega is loaded when the first plot is drawn:
+ * importing it takes more than a second.
  */
 import { boundText } from "./bounds.ts";
 import { DISPLAY, type Displayable, type MimeBundle } from "./display.ts";
+import { markup } from "./html.ts";
+import { pictureHtml } from "./style.ts";
 import { INK, INK_STYLE, SANS } from "./svg.ts";
 
 /** A Vega-Lite specification as JSON. */
@@ -35,9 +38,11 @@ export class Plot implements Displayable<Promise<MimeBundle>> {
   }
 
   async [DISPLAY](): Promise<MimeBundle> {
+    const svg = await this.toSVG();
     return {
       "text/plain": this.text,
-      "image/svg+xml": await this.toSVG(),
+      "text/html": pictureHtml(markup(svg), this.text),
+      "image/svg+xml": svg,
       "application/vnd.vegalite.v5+json": this.spec,
     };
   }

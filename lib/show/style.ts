@@ -76,5 +76,15 @@ const PARTS = { code: CODE, diff: CODE + DIFF, steps: CODE + DIFF + STEPS, table
 /** The outermost element of a display, with the style its parts need. */
 export function frame(parts: readonly (keyof typeof PARTS)[], body: Html): string {
   const css = BASE + [...new Set(parts.map((p) => PARTS[p]))].join("");
-  return html`<div class="tw"><style>${markup(css.replaceAll("\n", ""))}</style>${body}</div>`.toString();
+  // MathJax (2 and 3) must not take the dollars of code and names for formulas.
+  return html`<div class="tw tex2jax_ignore mathjax_ignore"><style>${markup(css.replaceAll("\n", ""))}</style>${body}</div>`.toString();
+}
+
+/**
+ * A picture with its text folded beneath, as HTML. Where pictures are stripped the text is what remains; and some
+ * converters (nbconvert 6) keep an SVG within HTML but empty one that stands alone.
+ */
+export function pictureHtml(picture: Html, text: string): string {
+  const alternative = html`<details class="tw-more"><summary>as text</summary><pre>${text}</pre></details>`;
+  return frame(["code"], html`<div>${picture}</div>${alternative}`);
 }

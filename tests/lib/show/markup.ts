@@ -32,8 +32,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "&#96;": "`",
 };
 
-/** Reads our own HTML or SVG. Throws on unknown tags and attributes, bad nesting, unescaped text, control characters. */
-export function readMarkup(source: string): Markup {
+/** Elements and attributes Vega draws plots with. */
+const VEGA_TAGS = new Set("svg g rect path line text title".split(" "));
+const HARMLESS = /^(?!on|href|xlink:href|src)/;
+
+/** Reads our own HTML or SVG (`vega`: with plots in it, whose attributes are not listed here). Throws on unknown tags and attributes, bad nesting, unescaped text, control characters. */
+export function readMarkup(source: string, vega = false): Markup {
   const tags: string[] = [];
   const attributes = new Set<string>();
   const open: string[] = [];
@@ -49,12 +53,12 @@ export function readMarkup(source: string): Markup {
     );
     assert(m, `no tag: ${source.slice(lt, lt + 80)}`);
     const [whole, closing, name, attrs, selfClosing] = m;
-    assert(TAGS.has(name), `tag <${name}>`);
+    assert(TAGS.has(name) || (vega && VEGA_TAGS.has(name)), `tag <${name}>`);
     if (closing) assert.equal(open.pop(), name);
     else {
       tags.push(name);
       for (const [, attr, value] of attrs.matchAll(/([\w:-]+)(?:="([^"]*)")?/g)) {
-        assert(ATTRIBUTES.has(attr), `attribute ${attr}`);
+        assert(ATTRIBUTES.has(attr) || (vega && HARMLESS.test(attr)), `attribute ${attr}`);
         if (attr === "href") assert.match(value, /^data:image\/png;base64,[\w+/=]*$/);
         decode(value ?? "", false);
         attributes.add(attr);

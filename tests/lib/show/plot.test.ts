@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { barPlot, DISPLAY, linePlot, speedPlot, timingRows, timingTable } from "../../../lib/show/index.ts";
+import { readMarkup } from "./markup.ts";
 import { timings } from "./samples.ts";
 
 describe("show: plots and timings", () => {
@@ -11,6 +12,16 @@ describe("show: plots and timings", () => {
     assert.match(svg, /a &lt; b &amp; c/);
     assert.match(svg, /fused linear \+ relu/);
     assert.match(svg, /13\.3×/);
+    readMarkup(svg, true);
+    assert.doesNotMatch(svg, / id="/, "ids would collide with those of other plots in the page");
+    assert(readMarkup(bundle["text/html"]!, true).tags.includes("pre"));
+    const hostile = "<script>alert(1)</script>\" onload='x' &lt; \u001b[31m {{datum.x}}";
+    const rows = [{ [hostile]: hostile, y: 1 }];
+    for (const p of [
+      barPlot(rows, { x: hostile, y: "y", title: hostile, unit: hostile }),
+      linePlot(rows, { x: hostile, y: "y", series: hostile, title: hostile }),
+    ])
+      readMarkup((await p[DISPLAY]())["text/html"]!, true);
     assert.deepEqual(bundle["application/vnd.vegalite.v5+json"], plot.spec);
     assert.deepEqual(JSON.parse(JSON.stringify(plot)), JSON.parse(JSON.stringify(plot.spec)));
     assert.match(bundle["text/plain"], /^a < b & c\nname +median time \(ms\) +from +to\n/);
