@@ -41,8 +41,8 @@ export class Kernel {
   #messages = 0;
   /** The number of the latest counted cell. */
   #count = 0;
-  /** Numbers cells uniquely, counted or not; equal to the count while every cell is counted. */
-  #cell = 0;
+  /** How many cells were run without being counted; they get numbers below zero. */
+  #uncounted = 0;
   readonly #queue: Queued[] = [];
   /** The request whose cell runs, or ran last: outputs belong to it. */
   #current: Queued | undefined;
@@ -158,13 +158,11 @@ export class Kernel {
     const code = stringField(content, "code");
     const silent = booleanField(content, "silent", false);
     const counted = !silent && booleanField(content, "store_history", true);
-    this.#cell += 1;
     if (counted) {
       this.#count += 1;
-      // The numbers that errors name are those the reader sees beside the cells.
-      this.#cell = Math.max(this.#cell, this.#count);
       this.#history.add(this.#count, code);
-    }
+    } else this.#uncounted += 1;
+    const cell = counted ? this.#count : -this.#uncounted;
     const execution_count = this.#count;
     if (!silent) this.#publish("execute_input", { code, execution_count });
     const help = /^\s*\??([\p{ID_Start}$_][\w$.]*)(\?{1,2})?\s*$/u.exec(code);
@@ -175,7 +173,7 @@ export class Kernel {
     const expressions = Object.fromEntries(
       Object.entries(objectField(content, "user_expressions")).map(([name, text]) => [name, String(text)]),
     );
-    const result = await this.#session.execute({ code, cell: this.#cell, silent, expressions });
+    const result = await this.#session.execute({ code, cell, silent, expressions });
     if (result.status === "error") this.#publish("error", { ...result.error });
     this.#reply(request, "execute_reply", executeReply(result, execution_count));
     return result.status === "error";

@@ -5,6 +5,11 @@ import type { CellDiagnostic } from "./types.ts";
 const red = (text: string) => `\u001b[31m${text}\u001b[39m`;
 const dim = (text: string) => `\u001b[2m${text}\u001b[22m`;
 
+/** How errors name a cell. Cells that are not counted have numbers below zero, which mean nothing to a reader. */
+export function cellName(cell: number): string {
+  return cell > 0 ? `cell ${cell}` : "the cell";
+}
+
 /** A name and a message as a traceback's first line. */
 export function heading(name: string, message: string): string {
   return message === "" ? red(name) : `${red(name)}: ${message}`;
@@ -12,7 +17,7 @@ export function heading(name: string, message: string): string {
 
 /** A line of a cell with its neighbours and a caret under the column (both one-based). */
 export function codeFrame(code: string, line: number, column: number, length = 1): string[] {
-  const lines = code.split("\n");
+  const lines = code.trimEnd().split("\n");
   const first = Math.max(1, line - 2);
   const last = Math.min(lines.length, line + 1);
   const width = String(last).length;
@@ -39,7 +44,7 @@ export function rejection(cell: number, code: string, diagnostics: readonly Cell
   for (const { message, code: number, start, length } of shown) {
     const [head = "", ...rest] = message.split("\n");
     traceback.push(heading(`TS${number}`, head), ...rest);
-    traceback.push(`    at cell ${cell}, line ${start.line}, column ${start.column}`);
+    traceback.push(`    at ${cellName(cell)}, line ${start.line}, column ${start.column}`);
     traceback.push(...codeFrame(code, start.line, start.column, length), "");
   }
   if (diagnostics.length > shown.length)
@@ -48,7 +53,7 @@ export function rejection(cell: number, code: string, diagnostics: readonly Cell
   else traceback.push(dim("Nothing was run. With // @ts-nocheck as its first line the cell runs unchecked."));
   return {
     ename: syntax ? "SyntaxError" : "TypeCheckError",
-    evalue: `cell ${cell}, line ${first.start.line}, column ${first.start.column}: ${first.message} (TS${first.code})`,
+    evalue: `${cellName(cell)}, line ${first.start.line}, column ${first.start.column}: ${first.message} (TS${first.code})`,
     traceback,
   };
 }

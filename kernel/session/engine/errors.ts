@@ -1,5 +1,5 @@
 import type { ErrorContent } from "../../protocol/messages.ts";
-import { codeFrame, heading } from "../errors.ts";
+import { cellName, codeFrame, heading } from "../errors.ts";
 import type { EngineHost } from "./host.ts";
 import type { CellSources, Frame } from "./stack.ts";
 
@@ -47,7 +47,7 @@ function traceback(error: ErrorLike, sources: CellSources, depth: number): strin
       ? sources.placeInFunction(error.fnSource, error.fnOffset)
       : undefined;
   const place = told ?? frames.find((frame) => frame.place?.cell !== undefined)?.place;
-  if (told) lines.push(`    at cell ${told.cell}, line ${told.line}, column ${told.column}`);
+  if (told) lines.push(`    at ${cellName(told.cell)}, line ${told.line}, column ${told.column}`);
   if (place?.cell !== undefined) {
     const code = sources.code(place.cell);
     if (code !== undefined) lines.push(...codeFrame(code, place.line, place.column));
@@ -76,7 +76,7 @@ function foldFrames(frames: readonly Frame[]): string[] {
     }
     if (folded > 0) lines.push(`    … ${folded} library ${folded === 1 ? "frame" : "frames"}`);
     folded = 0;
-    const where = place.cell === undefined ? place.file : `cell ${place.cell}`;
+    const where = place.cell === undefined ? place.file : cellName(place.cell);
     const at = `${where}, line ${place.line}, column ${place.column}`;
     // Cells are functions without a name; their own frame is the cell itself.
     lines.push(name === "" || name === "eval" ? `    at ${at}` : `    at ${name} (${at})`);

@@ -35,6 +35,11 @@ export class TypeScriptLanguage implements CellLanguage {
     this.#check("const warm = [1].map(String); export { warm };");
   }
 
+  /** Loads the library's types ahead of the first cell that imports it. For a thread with nothing else to do. */
+  warmLibrary(): void {
+    this.#check('import * as library from "tilewright"; export { library };');
+  }
+
   async compile(code: string, cell: number): Promise<CompiledCell | RejectedCell> {
     this.#writeDeclarations();
     const alone = ts.createSourceFile(this.#program.cellFile, code, ts.ScriptTarget.ES2023, false);
@@ -88,8 +93,8 @@ export class TypeScriptLanguage implements CellLanguage {
 
   #diagnose(text: string, code: string): CellDiagnostic[] {
     let found = this.#check(text);
-    const retry = found.length > 0 && (!this.#program.hasCompletePlatform || found.some(isMissingModule));
-    if (retry) {
+    const wantsPlatform = !this.#program.hasCompletePlatform && found.some(mayNeedPlatform);
+    if (wantsPlatform || found.some(isMissingModule)) {
       // The complete types may know the name, and the module may have been installed since it was last looked for.
       this.#program.useCompletePlatform();
       this.#program.forgetResolutions();
@@ -158,6 +163,13 @@ export class TypeScriptLanguage implements CellLanguage {
 /** An import that is only used as a type leaves nothing behind; a name that the JavaScript never mentions is none. */
 function isAssigned(name: string, js: string): boolean {
   return js.includes(name);
+}
+
+/** Unknown names, modules and namespaces, and unknown members of what the small platform types only sketch. */
+function mayNeedPlatform(diagnostic: ts.Diagnostic): boolean {
+  if ([2304, 2307, 2503, 2552, 2580, 2584, 2591, 2694].includes(diagnostic.code)) return true;
+  const text = ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n");
+  return /'(Console|Performance|ImportMeta|Timeout|Immediate|typeof globalThis)'/.test(text);
 }
 
 function isMissingModule(diagnostic: ts.Diagnostic): boolean {

@@ -36,8 +36,11 @@ function platformTypes(): string | undefined {
 
 const language = new TypeScriptLanguage(files);
 language.warm();
+// A notebook that is merely open has time to spare; one that is being run has none.
+const idle = setTimeout(() => language.warmLibrary(), 500);
 
 parentPort!.on("message", async ({ id, method, args }: LanguageRequest) => {
+  clearTimeout(idle);
   let reply: LanguageReply;
   try {
     const call = language[method] as (...args: unknown[]) => Promise<unknown>;
