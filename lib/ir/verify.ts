@@ -44,6 +44,8 @@ export class VerifyError extends Error {
     });
     super(`${where} is not well-formed: ${lines.join("; ")}`);
     this.problems = problems;
+    // Nodes are large; the message names what matters.
+    Object.defineProperty(this, "problems", { enumerable: false });
     const first = problems.find((p) => p.span)?.span;
     if (first) {
       this.fnSource = first.source;

@@ -43,6 +43,9 @@ export class ScheduleError extends Error {
     this.thrown = refusal;
     this.func = context.func;
     this.excerpt = context.excerpt;
+    // The message says it all; a console that lists own properties would print whole programs below it.
+    for (const key of ["refusal", "thrown", "func", "excerpt"])
+      Object.defineProperty(this, key, { enumerable: false });
   }
 }
 

@@ -5,7 +5,7 @@ import { type DiffRow, type DiffStats, diffStats, programDiff } from "./diff.ts"
 import { diffHtml, statsHtml, statsText } from "./diff-view.ts";
 import type { MimeBundle } from "./display.ts";
 import { renderTokens, tokensOf } from "./highlight.ts";
-import { EMPTY, type Html, html, plain } from "./html.ts";
+import { EMPTY, type Html, html, markup, plain } from "./html.ts";
 import { loopTrees } from "./loop-tree.ts";
 import { loopTreeSvg } from "./loop-tree-svg.ts";
 import { duration } from "./number.ts";
@@ -56,7 +56,7 @@ const ROW_SIZE = 200;
 export function historyHtml(steps: readonly StepLike[]): Html {
   let room: number = BOUNDS.html;
   let without = 0;
-  const items = historyDiffs(steps).map((s) => {
+  const items = historyDiffs(steps).map((s, i) => {
     const changed = s.stats.added + s.stats.removed + s.stats.moved;
     const tooLarge = changed * ROW_SIZE > room;
     const body = tooLarge ? EMPTY : diffHtml(s.rows, { context: 2, keepUnchanged: steps.length <= WHOLE });
@@ -64,7 +64,9 @@ export function historyHtml(steps: readonly StepLike[]): Html {
     const fits = !tooLarge && size <= room;
     if (fits) room -= size;
     else without++;
-    return html`<details class="tw-step"><summary><span class="tw-no">${s.index}</span> <code>${callHtml(s.call)}</code> ${statsHtml(s.stats)} <span class="tw-stat tw-dim">${duration(s.ms)}</span></summary>${
+    // The newest step is what the reader has just done: its diff is open.
+    const open = i === steps.length - 1 && fits ? markup(" open") : EMPTY;
+    return html`<details class="tw-step"${open}><summary><span class="tw-no">${s.index}</span> <code>${callHtml(s.call)}</code> ${statsHtml(s.stats)} <span class="tw-stat tw-dim">${duration(s.ms)}</span></summary>${
       fits ? body : html`<p class="tw-note">This diff was left out: the display would be too large.</p>`
     }</details>`;
   });
@@ -79,7 +81,7 @@ export function scheduleBundle(s: ScheduleLike): MimeBundle {
   const functions = Object.keys(s.mod.funcs);
   const head = html`<p class="tw-head"><b>Schedule</b> of <code>${cut(functions.join(", "), 200)}</code> <span class="tw-dim">${count(n, "step")}</span></p>`;
   const steps = n > 0 && html`<div>${historyHtml(s.history)}</div>`;
-  const program = html`<details class="tw-more" open><summary>Program now</summary>${programHtml(s.mod)}</details>`;
+  const program = html`<details class="tw-more"${n === 0 ? markup(" open") : EMPTY}><summary>Program now</summary>${programHtml(s.mod)}</details>`;
   const trees = loopTrees(s.mod).map((t) => html`<div>${loopTreeSvg(t)}</div>`);
   const tree = html`<details class="tw-more"><summary>Loop tree</summary>${trees}</details>`;
   return {
