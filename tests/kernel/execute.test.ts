@@ -92,6 +92,16 @@ throw Object.assign(new Error("not in the dialect"), { fnSource: f.toString(), f
     assert.match(ran.traceback, /> 5 \| {3}return first \+ oops\(first\);\n {4}\| {18}\^/);
   });
 
+  it("gives errors stacks that a reader can use, in values and in streams", async () => {
+    const ran = await kernel.run(
+      "function thrower() { throw new Error('caught'); }\ntry { thrower(); } catch (e) { console.log((e as Error).stack); }\nnew Error('value')",
+    );
+    assert.match(ran.stdout, /^Error: caught\n {4}at thrower \(cell \d+:1:\d+\)\n {4}at cell \d+:2:\d+\n$/);
+    assert.match(String(ran.text), /^Error: value\n {4}at cell \d+:3:1$/);
+    const later = await kernel.run("await Promise.resolve(); thrower();");
+    assert.match(later.traceback, /at thrower \(cell \d+, line 1, column 28\)/);
+  });
+
   it("reports throws of anything", async () => {
     const text = await kernel.run("throw 'just text'");
     assert.deepEqual([text.status, text.ename, text.evalue], ["error", "Thrown", "'just text'"]);

@@ -28,6 +28,8 @@ export class CellEngine {
     this.#host = host;
     this.#sources = new CellSources(host);
     this.#displays = new Displays(host);
+    // The constructor of the scope's own realm, which need not be this module's.
+    Object.assign(host.scope.Error as object, { prepareStackTrace: this.#sources.prepare });
     const globals = { display: this.#displays.display, clearOutput: this.#displays.clearOutput, ...tags() };
     for (const [name, value] of Object.entries(globals)) define(host.scope, name, value);
   }

@@ -28,6 +28,8 @@ export interface EngineHost {
   turn(): Promise<void>;
   /** The source map (JSON) of a loaded module that was compiled on the fly. */
   moduleMap(url: string): string | undefined;
+  /** True of the kernel's own scripts, which no stack trace shows. */
+  isKernel(script: string): boolean;
   /** Path to show for a script of the user's own, or undefined for library and platform code. */
   userFile(script: string): string | undefined;
 }

@@ -10,15 +10,49 @@ export interface Frame {
   place?: { cell?: number; file?: string; line: number; column: number };
 }
 
+/** The part of V8's call sites that is used here. */
+export interface CallSite {
+  getFileName(): string | null | undefined;
+  getLineNumber(): number | null;
+  getColumnNumber(): number | null;
+}
+
 /** Maps scripts back to cells. Keeps the cells that have run, since later errors may come from their functions. */
 export class CellSources {
   readonly #host: EngineHost;
   readonly #cells = new Map<string, { cell: RunnableCell; map?: TraceMap }>();
+  /** What `prepare` has called places, to know them again in its text. */
+  readonly #named = new Map<string, { cell?: number; file?: string }>();
   readonly #modules = new Map<string, TraceMap>();
 
   constructor(host: EngineHost) {
     this.#host = host;
   }
+
+  /**
+   * V8's hook for the text of `stack`: names cells and the user's files as the reader knows them, and ends where the
+   * kernel begins. So an error that is caught and printed reads as well as one that ends its cell.
+   */
+  readonly prepare = (error: unknown, sites: readonly CallSite[]): string => {
+    const lines = [title(error)];
+    for (const site of sites) {
+      const script = site.getFileName() ?? "";
+      if (this.#host.isKernel(script)) break;
+      const [line, column] = [site.getLineNumber() ?? 0, site.getColumnNumber() ?? 0];
+      const { place } = this.#place(script, line, column);
+      const text = String(site);
+      if (!place) {
+        lines.push(`    at ${text}`);
+        continue;
+      }
+      const name = place.cell === undefined ? place.file! : `cell ${place.cell}`;
+      this.#named.set(name, place);
+      lines.push(
+        `    at ${text.replace(`${script}:${line}:${column}`, `${name}:${place.line}:${place.column}`)}`,
+      );
+    }
+    return lines.join("\n");
+  };
 
   add(cell: RunnableCell): void {
     this.#cells.set(this.#host.scriptName(cell.number), { cell });
@@ -38,8 +72,12 @@ export class CellSources {
         if (/^\s+at /.test(line)) frames.push({ name: line.trim().slice(3) });
         continue;
       }
-      const [, name = "", script = "", row, column] = parsed;
-      frames.push({ name: name.replace(/^async /, ""), ...this.#place(script, Number(row), Number(column)) });
+      const [, name = "", place = "", row, column] = parsed;
+      const script = place.replace(/^async /, "");
+      const known = this.#named.get(script);
+      const at = { line: Number(row), column: Number(column) };
+      const found = known ? { place: { ...known, ...at } } : this.#place(script, at.line, at.column);
+      frames.push({ name: name.replace(/^async /, ""), ...found });
     }
     return frames;
   }
@@ -94,4 +132,13 @@ function original1(
 ): { line: number; column: number } | undefined {
   const found = originalPositionFor(map, { line, column: column - 1 });
   return found.line === null ? undefined : { line: found.line, column: found.column + 1 };
+}
+
+/** The first line of a stack, which V8 would write itself. */
+function title(error: unknown): string {
+  try {
+    return Error.prototype.toString.call(error);
+  } catch {
+    return "Error";
+  }
 }

@@ -43,6 +43,7 @@ function emit(event: CellEvent): void {
   send({ type: "event", event });
 }
 
+const kernelScripts = new URL("../../", import.meta.url).href;
 const moduleMaps = new Map<string, string>();
 const meta = {
   url: `${folder}notebook.ts`,
@@ -68,6 +69,7 @@ const host: EngineHost = {
   turn: () => new Promise((resolve) => later(resolve)),
   moduleMap: (url) => moduleMaps.get(url),
   userFile,
+  isKernel: (script) => script.startsWith(kernelScripts),
 };
 
 /** A result that is a string is shown as source text would be, in quotes. */

@@ -21,6 +21,7 @@ function engine() {
     turn: () => new Promise((resolve) => setImmediate(resolve)),
     moduleMap: () => undefined,
     userFile: () => undefined,
+    isKernel: (script) => script.includes("/kernel/"),
   };
   const made = new CellEngine(host);
   let number = 0;
