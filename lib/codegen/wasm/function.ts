@@ -24,7 +24,7 @@ export function generateFunction(
   body: Stmt,
   options: CodeOptions,
 ): GeneratedFunction {
-  const g = new Graph();
+  const g = new Graph(options.relaxedSimd);
   const c: Context = {
     g,
     options,

@@ -71,7 +71,11 @@ export class Graph {
   private nextLocal = 0;
   private readonly versions = new Map<number, number>();
 
-  constructor() {
+  /** Relaxed SIMD instructions may be used. */
+  readonly relaxed: boolean;
+
+  constructor(relaxed = false) {
+    this.relaxed = relaxed;
     this.push("function");
   }
 

@@ -15,6 +15,8 @@ export interface Lanes {
   /** An f32 / f32x4 operation. */
   f(op: string, ...args: Value[]): Value;
   shift(op: "shl" | "shr_u" | "shr_s", a: Value, n: number): Value;
+  /** `a * b + c`, rounded once where the target has it. */
+  mulAdd(a: Value, b: Value, c: Value): Value;
   /** Bit casts; vectors need none. */
   bits(x: Value): Value;
   number(x: Value): Value;
@@ -30,6 +32,7 @@ export const scalarLanes = (g: Graph): Lanes => ({
   i: (op, a, b) => g.make(`i32.${op}`, [a, b]),
   f: (op, ...args) => g.make(`f32.${op}`, args),
   shift: (op, a, n) => g.make(`i32.${op}`, [a, g.i32(n)]),
+  mulAdd: (a, b, c) => g.make("f32.add", [g.make("f32.mul", [a, b]), c]),
   bits: (x) => g.make("i32.reinterpret_f32", [x]),
   number: (x) => g.make("f32.reinterpret_i32", [x]),
   select: (cond, a, b) => g.make(`select.${a.type}`, [a, b, cond]),
@@ -57,6 +60,10 @@ export const vectorLanes = (g: Graph): Lanes => {
         : g.make(`i32x4.${op}`, [a, b]),
     f: (op, ...args) => g.make(`f32x4.${op}`, args),
     shift: (op, a, n) => g.make(`i32x4.${op}`, [a, g.i32(n)]),
+    mulAdd: (a, b, c) =>
+      g.relaxed
+        ? g.make("f32x4.relaxed_madd", [a, b, c])
+        : g.make("f32x4.add", [g.make("f32x4.mul", [a, b]), c]),
     bits: (x) => x,
     number: (x) => x,
     select: (cond, a, b) => g.make("v128.bitselect", [a, b, cond]),

@@ -17,7 +17,7 @@ const mul = (l: Lanes, a: Value, b: Value): Value => l.f("mul", a, b);
 /** Horner's rule; coefficients from the highest power down. */
 function horner(l: Lanes, x: Value, coefs: readonly number[]): Value {
   let p = l.float(coefs[0]);
-  for (const c of coefs.slice(1)) p = add(l, mul(l, p, x), l.float(c));
+  for (const c of coefs.slice(1)) p = l.mulAdd(p, x, l.float(c));
   return p;
 }
 
@@ -73,28 +73,29 @@ function toFloat(l: Lanes, n: Value): Value {
   return n.type === "v128" ? l.g.make("f32x4.convert_i32x4_s", [n]) : l.g.make("f32.convert_i32_s", [n]);
 }
 
-/** Takes the sign of `x` for a function that is odd. */
-function withSign(l: Lanes, magnitude: Value, x: Value): Value {
-  const sign = l.i("and", l.bits(x), l.int(-0x80000000));
-  return l.number(l.i("or", l.bits(magnitude), sign));
+/** `x` held between -bound and bound; NaN stays. */
+function clamp(l: Lanes, x: Value, bound: number): Value {
+  return l.f("max", l.f("min", x, l.float(bound)), l.float(-bound));
 }
 
 /**
- * tanh: x times a rational of x^2 for |x| < 0.625 (a polynomial of the series), 1 - 2 / (exp(2|x|) + 1) above.
+ * tanh: an odd rational minimax approximation on [-7.9, 7.9], beyond which the f32 answer is 1 (coefficients as in
+ * Eigen and XLA); x itself where x^3 / 3 is below half a unit in the last place.
  */
 function tanh(l: Lanes, x: Value): Value {
-  const a = l.f("abs", x);
-  const z = mul(l, x, x);
-  // Cephes tanhf's minimax polynomial (Moshier, "Cephes Mathematical Library", single precision).
+  const y = clamp(l, x, 7.905311107635498);
+  const z = mul(l, y, y);
   const p = horner(
     l,
     z,
-    [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1],
+    [
+      -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-8,
+      1.48572235717979e-5, 6.37261928875436e-4, 4.89352455891786e-3,
+    ],
   );
-  const near = add(l, mul(l, mul(l, p, z), a), a);
-  const e = exp(l, add(l, a, a));
-  const far = l.f("sub", l.float(1), l.f("div", l.float(2), add(l, e, l.float(1))));
-  return withSign(l, l.select(l.f("lt", a, l.float(0.625)), near, far), x);
+  const q = horner(l, z, [1.19825839466702e-6, 1.18534705686654e-4, 2.268434632439e-3, 4.89352518554385e-3]);
+  const value = mul(l, y, l.f("div", p, q));
+  return l.select(l.f("lt", l.f("abs", x), l.float(0.0004)), x, value);
 }
 
 function sigmoid(l: Lanes, x: Value): Value {
@@ -102,33 +103,29 @@ function sigmoid(l: Lanes, x: Value): Value {
 }
 
 /**
- * erf: Taylor's series in x^2 below 1 (eleven terms), and 1 - exp(-x^2) * t * P(t), t = 1 / (1 + x/2), above, with
- * the coefficients of Numerical Recipes' erfc (Chebyshev fit, relative error 1.2e-7).
+ * erf: an odd rational minimax approximation on [-4, 4], beyond which the f32 answer is 1 (coefficients as in Eigen
+ * and XLA).
  */
 function erf(l: Lanes, x: Value): Value {
-  const a = l.f("abs", x);
-  const z = mul(l, x, x);
-  const series: number[] = [];
-  let factorial = 1;
-  for (let n = 0; n <= 10; n++) {
-    if (n > 0) factorial *= n;
-    series.unshift(((n % 2 === 0 ? 1 : -1) * 2) / Math.sqrt(Math.PI) / (factorial * (2 * n + 1)));
-  }
-  const near = mul(l, a, horner(l, z, series));
-  const t = l.f("div", l.float(1), add(l, l.float(1), mul(l, a, l.float(0.5))));
+  const y = clamp(l, x, 4);
+  const z = mul(l, y, y);
   const p = horner(
     l,
-    t,
+    z,
     [
-      0.17087277, -0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418, 0.37409196,
-      1.00002368, -1.26551223,
+      -2.72614225801306e-10, 2.77068142495902e-8, -2.10102402082508e-6, -5.69250639462346e-5,
+      -7.34990630326855e-4, -2.95459980854025e-3, -1.60960333262415e-2,
     ],
   );
-  const erfc = mul(l, t, exp(l, l.f("sub", p, z)));
-  const far = l.f("sub", l.float(1), erfc);
-  // Above 4 the answer is 1 in f32; NaN takes this side and must stay.
-  const value = l.select(l.f("lt", a, l.float(1)), near, l.select(l.f("gt", a, l.float(4)), l.float(1), far));
-  return withSign(l, value, x);
+  const q = horner(
+    l,
+    z,
+    [
+      -1.45660718464996e-5, -2.13374055278905e-4, -1.68282697438203e-3, -7.37332916720468e-3,
+      -1.42647390514189e-2,
+    ],
+  );
+  return mul(l, y, l.f("div", p, q));
 }
 
 export const MATH: Readonly<Record<MathName, (l: Lanes, x: Value) => Value>> = {

@@ -123,7 +123,7 @@ describe("wasm operators", () => {
       it(`${name} ${t}`, () => {
         const inexact = approximate.has(name) && t !== "f64";
         const out = name === "isnan" ? "bool" : t;
-        const eps = t === "f16" ? 2 ** -10 : 4 * 2 ** -24;
+        const eps = t === "f16" ? 2 ** -10 : 8 * 2 ** -23;
         overPairs(
           t,
           out,

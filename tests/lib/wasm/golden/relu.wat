@@ -1,0 +1,43 @@
+(module
+  (import "env" "memory" (memory 0))
+  (func $relu (export "relu") (param $X i32) (param $Y i32) (param $n i32) (param $workspace i32)
+    (local $t0 i32) (local $t1 i32) (local $i i32) (local $p i32) (local $p.1 i32) (local $t2 i32)
+    (local $t3 i32) (local $t4 i32) (local $t5 i32) (local $i.1 i32) (local $p.2 i32) (local $p.3 i32)
+    (local.set $t1 (i32.sub (local.get $n) (local.tee $t0 (i32.and (local.get $n) (i32.const 3)))))
+    (if (i32.gt_s (local.get $t1) (i32.const 0))
+      (then
+        (local.set $i (i32.const 0))
+        (local.set $p (local.get $X))
+        (local.set $p.1 (local.get $Y))
+        (loop $i
+          (v128.store
+            (local.get $p.1)
+            (f32x4.max
+              (v128.load (local.get $p))
+              (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000)))
+          (local.set $p (i32.add (local.get $p) (i32.const 16)))
+          (local.set $p.1 (i32.add (local.get $p.1) (i32.const 16)))
+          (local.set $i (i32.add (local.get $i) (i32.const 4)))
+          (br_if $i (i32.lt_s (local.get $i) (local.get $t1)))
+        )
+      )
+    )
+    (local.set $t3 (i32.add (local.get $X) (local.tee $t2 (i32.shl (local.get $t1) (i32.const 2)))))
+    (local.set $t4 (i32.add (local.get $Y) (local.get $t2)))
+    (local.set $t5 (i32.add (local.get $t1) (local.get $t0)))
+    (if (i32.gt_s (local.get $t0) (i32.const 0))
+      (then
+        (local.set $i.1 (local.get $t1))
+        (local.set $p.2 (local.get $t3))
+        (local.set $p.3 (local.get $t4))
+        (loop $i
+          (f32.store (local.get $p.3) (f32.max (f32.load (local.get $p.2)) (f32.const 0)))
+          (local.set $p.2 (i32.add (local.get $p.2) (i32.const 4)))
+          (local.set $p.3 (i32.add (local.get $p.3) (i32.const 4)))
+          (local.set $i.1 (i32.add (local.get $i.1) (i32.const 1)))
+          (br_if $i (i32.lt_s (local.get $i.1) (local.get $t5)))
+        )
+      )
+    )
+  )
+)
