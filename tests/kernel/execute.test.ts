@@ -133,7 +133,6 @@ throw Object.assign(new Error("not in the dialect"), { fnSource: f.toString(), f
   it("imports packages, subpaths, JSON, modules and built-ins", async () => {
     const ran = await kernel.run(`
       import { readFileSync } from "node:fs"; import path from "path"; import * as os from "node:os";
-      // @ts-ignore
       import whole, { one } from "esm-only"; import { two } from "esm-only/sub";
       import data from "./data.json"; import { Kind } from "./util";
       [typeof readFileSync, path.basename("a/b"), typeof os.EOL, whole, one, two, data.answer, Kind.A]`);

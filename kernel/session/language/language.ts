@@ -109,9 +109,7 @@ export class TypeScriptLanguage implements CellLanguage {
     this.#program.setFile(cellFile, text);
     const syntactic = service.getSyntacticDiagnostics(cellFile);
     if (syntactic.length > 0) return syntactic;
-    return service
-      .getSemanticDiagnostics(cellFile)
-      .filter(({ category }) => category === ts.DiagnosticCategory.Error);
+    return service.getSemanticDiagnostics(cellFile).filter(isShown);
   }
 
   #emit(code: string, bindings: CellBindings): CompiledCell {
@@ -165,6 +163,14 @@ function isAssigned(name: string, js: string): boolean {
   return js.includes(name);
 }
 
+/**
+ * A sketch may leave types out, so errors about implicit `any` (7000 to 7099) are not shown. The option that makes
+ * them stays on: only with it does `const list = []` take the type of what is pushed.
+ */
+function isShown({ category, code }: ts.Diagnostic): boolean {
+  return category === ts.DiagnosticCategory.Error && !(code >= 7000 && code < 7100);
+}
+
 /** Unknown names, modules and namespaces, and unknown members of what the small platform types only sketch. */
 function mayNeedPlatform(diagnostic: ts.Diagnostic): boolean {
   if ([2304, 2307, 2503, 2552, 2580, 2584, 2591, 2694].includes(diagnostic.code)) return true;
@@ -173,5 +179,5 @@ function mayNeedPlatform(diagnostic: ts.Diagnostic): boolean {
 }
 
 function isMissingModule(diagnostic: ts.Diagnostic): boolean {
-  return diagnostic.code === 2307 || diagnostic.code === 7016;
+  return diagnostic.code === 2307;
 }

@@ -37,8 +37,6 @@ const options: ts.CompilerOptions = {
   resolveJsonModule: true,
   esModuleInterop: true,
   strict: true,
-  // A sketch may leave parameters untyped; everything else of `strict` finds real mistakes.
-  noImplicitAny: false,
   skipLibCheck: true,
   sourceMap: true,
   noEmit: false,

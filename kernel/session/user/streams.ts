@@ -1,5 +1,8 @@
 import type { CellEvent } from "../types.ts";
 
+/** Taken before any cell can declare a name of its own in its place. */
+const { performance: clock } = globalThis;
+
 /** Text kept back at most, in UTF-16 units, before it is sent. */
 const chunk = 64 * 1024;
 
@@ -15,7 +18,7 @@ export class Streams {
   #name: "stdout" | "stderr" = "stdout";
   #text = "";
   #credit = burst;
-  #refilled = performance.now();
+  #refilled = clock.now();
   #scheduled = false;
   readonly #later = setImmediate;
 
@@ -27,7 +30,7 @@ export class Streams {
     if (name !== this.#name) this.flush();
     this.#name = name;
     this.#text += text;
-    const now = performance.now();
+    const now = clock.now();
     this.#credit = Math.min(burst, this.#credit + (now - this.#refilled) / 5);
     this.#refilled = now;
     if (this.#credit >= 1 || this.#text.length >= chunk) this.flush();

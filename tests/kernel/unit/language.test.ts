@@ -83,6 +83,14 @@ describe("kernel unit: compiling cells", () => {
     assert.ok((await compile("w.toFixed()")).ok, "the number of before is back");
   });
 
+  it("lets types be left out, and empty arrays grow", async () => {
+    assert.ok((await compile("const list = []; list.push(1); const n: number = list[0];")).ok);
+    assert.ok((await compile("const later = [];")).ok);
+    assert.ok(
+      (await compile("later.push('a'); const add = (a, b) => a + b; ({ a: 1 })[String(add(1, 2))]")).ok,
+    );
+  });
+
   it("carries types that have no name of their own", async () => {
     await compile(
       "function make() { class Hidden { private secret = 1; get() { return this.secret; } } return new Hidden(); }\nconst hidden = make();",
