@@ -33,9 +33,10 @@ export interface BlockAxis {
 }
 
 /**
- * A unit of computation, isolated from the loops around it: its body mentions outer loops only through the axes'
- * bindings and the predicate. An instance runs when `predicate` (over the loops) holds. `init` runs before the body
- * in those instances in which every reduce axis has its first value.
+ * A unit of computation, isolated from the loops around it: its body mentions outer loops only through its axes'
+ * bindings and the predicate. Axes of the blocks around it, which are fixed while it runs, it may mention. An instance
+ * runs when `predicate` (over the loops) holds. `init` runs before the body in those instances in which every reduce
+ * axis has its first value.
  */
 export interface Block {
   readonly kind: "block";

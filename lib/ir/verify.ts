@@ -4,8 +4,9 @@
  *  1. every variable is used inside what defines it (a parameter, a symbolic size, a loop, a block axis, a let);
  *  2. a variable is defined once, and block ids are unique in a function;
  *  3. every buffer is a parameter or allocated by a block around its uses, and is allocated once;
- *  4. a block's body mentions variables of outer loops and outer blocks only through its axes (bindings and
- *     predicate); symbolic sizes and scalar parameters are visible everywhere;
+ *  4. a block's body mentions variables of outer loops and lets only through its axes (bindings and predicate); the
+ *     axes of the blocks around it are fixed while it runs and visible in it, and symbolic sizes and scalar
+ *     parameters are visible everywhere;
  *  5. every access has as many indices as the buffer has dimensions, each an integer, and a stored value has the
  *     buffer's dtype;
  *  6. loop bounds and axis extents are integers; a loop has a thread axis exactly when it is a threadBinding;
@@ -80,6 +81,7 @@ class Verifier {
   private readonly blockIds = new Set<number>();
   private readonly ranges = new Map<number, Interval>();
   private readonly loops = new Map<number, For>();
+  private readonly axes = new Set<number>();
   /** Symbolic sizes and scalar parameters: visible everywhere. */
   private readonly global = new Set<number>();
   private visible = new Set<number>();
@@ -173,11 +175,12 @@ class Verifier {
     }
     if (b.predicate) this.expr(b.predicate, b);
 
-    // Inside, only buffers stay visible, and what the block itself defines (invariant 4).
+    // Inside, only buffers and outer axes stay visible, and what the block itself defines (invariant 4).
     const outside = this.visible;
-    this.visible = new Set([...outside].filter((id) => this.allocated.has(id)));
+    this.visible = new Set([...outside].filter((id) => this.allocated.has(id) || this.axes.has(id)));
     for (const a of b.axes) {
       this.define(a.v, b);
+      this.axes.add(a.v.id);
       this.visible.add(a.v.id);
       this.ranges.set(a.v.id, loopRange({ ...ZERO, dtype: a.extent.dtype }, a.extent, this.ranges));
     }

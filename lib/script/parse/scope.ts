@@ -2,7 +2,7 @@
 import type { Buffer, Expr, Var } from "../../ir/index.ts";
 
 /**
- * What a name stands for. Loops, axes and lets are visible up to the next block inwards; buffers, scalar parameters,
+ * What a name stands for. Loops and lets are visible up to the next block inwards; axes, buffers, scalar parameters,
  * sizes and constants everywhere below.
  */
 export type Binding =
@@ -16,7 +16,7 @@ export type ConstValue = number | bigint | boolean;
 
 export interface Found {
   readonly binding: Binding;
-  /** The block between the use and a loop, axis or let that is declared outside it. */
+  /** The block between the use and a loop or let that is declared outside it. */
   readonly across?: string;
 }
 
@@ -52,7 +52,7 @@ export class Scope {
     if (outer) {
       const k = outer.binding.kind;
       const block = this.options.block;
-      const stops = block !== undefined && (k === "loop" || k === "axis" || k === "let");
+      const stops = block !== undefined && (k === "loop" || k === "let");
       return stops && outer.across === undefined ? { ...outer, across: block } : outer;
     }
     const made = this.options.onUnknown?.(name);
