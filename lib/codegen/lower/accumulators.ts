@@ -38,23 +38,29 @@ const MAX_ACCUMULATORS = 32;
 
 export function replaceAccumulators(root: Stmt): Stmt {
   const kept = new Set(planRegisters(root).keys());
-  const go = (s: Stmt): Stmt => {
-    if (s.kind !== "for" || s.loopKind !== "serial") return mapStmt(s, { stmt: go });
+  const go = (s: Stmt, lane?: For): Stmt => {
+    const below = (x: Stmt): Stmt => mapStmt(x, { stmt: (y) => go(y, lane) });
+    if (s.kind !== "for") return below(s);
+    if (s.loopKind === "vectorized") {
+      // Inside, every lane needs its own accumulators; only short loops can give them registers.
+      const short = !lane && isUnrolledVector(s) && constInt(s.min) === 0;
+      return short ? mapStmt(s, { stmt: (y) => go(y, s) }) : s;
+    }
+    if (s.loopKind !== "serial") return below(s);
     let out: Stmt = s;
-    let around: Wrap[] = [];
+    const around: Wrap[] = [];
     for (const [id, accesses] of grouped(s)) {
       if (kept.has(id)) continue;
-      const wrap = accumulate(s, accesses);
+      const wrap = accumulate(s, accesses, lane);
       if (!wrap) continue;
       out = wrap.rewrite(out);
-      around = [...around, wrap];
+      around.push(wrap);
     }
-    if (around.length === 0) return mapStmt(s, { stmt: go });
+    if (around.length === 0) return below(s);
     for (const w of around) kept.add(w.buffer.id);
-    const body = mapStmt(out, { stmt: go });
     return block({
       name: "accumulators",
-      body: seq([...around.flatMap((w) => w.before), body, ...around.flatMap((w) => w.after)]),
+      body: seq([...around.flatMap((w) => w.before), below(out), ...around.flatMap((w) => w.after)]),
       allocs: around.map((w) => w.buffer),
     });
   };
@@ -88,20 +94,28 @@ interface Slot {
   unconditional: boolean;
 }
 
-function accumulate(s: For, accesses: readonly BufferAccess[]): Wrap | undefined {
+function accumulate(s: For, accesses: readonly BufferAccess[], outer?: For): Wrap | undefined {
   const target = accesses[0].buffer;
   if (target.dtype === "bool") return undefined;
   const slots = slotsOf(s, accesses);
   if (!slots || slots.some((x) => !x.unconditional)) return undefined;
-  const registers = slots.reduce((n, x) => n + Math.ceil(x.length / x.lanes), 0);
+  if (outer && slots.some((x) => x.lane)) return undefined;
+  const copies = outer ? (constInt(outer.extent) ?? 0) : 1;
+  const registers = slots.reduce((n, x) => n + Math.ceil((x.length * copies) / x.lanes), 0);
   if (registers > MAX_ACCUMULATORS) return undefined;
   const last = slots[slots.length - 1];
-  const local = buffer(`${target.name}_acc`, [last.offset + last.length], target.dtype, "local");
+  const elements = (last.offset + last.length) * copies;
+  const local = buffer(`${target.name}_acc`, [elements], target.dtype, "local");
+  /** Where a slot's element lies, given the variable that runs along the slot. */
+  const place = (x: Slot, v?: Expr): Expr => {
+    const along = outer?.v ?? v;
+    return along ? ops.add(asI32(along), x.offset * copies) : constant(x.offset);
+  };
   const copy = (x: Slot, into: boolean): Stmt => {
     const v = x.lane && variable(x.lane.v.name, x.lane.v.dtype);
     const own = x.lane && v ? new Map<number, Expr>([[x.lane.v.id, v]]) : new Map<number, Expr>();
     const outside = x.example.indices.map((e) => substExpr(e, own));
-    const inside = [v ? ops.add(asI32(v), x.offset) : constant(x.offset)];
+    const inside = [place(x, v)];
     const move = into
       ? store(local, inside, load(target, outside))
       : store(target, outside, load(local, inside));
@@ -111,7 +125,7 @@ function accumulate(s: For, accesses: readonly BufferAccess[]): Wrap | undefined
     buffer: local,
     before: slots.map((x) => copy(x, true)),
     after: slots.map((x) => copy(x, false)),
-    rewrite: (body) => redirect(body, target, local, slots),
+    rewrite: (body) => redirect(body, target, local, slots, place),
   };
 }
 
@@ -175,13 +189,19 @@ function isInvariant(p: Poly, bound: ReadonlySet<number>): boolean {
 }
 
 /** Accesses of `target` become accesses of its slots in `local`. */
-function redirect(s: Stmt, target: Buffer, local: Buffer, slots: readonly Slot[]): Stmt {
+function redirect(
+  s: Stmt,
+  target: Buffer,
+  local: Buffer,
+  slots: readonly Slot[],
+  place: (x: Slot, v?: Expr) => Expr,
+): Stmt {
   const index = (indices: readonly Expr[], vectors: readonly For[]): Expr[] => {
     const split = splitLane(linearIndex(target, indices), new Set(vectors.map((l) => l.v.id)));
     const slot = split && slots.find((x) => distance(x.base, split.base) === 0);
     if (!split || !slot) throw new Error(`accumulators of ${target.name}: an access without a place`);
     const lane = vectors.find((l) => l.v.id === split.lane);
-    return [lane ? ops.add(asI32(lane.v), slot.offset) : constant(slot.offset)];
+    return [place(slot, lane?.v)];
   };
   const go = (x: Stmt, vectors: readonly For[]): Stmt => {
     const inner = x.kind === "for" && isUnrolledVector(x) ? [...vectors, x] : vectors;

@@ -23,6 +23,8 @@ export interface WasmFunction {
   readonly sizes: readonly Var[];
   /** Bytes of workspace it needs, in terms of `sizes` (and integer scalar parameters). */
   readonly workspace: Expr;
+  /** What the schedule asked for and was not done, and why. */
+  readonly notes: readonly string[];
 }
 
 export interface WasmModule {
@@ -41,11 +43,12 @@ export function compileWasm(mod: IRModule, options: WasmOptions = {}): WasmModul
   const functions: Record<string, WasmFunction> = {};
   const codes: ModuleParts["functions"][number][] = [];
   for (const [name, f] of Object.entries(mod.funcs)) {
-    const { code, sizes, workspace } = generateFunction(name, f, lower(f).body, {
+    const { body, notes } = lower(f);
+    const { code, sizes, workspace } = generateFunction(name, f, body, {
       relaxedSimd: options.relaxedSimd ?? false,
     });
     codes.push(code);
-    functions[name] = { name, params: f.params, sizes, workspace };
+    functions[name] = { name, params: f.params, sizes, workspace, notes };
   }
   const called = new Set(codes.flatMap((f) => f.body.filter((i) => i.op === "call").map((i) => i.name)));
   const imports = Object.entries(hostFunctions)

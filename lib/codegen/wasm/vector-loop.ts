@@ -7,6 +7,7 @@ import {
   constInt,
   type Expr,
   type For,
+  intervalOf,
   loop,
   ops,
   type Stmt,
@@ -94,6 +95,7 @@ function vectorStatement(c: Context, s: Stmt, tools: LoopTools): void {
     case "let":
       if (varies(c, s.value)) c.vectorVars.set(s.v.id, c.g.pin(vectorValue(c, s.value), s.v.name));
       else c.vars.set(s.v.id, c.g.pin(c.scalar(s.value), s.v.name));
+      c.ranges.set(s.v.id, intervalOf(s.value, c.ranges));
       vectorStatement(c, s.body, tools);
       return;
     case "if": {

@@ -249,4 +249,57 @@ describe("wasm loops", () => {
     assert.equal(inner.match(/v128\.load /g)?.length, 2, inner);
     assert.equal(inner.match(/v128\.load32_splat/g)?.length, 4, inner);
   });
+
+  it("a vectorised loop around a reduction keeps each lane's sum in a register", () => {
+    for (const n of [8, 11]) {
+      const A = buffer("A", [6, n]);
+      const B = buffer("B", [n]);
+      const [j, k, vj, vk] = ["j", "k", "vj", "vk"].map((x) => variable(x));
+      const b = block({
+        name: "B",
+        axes: [axis(vj, "S", n, j), axis(vk, "R", 6, k)],
+        init: store(B, [vj], f32(0)),
+        body: store(B, [vj], add(load(B, [vj]), load(A, [vk, vj]))),
+      });
+      const { wat } = check(primFunc([A, B], loop(j, n, loop(k, 6, b), { loopKind: "vectorized" })));
+      const inner = wat.slice(wat.indexOf("(loop $k"), wat.indexOf("br_if $k"));
+      assert.ok(inner.includes("f32x4.add") && !inner.includes("store"), wat);
+    }
+  });
+
+  it("i64 loop variables and indices", () => {
+    for (const kind of ["serial", "vectorized", "unrolled"] as LoopKind[]) {
+      for (const n of [7, 70]) {
+        const A = buffer("A", [n]);
+        const B = buffer("B", [n]);
+        const S = buffer("S", [1], "i64");
+        const i = variable("i", "i64");
+        const big = (x: number) => constant(x, "i64");
+        const zero = constant(0);
+        const at = sub(big(n - 1), i);
+        const body = seq([
+          store(B, [at], add(load(A, [i]), cast(i, "f32"))),
+          store(S, [zero], add(load(S, [zero]), i)),
+        ]);
+        check(primFunc([A, B, S], loop(i, big(n), body, { min: big(0), loopKind: kind })), {}, CLOSE);
+      }
+    }
+  });
+
+  it("several functions in a module, one calling the host", () => {
+    const A = buffer("A", [5]);
+    const i = variable("i");
+    const f = primFunc([A], loop(i, 5, store(A, [i], call("sin", [load(A, [i])]))));
+    check(f, {}, CLOSE);
+  });
+
+  it("triangular loops", () => {
+    const A = buffer("A", [9, 9]);
+    const B = buffer("B", [9]);
+    const [i, j] = ["i", "j"].map((x) => variable(x));
+    const body = loop(j, i, store(B, [i], add(load(B, [i]), load(A, [i, j]))), { min: constant(0) });
+    check(primFunc([A, B], loop(i, 9, body)), {}, CLOSE);
+    const lower = loop(j, sub(9, i), store(B, [j], load(A, [i, j])), { min: i, loopKind: "vectorized" });
+    check(primFunc([A, B], loop(i, 9, lower)), {}, CLOSE);
+  });
 });
