@@ -279,7 +279,7 @@ const isLeaf = (v: Value): boolean => v.op === "local.get" || v.op.endsWith(".co
 function immKey(imm: Imm): string {
   if (imm === undefined) return "";
   if (imm instanceof Uint8Array) return imm.join(",");
-  if (typeof imm === "object") return JSON.stringify(imm);
+  if (typeof imm === "object") return `${"lane" in imm ? `${imm.lane}/` : "+"}${imm.offset ?? 0}`;
   return Object.is(imm, -0) ? "-0" : String(imm);
 }
 

@@ -1,4 +1,16 @@
-/** WebAssembly: programs to modules. */
+/**
+ * WebAssembly: programs to modules.
+ *
+ * lower/ makes plain loops; `function.ts` walks them (`stmt.ts`, `vector-loop.ts`, `scalar-expr.ts`,
+ * `vector-expr.ts`, `access.ts`) and builds a graph of values in nested scopes (`graph.ts`), which shares equal values
+ * and hoists invariant ones; `emit.ts` turns the graph into a list of instructions, `encode.ts` into bytes and
+ * `wat.ts` into text.
+ *
+ * A tile is fastest when its accumulators and what one step loads fit the 15 vector registers that engines on x64
+ * hand out: mr x nr f32 needs mr * nr / 4 + nr / 4 + mr of them (4x8, 2x16 and 3x12 do). V8 before Turboshaft
+ * (Node 20) moves all loads of a straight-line body before its arithmetic, so unrolling k as well costs registers
+ * there.
+ */
 import type { Expr, IRModule, Param, Var } from "../../ir/index.ts";
 import { lower } from "../lower/index.ts";
 import { hostFunctions } from "./calls.ts";
