@@ -1,5 +1,9 @@
 /** What can be proven about indices. */
 export * from "./affine.ts";
+export * from "./iter-map.ts";
+export * from "./iter-map-detect.ts";
+export * from "./iter-map-divide.ts";
+export * from "./iter-map-inverse.ts";
 export * from "./key.ts";
 export * from "./region.ts";
 export * from "./simplify.ts";
