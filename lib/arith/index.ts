@@ -1,5 +1,8 @@
 /** What can be proven about indices. */
 export * from "./affine.ts";
+export * from "./evaluate.ts";
+export * from "./index-map.ts";
+export * from "./index-map-inverse.ts";
 export * from "./iter-map.ts";
 export * from "./iter-map-detect.ts";
 export * from "./iter-map-divide.ts";

@@ -1,9 +1,11 @@
 /** Transformations of tensor programs. */
+export type { BufferRef } from "./buffer-ref.ts";
 export type { ComputeAtOptions } from "./compute-at.ts";
 export * from "./conditions.ts";
 export type { Step } from "./cursor.ts";
 export * from "./dependencies.ts";
 export * from "./error.ts";
+export type { LayoutOptions } from "./layout-arguments.ts";
 export { PRIMITIVES, type PrimitiveName } from "./primitives.ts";
 export { Schedule, type ScheduleOptions } from "./schedule.ts";
 export type { Factor, UnitIterOptions } from "./split.ts";

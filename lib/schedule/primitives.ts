@@ -13,6 +13,7 @@ import { reverseComputeInline } from "./inline-reverse.ts";
 import { bind, parallel, unroll, vectorize } from "./loop-kind.ts";
 import { reorder } from "./reorder.ts";
 import { split } from "./split.ts";
+import { transformLayout } from "./transform-layout.ts";
 import type { Changed } from "./types.ts";
 
 /** What an input may be: a handle of a sort, any number of loops (always last), or factors of a tile. */
@@ -72,6 +73,12 @@ export const PRIMITIVES = {
     gives: "block",
     did: "decomposed",
     run: decomposeReduction,
+  },
+  transformLayout: {
+    inputs: ["block"],
+    attrs: ["buffer", "indexMap", "options"],
+    did: "laid out",
+    run: transformLayout,
   },
 } as const satisfies Record<string, Row>;
 

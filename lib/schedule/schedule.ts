@@ -1,4 +1,6 @@
 /** The schedule as readers use it: every query and primitive as a method. What they share is in `cursor.ts`. */
+
+import type { IndexMapLike } from "../arith/index.ts";
 import {
   type Attr,
   type Block,
@@ -10,8 +12,10 @@ import {
   type Scope,
 } from "../ir/index.ts";
 import { script } from "../script/index.ts";
+import type { BufferRef } from "./buffer-ref.ts";
 import type { ComputeAtOptions } from "./compute-at.ts";
 import { Cursor } from "./cursor.ts";
+import { type LayoutOptions, layoutOptions, mapArgument } from "./layout-arguments.ts";
 import type { Factor, UnitIterOptions } from "./split.ts";
 import type { Instruction } from "./trace.ts";
 import type { BlockRV, LoopRV, RV } from "./types.ts";
@@ -197,6 +201,17 @@ export class Schedule extends Cursor {
   /** Lets a block write to a storage scope, and copies from there afterwards. Returns the copy. */
   cacheWrite(block: BlockRV, writeBufferIndex: number, scope: Scope): BlockRV {
     return this.block("cacheWrite", [block], { writeBufferIndex, scope });
+  }
+
+  // Layouts
+
+  /**
+   * Lays a buffer of the block (`["read", 0]`, `["write", 0]` or its name) out anew in the whole function: element
+   * `i, j` moves to `map(i, j)`, as in `(i, j) => [T.floordiv(i, 4), j, T.floormod(i, 4)]`. The map's source is read.
+   */
+  transformLayout(block: BlockRV, buffer: BufferRef, map: IndexMapLike, options: LayoutOptions = {}): void {
+    const indexMap = mapArgument(map, options.consts);
+    this.call("transformLayout", [block], attrs({ buffer, indexMap, options: layoutOptions(options) }));
   }
 
   // Reductions

@@ -3,6 +3,7 @@ import "./methods.ts";
 
 export type { Dialect, ForOptions, ThreadAxis } from "./dialect.ts";
 export { ScriptError } from "./error.ts";
+export { type IndexFunction, type IndexFunctionNames, parseIndexFunction } from "./parse/index-function.ts";
 export type { ConstValue } from "./parse/scope.ts";
 export { parseModule, parsePrimFunc } from "./parse/text.ts";
 export { linesText, type Printable, script, scriptLines } from "./print/index.ts";
