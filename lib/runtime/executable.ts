@@ -12,7 +12,7 @@ import { getFunc, type IRModule, type PrimFunc, visitStmt } from "../ir/index.ts
 import type { Backend, Prepared, Target } from "./backend.ts";
 import { countFlops } from "./flops.ts";
 import { Tensor } from "./tensor.ts";
-import { measure, type TimeOptions, type Timing } from "./timing.ts";
+import { measure, measureTogether, type TimeOptions, type Timing } from "./timing.ts";
 
 /** What a function takes: a tensor for each buffer, a number for each scalar parameter. */
 export type KernelArg = Tensor | Scalar | boolean;
@@ -39,7 +39,8 @@ export type Executable = ExecutableMethods & { readonly [name: string]: Kernel }
 /** `then` would make an executable a promise in the eyes of `await`. */
 const RESERVED = new Set(["target", "module", "functions", "prepare", "time", "source", "then", "toString"]);
 
-class Built implements ExecutableMethods {
+/** What `build` gives; its type for readers is `Executable`. */
+export class Built implements ExecutableMethods {
   readonly target: Target;
   readonly module: IRModule;
   readonly functions: Readonly<Record<string, Kernel>>;
@@ -93,6 +94,25 @@ class Built implements ExecutableMethods {
     };
     return { run: checked, bound };
   }
+}
+
+/**
+ * Measures one function of several executables against each other, in turn: `compare({ plain, tiled }, "matmul", [a, b,
+ * c])`. The names of the variants are the names of the timings.
+ */
+export async function compare(
+  variants: Readonly<Record<string, Executable>>,
+  func: string,
+  args: readonly KernelArg[],
+  options: Omit<TimeOptions, "name"> = {},
+): Promise<Timing[]> {
+  const things = Object.entries(variants).map(([name, lib]) => {
+    const run = lib.prepare(func, args);
+    const f = getFunc(lib.module, func);
+    const flops = options.flops ?? (countFlops(f, bindArguments(f, args, func).sizes) || undefined);
+    return { name, target: lib.target, run, flops };
+  });
+  return measureTogether(things, options);
 }
 
 /** An executable over a code generator's result. */

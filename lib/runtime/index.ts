@@ -13,10 +13,25 @@ export {
   type MlpWeights,
 } from "./data.ts";
 export type { Nested } from "./elements.ts";
-export type { Executable, ExecutableMethods, Kernel, KernelArg } from "./executable.ts";
+export {
+  Built,
+  compare,
+  type Executable,
+  type ExecutableMethods,
+  type Kernel,
+  type KernelArg,
+} from "./executable.ts";
 export { type Features, features } from "./features.ts";
 export { countFlops } from "./flops.ts";
 export { cpuMemory, DeviceMemory, type MemoryOptions } from "./memory.ts";
 export { Random } from "./random.ts";
 export { type RandomOptions, Tensor } from "./tensor.ts";
-export { formatMs, measure, quantile, type TimeOptions, Timing } from "./timing.ts";
+export {
+  formatMs,
+  type Measurable,
+  measure,
+  measureTogether,
+  quantile,
+  type TimeOptions,
+  Timing,
+} from "./timing.ts";

@@ -81,17 +81,56 @@ export class Timing {
   }
 }
 
-/** Calls `run` as `options` say. `run` may be synchronous; only what it returns is awaited. */
+/** Something to measure. `run` may be synchronous; only what it returns is awaited. */
+export interface Measurable {
+  readonly name: string;
+  readonly target: Target;
+  readonly run: () => void | Promise<void>;
+  readonly flops?: number;
+}
+
+/** Calls `run` as `options` say. */
 export async function measure(
   name: string,
   target: Target,
   run: () => void | Promise<void>,
   options: TimeOptions = {},
 ): Promise<Timing> {
+  const { flops } = options;
+  const [timing] = await measureTogether([{ name: options.name ?? name, target, run, flops }], options);
+  return timing;
+}
+
+/**
+ * Measures several things in turn, round by round (A B C A B C …), so that a machine whose speed drifts slows them all
+ * alike. `maxMs` is for each of them; the others' options are as for `measure`.
+ */
+export async function measureTogether(
+  things: readonly Measurable[],
+  options: Omit<TimeOptions, "name" | "flops"> = {},
+): Promise<Timing[]> {
   const { warmup = 3, repeats = 10, minMs = 5, maxMs = 3000 } = options;
   for (const [key, n] of Object.entries({ warmup, repeats })) {
     if (!Number.isInteger(n) || n < (key === "repeats" ? 1 : 0)) throw new RangeError(`time: ${key} ${n}`);
   }
+  const begin = performance.now();
+  const late = () => performance.now() - begin > maxMs * things.length;
+  const started = [];
+  for (const t of things) started.push({ ...t, ...(await warm(t.run, warmup, minMs, maxMs)) });
+  const runs = started.map((t) => [t.first / t.calls]);
+  for (let round = 1; round < repeats && !late(); round++) {
+    for (const [i, t] of started.entries()) runs[i].push((await batch(t.run, t.calls)) / t.calls);
+  }
+  return started.map((t, i) => new Timing(t.name, t.target, runs[i], t.calls, t.flops));
+}
+
+/** Warms up, finds how many calls make a measurement, and makes the first. */
+async function warm(
+  run: () => void | Promise<void>,
+  warmup: number,
+  minMs: number,
+  maxMs: number,
+): Promise<{ calls: number; first: number }> {
   const begin = performance.now();
   const late = () => performance.now() - begin > maxMs;
   for (let i = 0; i < warmup && !late(); i++) await batch(run, 1);
@@ -102,9 +141,7 @@ export async function measure(
     calls = Math.min(calls * 100, Math.max(calls + 1, Math.ceil((calls * minMs * 1.2) / Math.max(ms, 1e-3))));
     ms = await batch(run, calls);
   }
-  const runs = [ms / calls];
-  while (runs.length < repeats && !late()) runs.push((await batch(run, calls)) / calls);
-  return new Timing(options.name ?? name, target, runs, calls, options.flops);
+  return { calls, first: ms };
 }
 
 /** Milliseconds for that many calls. */

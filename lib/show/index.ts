@@ -4,6 +4,7 @@ export { type BoxCall, boxDiagram } from "./box-diagram.ts";
 export { type DiffRow, type DiffSide, type DiffStats, diffStats, programDiff } from "./diff.ts";
 export { type DiffOptions, diff } from "./diff-view.ts";
 export { DISPLAY, type Displayable, displayable, type MimeBundle } from "./display.ts";
+export { executableBundle, type FunctionSignature, signatures } from "./executable.ts";
 export { historyDiffs, type ScheduleLike, type StepDiff, type StepLike, scheduleBundle } from "./history.ts";
 export { type ImageGridOptions, imageGrid } from "./image-grid.ts";
 export { type LinePlotOptions, linePlot } from "./line-plot.ts";

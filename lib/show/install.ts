@@ -3,9 +3,10 @@
  * this effect by the library's entry; nothing above lib/show knows that displays exist.
  */
 import { type IRModule, moduleMethods, type PrimFunc, primFuncMethods } from "../ir/index.ts";
-import { Tensor, Timing } from "../runtime/index.ts";
+import { Built, Tensor, Timing } from "../runtime/index.ts";
 import { Schedule, ScheduleError, Trace } from "../schedule/index.ts";
 import { DISPLAY, type Displayable, type MimeBundle } from "./display.ts";
+import { executableBundle } from "./executable.ts";
 import { scheduleBundle } from "./history.ts";
 import { scheduleErrorBundle } from "./schedule-error.ts";
 import { source } from "./source.ts";
@@ -73,6 +74,9 @@ method(Trace.prototype, DISPLAY, function (this: Trace) {
 });
 method(ScheduleError.prototype, DISPLAY, function (this: ScheduleError) {
   return scheduleErrorBundle(this);
+});
+method(Built.prototype, DISPLAY, function (this: Built) {
+  return executableBundle(this);
 });
 method(Tensor.prototype, DISPLAY, function (this: Tensor) {
   return tensorBundle(this);

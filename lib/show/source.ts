@@ -3,7 +3,7 @@ import { boundText, count } from "./bounds.ts";
 import { type CodeLine, codeHtml, colouredLines } from "./code.ts";
 import { type Displayable, displayable } from "./display.ts";
 import type { Language } from "./highlight.ts";
-import { html, plain } from "./html.ts";
+import { type Html, html, plain } from "./html.ts";
 import { frame } from "./style.ts";
 
 export type SourceLanguage = "wat" | "js" | "ts";
@@ -22,17 +22,17 @@ export interface SourceOptions {
 
 /** Source text, to be shown. */
 export function source(text: string, language: SourceLanguage, o: SourceOptions = {}): Displayable {
-  return displayable(() => {
-    const lines = foldable(colouredLines(text.replace(/\n+$/, ""), LANGUAGES[language]), o.depth);
-    const title = html`<b>${o.title ?? language.toUpperCase()}</b> <span class="tw-dim">${count(lines.length, "line")}</span>`;
-    return {
-      "text/plain": boundText(plain(text)),
-      "text/html": frame(
-        ["code"],
-        html`<p class="tw-head">${title}</p>${codeHtml(lines, LANGUAGES[language])}`,
-      ),
-    };
-  });
+  return displayable(() => ({
+    "text/plain": boundText(plain(text)),
+    "text/html": frame(["code"], sourceHtml(text, language, o)),
+  }));
+}
+
+/** Source text as markup, to be put into a display. */
+export function sourceHtml(text: string, language: SourceLanguage, o: SourceOptions = {}): Html {
+  const lines = foldable(colouredLines(text.replace(/\n+$/, ""), LANGUAGES[language]), o.depth);
+  const title = html`<b>${o.title ?? language.toUpperCase()}</b> <span class="tw-dim">${count(lines.length, "line")}</span>`;
+  return html`<p class="tw-head">${title}</p>${codeHtml(lines, LANGUAGES[language])}`;
 }
 
 /** Finds, for each line, the line that closes the first bracket it leaves open. Strings and comments do not count. */

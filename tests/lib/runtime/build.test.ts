@@ -15,7 +15,15 @@ import {
   variable,
 } from "../../../lib/ir/index.ts";
 import { enableRelaxedSimd } from "../../../lib/runtime/features.node.ts";
-import { assertAllclose, build, features, TARGETS, Tensor, Timing } from "../../../lib/runtime/index.ts";
+import {
+  assertAllclose,
+  build,
+  compare,
+  features,
+  TARGETS,
+  Tensor,
+  Timing,
+} from "../../../lib/runtime/index.ts";
 
 const f32 = (x: number) => constant(x, "f32");
 
@@ -210,5 +218,19 @@ describe("build", () => {
       await lib.mm(Tensor.full([1, 2], 3), Tensor.full([2, 1], 4), 1, c);
       assert.equal(c.item(), 24);
     }
+  });
+
+  it("measures variants in turn", async () => {
+    const args = [Tensor.full([1, 2], 3), Tensor.full([2, 1], 4), 1, Tensor.zeros([1, 1])];
+    const variants = { compiled: await build(mod), interpreted: await build(mod, { target: "interpreter" }) };
+    const timings = await compare(variants, "mm", args, { repeats: 3, minMs: 0.01 });
+    assert.deepEqual(
+      timings.map((t) => [t.name, t.target, t.runs.length, t.flops]),
+      [
+        ["compiled", "wasm", 3, 5],
+        ["interpreted", "interpreter", 3, 5],
+      ],
+    );
+    await assert.rejects(compare(variants, "mm", args, { repeats: 0 }), /time: repeats 0/);
   });
 });
