@@ -1,5 +1,5 @@
 /** Accesses of buffers in a lowered statement, with what stands around them. */
-import { type Buffer, constInt, type Expr, type For, mapExpr, type Stmt, visitExpr } from "../../ir/index.ts";
+import { type Buffer, constInt, type Expr, type For, mapExpr, not, type Stmt, visitExpr } from "../../ir/index.ts";
 import { addPoly, mulPoly, type Poly, polyOf } from "./poly.ts";
 
 export interface BufferAccess {
@@ -10,18 +10,20 @@ export interface BufferAccess {
   readonly loops: readonly For[];
   /** Variables that lets around it bind. */
   readonly lets: readonly number[];
-  /** Runs only under a condition inside the statement. */
-  readonly conditional: boolean;
+  /** Conditions of the ifs around it inside the statement, all of which hold when it runs. */
+  readonly guards: readonly Expr[];
+  /** May not run for a reason other than the guards: a lazy operand, a loop that may be empty. */
+  readonly lazy: boolean;
 }
 
 /** Every access in `s` in program order (the operands of a store before the store). */
 export function accessesIn(s: Stmt): BufferAccess[] {
   const out: BufferAccess[] = [];
-  const walk = (x: Stmt, loops: readonly For[], lets: readonly number[], conditional: boolean): void => {
-    const read = (e: Expr, lazy = conditional): void => {
+  const walk = (x: Stmt, at: Around): void => {
+    const read = (e: Expr, lazy = at.lazy): void => {
       visitExpr(e, (y) => {
         if (y.kind === "load") {
-          out.push({ buffer: y.buffer, indices: y.indices, isStore: false, loops, lets, conditional: lazy });
+          out.push({ ...at, buffer: y.buffer, indices: y.indices, isStore: false, lazy });
         } else if (y.kind === "select" || (y.kind === "binary" && (y.op === "and" || y.op === "or"))) {
           mapExpr(y, (z) => {
             read(z, lazy || z !== (y.kind === "select" ? y.cond : y.a));
@@ -34,37 +36,39 @@ export function accessesIn(s: Stmt): BufferAccess[] {
     };
     switch (x.kind) {
       case "seq":
-        for (const y of x.stmts) walk(y, loops, lets, conditional);
+        for (const y of x.stmts) walk(y, at);
         return;
       case "block":
-        walk(x.body, loops, lets, conditional);
+        walk(x.body, at);
         return;
       case "for": {
         read(x.min);
         read(x.extent);
         const n = constInt(x.extent);
-        walk(x.body, [...loops, x], lets, conditional || n === undefined || n <= 0);
+        walk(x.body, { ...at, loops: [...at.loops, x], lazy: at.lazy || n === undefined || n <= 0 });
         return;
       }
       case "let":
         read(x.value);
-        walk(x.body, loops, [...lets, x.v.id], conditional);
+        walk(x.body, { ...at, lets: [...at.lets, x.v.id] });
         return;
       case "if":
         read(x.cond);
-        walk(x.then, loops, lets, true);
-        if (x.else) walk(x.else, loops, lets, true);
+        walk(x.then, { ...at, guards: [...at.guards, x.cond] });
+        if (x.else) walk(x.else, { ...at, guards: [...at.guards, not(x.cond)] });
         return;
       case "store":
         for (const i of x.indices) read(i);
         read(x.value);
-        out.push({ buffer: x.buffer, indices: x.indices, isStore: true, loops, lets, conditional });
+        out.push({ ...at, buffer: x.buffer, indices: x.indices, isStore: true });
         return;
     }
   };
-  walk(s, [], [], false);
+  walk(s, { loops: [], lets: [], guards: [], lazy: false });
   return out;
 }
+
+type Around = Pick<BufferAccess, "loops" | "lets" | "guards" | "lazy">;
 
 /** The index of an element in its buffer's memory, counted in elements. */
 export function linearIndex(

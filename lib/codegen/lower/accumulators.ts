@@ -3,10 +3,13 @@
  * reduction, one or a whole unrolled tile) keeps them in a small local buffer: loaded before the loop, stored after
  * it. The local buffer is indexed by constants, so code generation keeps it in registers.
  *
- * Legal when within the loop the buffer is touched at those elements only, each of them unconditionally at least once
- * (so loading and storing it is an access the program makes anyway), and the elements are apart by constants that
+ * Legal when within the loop the buffer is touched at those elements only, each of them at least once in every
+ * iteration (so loading and storing it is an access the program makes anyway), or always under one condition that the
+ * loop does not change (under which it is then loaded and stored); and when the elements are apart by constants that
  * show they do not overlap. Different buffers never overlap.
  */
+
+import { exprKey } from "../../arith/index.ts";
 import {
   type Buffer,
   block,
@@ -15,6 +18,7 @@ import {
   constInt,
   type Expr,
   type For,
+  ifThen,
   load,
   loop,
   mapStmt,
@@ -89,16 +93,23 @@ interface Slot {
   readonly length: number;
   readonly lanes: number;
   readonly lane?: For;
-  readonly example: BufferAccess;
   readonly offset: number;
-  unconditional: boolean;
+  readonly accesses: BufferAccess[];
 }
 
 function accumulate(s: For, accesses: readonly BufferAccess[], outer?: For): Wrap | undefined {
   const target = accesses[0].buffer;
   if (target.dtype === "bool") return undefined;
   const slots = slotsOf(s, accesses);
-  if (!slots || slots.some((x) => !x.unconditional)) return undefined;
+  if (!slots) return undefined;
+  const guards = new Map<Slot, Expr | undefined>();
+  const bound = boundIn(s);
+  if (outer) bound.add(outer.v.id);
+  for (const x of slots) {
+    const guard = guardOf(x.accesses, bound);
+    if (guard === false) return undefined;
+    guards.set(x, guard);
+  }
   if (outer && slots.some((x) => x.lane)) return undefined;
   const copies = outer ? (constInt(outer.extent) ?? 0) : 1;
   const registers = slots.reduce((n, x) => n + Math.ceil((x.length * copies) / x.lanes), 0);
@@ -114,12 +125,15 @@ function accumulate(s: For, accesses: readonly BufferAccess[], outer?: For): Wra
   const copy = (x: Slot, into: boolean): Stmt => {
     const v = x.lane && variable(x.lane.v.name, x.lane.v.dtype);
     const own = x.lane && v ? new Map<number, Expr>([[x.lane.v.id, v]]) : new Map<number, Expr>();
-    const outside = x.example.indices.map((e) => substExpr(e, own));
+    const outside = x.accesses[0].indices.map((e) => substExpr(e, own));
     const inside = [place(x, v)];
     const move = into
       ? store(local, inside, load(target, outside))
       : store(target, outside, load(local, inside));
-    return x.lane && v ? loop(v, x.lane.extent, move, { min: x.lane.min, loopKind: "vectorized" }) : move;
+    const all =
+      x.lane && v ? loop(v, x.lane.extent, move, { min: x.lane.min, loopKind: "vectorized" }) : move;
+    const guard = guards.get(x);
+    return guard ? ifThen(guard, all) : all;
   };
   return {
     buffer: local,
@@ -151,18 +165,32 @@ function slotsOf(s: For, accesses: readonly BufferAccess[]): Slot[] | undefined 
       else if (d > -length && d < x.length) return undefined;
     }
     if (known) {
-      known.unconditional ||= !a.conditional;
+      known.accesses.push(a);
       continue;
     }
     const lanes = lane ? vectorLanesOf(lane) : 1;
     if (lanes === undefined) return undefined;
     // Vectors start at whole registers.
     offset = Math.ceil(offset / lanes) * lanes;
-    const slot = { base: split.base, length, lanes, example: a, offset, unconditional: !a.conditional };
+    const slot = { base: split.base, length, lanes, offset, accesses: [a] };
     slots.push(lane ? { ...slot, lane } : slot);
     offset += length;
   }
   return slots;
+}
+
+/**
+ * The condition under which a slot may be loaded before the loop and stored after it: none when some access runs in
+ * every iteration, the guard that all its accesses share when the loop does not change it, otherwise false.
+ */
+function guardOf(accesses: readonly BufferAccess[], bound: ReadonlySet<number>): Expr | undefined | false {
+  const sure = accesses.filter((a) => !a.lazy);
+  if (sure.some((a) => a.guards.length === 0)) return undefined;
+  if (sure.length === 0) return false;
+  const key = (a: BufferAccess): string => a.guards.map(exprKey).join(" ");
+  if (accesses.some((a) => key(a) !== key(sure[0]))) return false;
+  if (!sure[0].guards.every((e) => isInvariantExpr(e, bound))) return false;
+  return ops.allOf(sure[0].guards);
 }
 
 /** Variables that the loop and what is inside it bind. */
@@ -177,14 +205,14 @@ function boundIn(s: For): Set<number> {
 }
 
 function isInvariant(p: Poly, bound: ReadonlySet<number>): boolean {
+  return [...p.values()].every((t) => t.atoms.every((a) => isInvariantExpr(a, bound)));
+}
+
+function isInvariantExpr(e: Expr, bound: ReadonlySet<number>): boolean {
   let ok = true;
-  for (const t of p.values()) {
-    for (const a of t.atoms) {
-      visitExpr(a, (x) => {
-        if (x.kind === "load" || (x.kind === "var" && bound.has(x.id))) ok = false;
-      });
-    }
-  }
+  visitExpr(e, (x) => {
+    if (x.kind === "load" || (x.kind === "var" && bound.has(x.id))) ok = false;
+  });
   return ok;
 }
 

@@ -302,4 +302,23 @@ describe("wasm loops", () => {
     const lower = loop(j, sub(9, i), store(B, [j], load(A, [i, j])), { min: i, loopKind: "vectorized" });
     check(primFunc([A, B], loop(i, 9, lower)), {}, CLOSE);
   });
+
+  it("accumulators under a condition that the loop does not change", () => {
+    for (const n of [5, 6, 8]) {
+      const A = buffer("A", [n, 9]);
+      const B = buffer("B", [n]);
+      const [i0, k, i1, vi, vk] = ["i0", "k", "i1", "vi", "vk"].map((x) => variable(x));
+      const at = add(mul(i0, 4), i1);
+      const b = block({
+        name: "B",
+        axes: [axis(vi, "S", n, at), axis(vk, "R", 9, k)],
+        predicate: lt(at, n),
+        init: store(B, [vi], f32(0)),
+        body: store(B, [vi], add(load(B, [vi]), load(A, [vi, vk]))),
+      });
+      for (const kind of ["serial", "unrolled", "vectorized"] as LoopKind[]) {
+        check(primFunc([A, B], loop(i0, 2, loop(k, 9, loop(i1, 4, b, { loopKind: kind })))));
+      }
+    }
+  });
 });
