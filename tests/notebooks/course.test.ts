@@ -1,0 +1,68 @@
+// The course as a reader meets it: every chapter through `tilewright run`, and `npm start`'s command.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { chapters, cli, execute } from "./support.ts";
+
+const run = promisify(execFile);
+
+describe("notebooks: the course", () => {
+  it("has its first three chapters", () => {
+    assert.deepEqual(
+      chapters.slice(0, 3).map((name) => name.slice(0, 3)),
+      ["01-", "02-", "03-"],
+    );
+  });
+
+  for (const chapter of chapters) {
+    describe(chapter, () => {
+      it("runs without an error", async function () {
+        this.timeout(300_000);
+        const { stdout, cells } = await execute(chapter);
+        assert.doesNotMatch(stdout, /✗/);
+        for (const { source, text } of cells) assert.doesNotMatch(text, /^\w*Error:/m, source);
+      });
+
+      it("has cells with ids of their own", () => {
+        const { cells } = JSON.parse(readFileSync(`notebooks/${chapter}.ipynb`, "utf8"));
+        const ids = cells.map(({ id }: { id: string }) => id);
+        assert.equal(new Set(ids).size, ids.length);
+      });
+
+      it("has programs that come back from their scripts", async function () {
+        this.timeout(300_000);
+        const { cells } = await execute(chapter);
+        const [, count] = /^(\d+) programs came back/.exec(cells.at(-1)!.text) ?? [];
+        assert.ok(Number(count) >= 5, `only ${count} programs were found`);
+      });
+    });
+  }
+
+  it("chapter 1 is right for at least 86 % of the images, in four variants or more", async function () {
+    this.timeout(300_000);
+    const { cells } = await execute(chapters[0]!);
+    const texts = cells.map(({ text }) => text);
+    const accuracies = texts.flatMap((text) => [...text.matchAll(/accuracy[^%\n]*?([\d.]+) %/g)]);
+    assert.ok(accuracies.length >= 5, "the accuracy of the first program, and of each variant");
+    for (const [line, value] of accuracies) assert.ok(Number(value) >= 86, line);
+    const table = texts.find((text) => /GFLOP\/s/.test(text) && /median/.test(text));
+    assert.ok(table, "there is a speed table");
+    const rows = table.trim().split("\n").slice(1);
+    assert.ok(rows.length >= 4, `a speed table of four variants or more:\n${table}`);
+    for (const row of rows) assert.match(row, /\d (?:ns|µs|ms|s) .*[\d.]+×\s*$/, row);
+  });
+
+  it("npm start's command says where the notebook and its page are", async function () {
+    this.timeout(120_000);
+    const { stdout } = await run(process.execPath, [cli, "start"]);
+    const [, notebook] = /^Executed notebook: (.*)$/m.exec(stdout) ?? [];
+    const [, page] = /^As a page: +(file:.*)$/m.exec(stdout) ?? [];
+    assert.ok(notebook && page, stdout);
+    const { cells } = JSON.parse(readFileSync(path.resolve(notebook), "utf8"));
+    assert.ok(cells.some(({ outputs }: { outputs?: unknown[] }) => outputs && outputs.length > 0));
+    assert.match(readFileSync(fileURLToPath(page), "utf8"), /accuracy on 10000 images/);
+  });
+});
