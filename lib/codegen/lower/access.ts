@@ -1,5 +1,14 @@
 /** Accesses of buffers in a lowered statement, with what stands around them. */
-import { type Buffer, constInt, type Expr, type For, mapExpr, not, type Stmt, visitExpr } from "../../ir/index.ts";
+import {
+  type Buffer,
+  constInt,
+  type Expr,
+  type For,
+  mapExpr,
+  not,
+  type Stmt,
+  visitExpr,
+} from "../../ir/index.ts";
 import { addPoly, mulPoly, type Poly, polyOf } from "./poly.ts";
 
 export interface BufferAccess {
