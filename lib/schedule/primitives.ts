@@ -4,6 +4,7 @@
  */
 import type { PrimFunc } from "../ir/index.ts";
 import { addUnitLoop, annotate, unannotate } from "./annotate.ts";
+import { blockize } from "./blockize.ts";
 import { cacheRead, cacheWrite } from "./cache.ts";
 import { computeAt, reverseComputeAt } from "./compute-at.ts";
 import { decomposeReduction } from "./decompose-reduction.ts";
@@ -73,6 +74,13 @@ export const PRIMITIVES = {
     gives: "block",
     did: "decomposed",
     run: decomposeReduction,
+  },
+  blockize: {
+    inputs: ["loop"],
+    attrs: ["options"],
+    gives: "block",
+    did: "made part of a block",
+    run: blockize,
   },
   transformLayout: {
     inputs: ["block"],

@@ -12,6 +12,7 @@ import {
   type Scope,
 } from "../ir/index.ts";
 import { script } from "../script/index.ts";
+import type { BlockizeOptions } from "./blockize.ts";
 import type { BufferRef } from "./buffer-ref.ts";
 import type { ComputeAtOptions } from "./compute-at.ts";
 import { Cursor } from "./cursor.ts";
@@ -203,6 +204,13 @@ export class Schedule extends Cursor {
     return this.block("cacheWrite", [block], { writeBufferIndex, scope });
   }
 
+  // Blocks of blocks
+
+  /** Makes a block of a loop and everything below it. Returns the new block; the inner one keeps its handle. */
+  blockize(loop: LoopRV, options?: BlockizeOptions): BlockRV {
+    return this.block("blockize", [loop], { options });
+  }
+
   // Layouts
 
   /**
@@ -230,7 +238,9 @@ export class Schedule extends Cursor {
   }
 }
 
-type Optional = { readonly [name: string]: Attr | UnitIterOptions | ComputeAtOptions | undefined };
+type Optional = {
+  readonly [name: string]: Attr | BlockizeOptions | UnitIterOptions | ComputeAtOptions | undefined;
+};
 
 /** Arguments that were given. */
 function attrs(a: Optional): Instruction["attrs"] {

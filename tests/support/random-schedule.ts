@@ -1,5 +1,6 @@
 /** Random schedules: a list of numbers says which primitive is tried where. Refusals are counted, by reason. */
 import fc from "fast-check";
+import { regionsOf } from "../../lib/arith/index.ts";
 import { type Block, blocksIn } from "../../lib/ir/index.ts";
 import { type BlockRV, type LoopRV, type Schedule, ScheduleError } from "../../lib/schedule/index.ts";
 
@@ -23,6 +24,8 @@ export const ACTIONS = [
   "decomposeReduction",
   "cacheRead",
   "cacheWrite",
+  "blockize",
+  "transformLayout",
 ] as const;
 
 export interface Action {
@@ -148,6 +151,11 @@ function perform(sch: Schedule, { op, a, b, c }: Action): boolean {
     case "cacheWrite":
       sch.cacheWrite(block, b % 2, at(["global", "local"], c));
       return true;
+    case "blockize":
+      sch.blockize(at(loops, b));
+      return true;
+    case "transformLayout":
+      return relay(sch, block, b, c);
   }
 }
 
@@ -162,4 +170,27 @@ function namesWithInit(sch: Schedule): string[] {
 function blockNames(sch: Schedule): string[] {
   const all = blocksIn(sch.func().body).filter((x: Block) => x.id !== sch.func().body.id);
   return all.map((x) => x.name).filter((n, _, ns) => ns.filter((m) => m === n).length === 1);
+}
+
+/** Another layout for an intermediate: parameters keep theirs, or results could not be compared. */
+function relay(sch: Schedule, block: BlockRV, b: number, c: number): boolean {
+  const params = new Set(sch.func().params.map((p) => p.id));
+  const { reads, writes } = regionsOf(sch.get(block));
+  const all = [...writes, ...reads].filter((r) => !params.has(r.buffer.id));
+  if (all.length === 0) return false;
+  const { buffer } = at(all, b);
+  const names = buffer.shape.map((_, d) => `i${d}`);
+  const last = names.length - 1;
+  const n = 2 + (c % 3);
+  const results = [
+    [...names].reverse(),
+    [...names.slice(0, last), `T.floordiv(i${last}, ${n})`, `T.floormod(i${last}, ${n})`],
+    [`T.floordiv(i0, ${n})`, ...names.slice(1), `T.floormod(i0, ${n})`],
+    [...names.slice(0, last), `i${last} + ${c % 2}`],
+  ];
+  const isWrite = writes.some((r) => r.buffer.id === buffer.id);
+  const list = isWrite ? writes : reads;
+  const ref = [isWrite ? "write" : "read", list.findIndex((r) => r.buffer.id === buffer.id)] as const;
+  sch.transformLayout(block, ref, `(${names.join(", ")}) => [${at(results, c).join(", ")}]`, { padValue: 3 });
+  return true;
 }
