@@ -127,6 +127,8 @@ export function constant(value: number | bigint, dtype: DType = "i32"): Const {
   if (!isFloatName(dtype) && !Number.isInteger(value)) {
     throw new TypeError(`${value} is no ${dtype} literal: write a whole number or cast`);
   }
+  if (dtype === "bool" && value !== 0 && value !== 1)
+    throw new TypeError(`${value} is no bool literal: 0 or 1`);
   const exact = Number.isFinite(value) && !Object.is(value, -0);
   if (isFloatName(dtype))
     return { kind: "const", dtype, value: exact ? value : Object.is(value, -0) ? "-0" : String(value) };

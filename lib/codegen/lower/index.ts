@@ -13,6 +13,7 @@ import type { LowerPass } from "./pass.ts";
 import { peelFirst } from "./peel.ts";
 import { decideConditions, simplifyStmt } from "./simplify.ts";
 import { unrollLoops } from "./unroll.ts";
+import { unrollRows } from "./unroll-rows.ts";
 import { versionTiles } from "./versions.ts";
 
 export type { LowerPass, PassContext } from "./pass.ts";
@@ -47,6 +48,11 @@ export const LOWER_PASSES: readonly LowerPass[] = [
     name: "versionTiles",
     reason: "while unrolled and vectorised loops still are loops, whose variables the test ranges over",
     run: versionTiles,
+  },
+  {
+    name: "unrollRows",
+    reason: "before unroll, which does what this marks; after peeling, so that a row has no condition in it",
+    run: unrollRows,
   },
   { name: "unroll", reason: "after all that reasons about ranges of loops", run: unrollLoops },
   {
