@@ -1,16 +1,37 @@
 /**
- * What a schedule does, whatever the primitive: it resolves handles in the present state, runs a row of the table,
- * records the step and the instruction, and explains refusals. States are immutable; when a primitive refuses,
- * nothing has changed. `Schedule` puts the named methods on top.
+ * What a schedule does, whatever the primitive: it resolves handles in the present state, runs a row of a table,
+ * records the step and the instruction, and explains refusals. When a primitive refuses, nothing has changed. What
+ * undo brings back is in `state.ts`. `Schedule` puts the named methods on top.
  */
-import { type Block, type For, type IRModule, type PrimFunc, updateFunc, visitStmt } from "../ir/index.ts";
+import {
+  type Attr,
+  type Block,
+  type For,
+  freshId,
+  type IRModule,
+  type PrimFunc,
+  updateFunc,
+  visitStmt,
+} from "../ir/index.ts";
+import { INLINE_PLACE, ROOT_PLACE } from "./compute-location.ts";
 import { refuse, ScheduleError } from "./error.ts";
 import { excerpt } from "./excerpt.ts";
-import { Names } from "./names.ts";
 import { type InputKind, PRIMITIVES, type Row } from "./primitives.ts";
 import { type Found, getBlock, QUERIES } from "./queries.ts";
-import { callText, type Input, type Instruction, Trace, type TraceTarget, type Value } from "./trace.ts";
-import type { Changed, RV } from "./types.ts";
+import { Random } from "./random.ts";
+import { SAMPLERS, type SamplerRow } from "./samplers.ts";
+import { copyState, firstState, keyOf, type State } from "./state.ts";
+import {
+  type CallAttr,
+  type CallAttrs,
+  callText,
+  type Input,
+  type Instruction,
+  Trace,
+  type TraceTarget,
+  type Value,
+} from "./trace.ts";
+import type { AnyRV, Changed, ExprRV, LoopRV, RV } from "./types.ts";
 
 /** One transformation that was made. */
 export interface Step {
@@ -31,32 +52,29 @@ type Attrs = Instruction["attrs"];
 type Node = Block | For;
 
 export class Cursor implements TraceTarget {
-  private module: IRModule;
-  private current: string | undefined;
-  private names = new Names();
-  /** What became of blocks and loops that are no longer there, by key. */
-  private gone = new Map<string, string>();
-  private steps: readonly Step[] = [];
-  private instructions: readonly Instruction[] = [];
+  private now: State;
+  /** States before each step, and those that undo left behind; the nearest is the last. */
+  private before: readonly State[] = [];
+  private after: readonly State[] = [];
   private readonly listeners = new Set<(s: Step) => void>();
 
-  constructor(module: IRModule) {
-    this.module = module;
+  constructor(module: IRModule, seed: number) {
+    this.now = firstState(module, new Random(seed).state);
   }
 
   /** The module as it is now. */
   get mod(): IRModule {
-    return this.module;
+    return this.now.module;
   }
 
   /** The transformations so far. */
   get history(): readonly Step[] {
-    return this.steps;
+    return this.now.steps;
   }
 
   /** Everything asked so far that the present state depends on. */
   get trace(): Trace {
-    return new Trace(this.instructions);
+    return new Trace(this.now.instructions);
   }
 
   /** Calls `listener` after every transformation. Returns a function that ends this. */
@@ -67,75 +85,151 @@ export class Cursor implements TraceTarget {
 
   /** Takes over the state of another; both go their own ways from there. Listeners stay where they are. */
   protected continueFrom(other: Cursor): void {
-    this.module = other.module;
-    this.current = other.current;
-    this.names = new Names(other.names);
-    this.gone = new Map(other.gone);
-    this.steps = other.steps;
-    this.instructions = other.instructions;
+    this.now = copyState(other.now);
+    this.before = other.before;
+    this.after = other.after;
+  }
+
+  /** Goes back to the state before the last transformation or draw. Handles from then on are gone. */
+  undo(): void {
+    const back = this.before[this.before.length - 1];
+    if (!back) refuse("undo", "there is nothing to undo", "nothing was transformed or drawn yet", []);
+    this.before = this.before.slice(0, -1);
+    this.after = [...this.after, this.now];
+    this.moveTo(back);
+  }
+
+  /** Goes forward again to the state that the last undo left. */
+  redo(): void {
+    const next = this.after[this.after.length - 1];
+    if (!next) refuse("redo", "there is nothing to redo", "no undo came before", []);
+    this.after = this.after.slice(0, -1);
+    this.before = [...this.before, this.now];
+    this.moveTo(next);
+  }
+
+  private moveTo(state: State): void {
+    const left = this.now;
+    this.now = copyState(state);
+    for (const key of left.names.keys()) {
+      if (this.now.names.get(key) === undefined) {
+        this.now.gone.set(key, "was given out by a call that was undone");
+      }
+    }
+  }
+
+  /** Notes the state for undo; what was undone before cannot be redone from here. */
+  private checkpoint(): void {
+    this.before = [...this.before, copyState(this.now)];
+    this.after = [];
   }
 
   /** The node a handle stands for now. Throws when it is gone. */
   protected node(rv: RV, primitive = "get"): Node {
     this.checkHandle(primitive, rv);
-    const f = this.module.funcs[rv.func];
-    const node = nodesOf(f).get(rv.id);
+    const f = this.now.module.funcs[rv.func];
+    const id = this.now.places.get(rv.id) ?? rv.id;
+    const node = nodesOf(f).get(id);
     if (node) return node;
     const what = rv.kind === "loopRV" ? "loop" : "block";
+    if (id === ROOT_PLACE || id === INLINE_PLACE) {
+      const place =
+        id === ROOT_PLACE ? "where the block stands already" : "inside the consumers of the block";
+      const detail = `${rv.name} was drawn as the place ${place}`;
+      refuse(primitive, "the place is no loop", detail, [], `sch.computeAt(block, ${rv.name})`);
+    }
     const again =
       what === "loop" ? "take the loops again with sch.getLoops" : "take the block again with sch.getBlock";
     refuse(
       primitive,
       `the ${what} is gone`,
-      `${what} ${rv.name} ${this.gone.get(keyOf(rv.func, rv.id)) ?? "is not in the program"}`,
+      `${what} ${rv.name} ${this.now.gone.get(keyOf(rv)) ?? "is not in the program"}`,
       [],
       again,
     );
   }
 
-  private checkHandle(primitive: string, rv: RV): void {
-    if (this.names.get(keyOf(rv.func, rv.id)) !== undefined) return;
-    const take = rv.kind === "loopRV" ? "sch.getLoops(…)" : `sch.getBlock("${rv.name}")`;
-    refuse(
-      primitive,
-      "the handle belongs to another schedule",
-      `this one never gave out ${rv.name}`,
-      [],
-      take,
-    );
+  /** The number a drawn value is now. */
+  protected valueOf(rv: ExprRV, primitive = "get"): number {
+    this.checkHandle(primitive, rv);
+    return this.now.values.get(rv.id) as number;
+  }
+
+  /** Makes a handle unusable; its name stays taken. */
+  protected forget(rv: AnyRV): void {
+    this.checkHandle("removeRv", rv);
+    this.now.names.remove(keyOf(rv));
+    this.now.gone.set(keyOf(rv), "was removed with sch.removeRv");
+  }
+
+  /** The generator of random numbers goes on from there. */
+  protected reseed(seed: number): void {
+    this.now.random = new Random(seed).state;
+  }
+
+  /** A seed for another generator. */
+  protected drawSeed(): number {
+    return this.withRandom((r) => r.fork());
+  }
+
+  private withRandom<X>(run: (r: Random) => X): X {
+    const r = Random.at(this.now.random);
+    const out = run(r);
+    this.now.random = r.state;
+    return out;
+  }
+
+  private checkHandle(primitive: string, rv: AnyRV): void {
+    const key = keyOf(rv);
+    if (this.now.names.get(key) !== undefined) return;
+    const what = rv.kind === "loopRV" ? "loop" : rv.kind === "blockRV" ? "block" : "value";
+    const take =
+      what === "loop"
+        ? "sch.getLoops(…)"
+        : what === "block"
+          ? `sch.getBlock("${rv.name}")`
+          : "sch.samplePerfectTile(…)";
+    const fate = this.now.gone.get(key);
+    if (fate) refuse(primitive, `the ${what} is gone`, `${what} ${rv.name} ${fate}`, [], take);
+    const rule = "the handle belongs to another schedule";
+    refuse(primitive, rule, `this one never gave out ${rv.name}`, [], take);
   }
 
   /** Runs a primitive or a query by name; the methods of `Schedule` and the replay of traces come here. */
-  call(name: string, inputs: readonly Value[], attrs: Attrs): readonly RV[] {
+  call(name: string, inputs: readonly Value[], given: CallAttrs, decision?: Attr): readonly AnyRV[] {
     if (Object.hasOwn(PRIMITIVES, name))
-      return this.transform(name as keyof typeof PRIMITIVES, inputs, attrs);
+      return this.transform(name as keyof typeof PRIMITIVES, inputs, given);
+    if (Object.hasOwn(SAMPLERS, name)) {
+      return this.draw(name as keyof typeof SAMPLERS, inputs, given as Attrs, decision);
+    }
+    const attrs = given as Attrs;
     if (name === "workOn") return this.setCurrent(String(attrs.func));
     if (name === "getBlock") return this.find(name, inputs, attrs, () => this.blockNamed(attrs));
     if (Object.hasOwn(QUERIES, name)) {
       const { of, run } = QUERIES[name as keyof typeof QUERIES];
       return this.find(name, inputs, attrs, () => {
         const [id] = this.idsOf(name, [of], inputs);
-        return run(this.module, handlesIn(inputs)[0].func, id as number);
+        return run(this.now.module, (inputs[0] as RV).func, id as number);
       });
     }
     throw new Error(`a schedule has no primitive ${name}; it has ${Object.keys(PRIMITIVES).join(", ")}`);
   }
 
   private setCurrent(func: string): readonly RV[] {
-    this.current = func;
+    this.now.current = func;
     this.record("workOn", [], { func }, [], "nothing");
     return [];
   }
 
   private blockNamed(attrs: Attrs): Found {
-    const func = typeof attrs.func === "string" ? attrs.func : this.current;
-    return getBlock(this.module, String(attrs.name), func);
+    const func = typeof attrs.func === "string" ? attrs.func : this.now.current;
+    return getBlock(this.now.module, String(attrs.name), func);
   }
 
   private find(name: string, inputs: readonly Value[], attrs: Attrs, run: () => Found): readonly RV[] {
-    const [rv] = inputs.filter(isRV);
-    const only = Object.keys(this.module.funcs);
-    const func = rv?.func ?? (typeof attrs.func === "string" ? attrs.func : (this.current ?? only[0]));
+    const rv = handlesIn(inputs)[0];
+    const only = Object.keys(this.now.module.funcs);
+    const func = rv?.func ?? (typeof attrs.func === "string" ? attrs.func : (this.now.current ?? only[0]));
     const found = this.explained(func, run);
     const fresh: (string | null)[] = [];
     const out = found.nodes.map((n) => this.handle(found.func, n, fresh));
@@ -145,19 +239,24 @@ export class Cursor implements TraceTarget {
     return out;
   }
 
-  private transform(name: keyof typeof PRIMITIVES, inputs: readonly Value[], attrs: Attrs): readonly RV[] {
+  private transform(
+    name: keyof typeof PRIMITIVES,
+    inputs: readonly Value[],
+    attrs: CallAttrs,
+  ): readonly RV[] {
     const row: Row = PRIMITIVES[name];
     const rvs = handlesIn(inputs);
     const func = rvs[0]?.func;
     const { ms, changed } = this.explained(func, () => {
-      const args = [...this.idsOf(name, row.inputs, inputs), ...row.attrs.map((a) => attrs[a])];
+      const plain = row.attrs.map((a) => this.resolved(name, attrs[a]));
+      const args = [...this.idsOf(name, row.inputs, inputs), ...plain];
       const other = rvs.find((rv) => rv.func !== func);
       if (other) {
         const detail = `${rvs[0].name} is in ${func}, ${other.name} in ${other.func}`;
         refuse(name, "the handles belong to different functions", detail, []);
       }
       const start = performance.now();
-      const changed = row.run(this.module.funcs[func], ...(args as never[]));
+      const changed = row.run(this.now.module.funcs[func], ...(args as never[]));
       return { changed, ms: performance.now() - start };
     });
     return this.commit(name, row, func, inputs, attrs, changed, ms);
@@ -168,18 +267,19 @@ export class Cursor implements TraceTarget {
     row: Row,
     func: string,
     inputs: readonly Value[],
-    attrs: Attrs,
+    attrs: CallAttrs,
     changed: Changed,
     ms: number,
   ): readonly RV[] {
-    const before = this.module;
+    this.checkpoint();
+    const before = this.now.module;
     const f = "func" in changed ? changed.func : changed;
     const was = nodesOf(before.funcs[func]);
     const is = nodesOf(f);
-    this.module = updateFunc(before, func, f);
+    this.now.module = updateFunc(before, func, f);
     const fresh: (string | null)[] = [];
     const out = madeBy(changed).map((id) => this.handle(func, is.get(id) as Node, fresh));
-    const index = this.steps.length + 1;
+    const index = this.now.steps.length + 1;
     this.bury(func, was, is, handlesIn(inputs), (direct) => {
       if (!direct) return `was removed by ${name} in step ${index}`;
       const into = out.length > 0 ? ` into ${out.map((o) => o.name).join(", ")}` : "";
@@ -193,12 +293,54 @@ export class Cursor implements TraceTarget {
       call: callText(instruction),
       func,
       before,
-      after: this.module,
+      after: this.now.module,
       ms,
     };
-    this.steps = [...this.steps, step];
+    this.now.steps = [...this.now.steps, step];
     for (const l of this.listeners) l(step);
     return out;
+  }
+
+  private draw(
+    name: keyof typeof SAMPLERS,
+    inputs: readonly Value[],
+    attrs: Attrs,
+    given?: Attr,
+  ): readonly AnyRV[] {
+    const row: SamplerRow = SAMPLERS[name];
+    const [rv] = handlesIn(inputs);
+    const func = rv?.func;
+    const random = Random.at(this.now.random);
+    const drawn = this.explained(func, () => {
+      const ids = this.idsOf(name, row.inputs, inputs);
+      const plain = row.attrs.map((a) => attrs[a]);
+      const f = func === undefined ? [] : [this.now.module.funcs[func]];
+      return row.run(...([...f, random, ...ids, ...plain, given] as never[]));
+    });
+    this.checkpoint();
+    this.now.random = random.state;
+    const out =
+      "place" in drawn
+        ? [this.placeHandle(func, drawn.place)]
+        : drawn.values.map((v) => this.valueHandle(row.named(rv?.name), v));
+    const names = out.map((o) => o.name);
+    this.record(name, inputs, attrs, names, row.gives, drawn.decision);
+    return out;
+  }
+
+  private valueHandle(like: string, value: number): ExprRV {
+    const id = freshId();
+    this.now.values.set(id, value);
+    const name = this.now.names.add(keyOf({ kind: "exprRV", id }), like);
+    return Object.freeze({ kind: "exprRV", id, name });
+  }
+
+  /** A handle of its own also for a loop that has one: another decision makes it another loop. */
+  private placeHandle(func: string, place: number): LoopRV {
+    const id = freshId();
+    this.now.places.set(id, place);
+    const name = this.now.names.add(keyOf({ kind: "loopRV", id, func }), "place");
+    return Object.freeze({ kind: "loopRV", id, name, func });
   }
 
   /** Notes what became of named nodes that this step removed. */
@@ -210,42 +352,48 @@ export class Cursor implements TraceTarget {
     how: (direct: boolean) => string,
   ): void {
     for (const id of was.keys()) {
-      if (is.has(id) || this.names.get(keyOf(func, id)) === undefined) continue;
-      this.gone.set(keyOf(func, id), how(direct.some((rv) => rv.id === id)));
+      const key = keyOf({ kind: "blockRV", func, id });
+      if (is.has(id) || this.now.names.get(key) === undefined) continue;
+      this.now.gone.set(key, how(direct.some((rv) => rv.id === id)));
     }
   }
 
   private record(
     primitive: string,
     inputs: readonly Value[],
-    attrs: Attrs,
+    attrs: CallAttrs,
     outputs: readonly (string | null)[],
     gives: Instruction["gives"],
+    decision?: Attr,
   ): Instruction {
+    const named = (rv: AnyRV): string => this.now.names.get(keyOf(rv)) as string;
     const name = (v: Value): Input =>
-      isRV(v)
-        ? (this.names.get(keyOf(v.func, v.id)) as string)
-        : typeof v === "object" && v !== null
-          ? v.map(name)
-          : v;
+      isRV(v) ? named(v) : typeof v === "object" && v !== null ? v.map(name) : v;
     const given = Object.entries(attrs).filter(([, v]) => v !== undefined);
+    const plain = (a: CallAttr): Attr => mapAttr(a, (rv) => ({ $rv: named(rv) }));
     const instruction: Instruction = {
       primitive,
       inputs: inputs.map(name),
-      attrs: Object.fromEntries(given),
+      attrs: Object.fromEntries(given.map(([k, v]) => [k, plain(v)])),
       outputs,
       gives,
+      ...(decision === undefined ? {} : { decision }),
     };
-    this.instructions = [...this.instructions, instruction];
+    this.now.instructions = [...this.now.instructions, instruction];
     return instruction;
+  }
+
+  /** A plain argument with numbers in the place of drawn values. */
+  private resolved(primitive: string, a: CallAttr | undefined): Attr | undefined {
+    return a === undefined ? undefined : mapAttr(a, (rv) => this.valueOf(rv, primitive));
   }
 
   /** The handle of a node; `fresh` receives its name when it has just got it, else null. */
   private handle(func: string, node: Node, fresh: (string | null)[]): RV {
     const id = idOf(node);
-    const key = keyOf(func, id);
-    const known = this.names.get(key);
-    const name = known ?? this.names.add(key, node.kind === "for" ? node.v.name : node.name);
+    const key = keyOf({ kind: "blockRV", func, id });
+    const known = this.now.names.get(key);
+    const name = known ?? this.now.names.add(key, node.kind === "for" ? node.v.name : node.name);
     fresh.push(known === undefined ? name : null);
     return Object.freeze({ kind: node.kind === "for" ? "loopRV" : "blockRV", id, name, func });
   }
@@ -254,24 +402,33 @@ export class Cursor implements TraceTarget {
   private idsOf(primitive: string, kinds: readonly InputKind[], inputs: readonly Value[]): unknown[] {
     const id = (v: Value, want: "block" | "loop" | "blockOrLoop"): number => {
       const wanted = want === "blockOrLoop" ? "a block or loop" : `a ${want}`;
-      if (!isRV(v)) return this.refuseInput(primitive, wanted, v);
+      if (!isRV(v) || v.kind === "exprRV") return this.refuseInput(primitive, wanted, v);
       const kind = v.kind === "loopRV" ? "loop" : "block";
       if (want !== "blockOrLoop" && kind !== want) this.refuseInput(primitive, wanted, v);
       return idOf(this.node(v, primitive));
     };
+    const place = (v: Value): number => {
+      const drawn = isRV(v) && v.kind === "loopRV" ? this.now.places.get(v.id) : undefined;
+      if (drawn !== ROOT_PLACE && drawn !== INLINE_PLACE) return id(v, "loop");
+      this.checkHandle(primitive, v as LoopRV);
+      return drawn;
+    };
+    const numbers = (v: Value): unknown =>
+      Array.isArray(v) ? v.map(numbers) : isRV(v) && v.kind === "exprRV" ? this.valueOf(v, primitive) : v;
     return kinds.map((kind, k) => {
       if (kind === "loops") {
         const rest = inputs.slice(k);
         if (rest.length === 0) this.refuseInput(primitive, "loops", undefined);
         return rest.map((v) => id(v, "loop"));
       }
-      return kind === "factors" ? inputs[k] : id(inputs[k], kind);
+      if (kind === "factors") return numbers(inputs[k]);
+      return kind === "place" ? place(inputs[k]) : id(inputs[k], kind);
     });
   }
 
   private refuseInput(primitive: string, wanted: string, got: Value | undefined): never {
     const text = isRV(got)
-      ? `${got.name} is a ${got.kind === "loopRV" ? "loop" : "block"}`
+      ? `${got.name} is a ${got.kind === "loopRV" ? "loop" : got.kind === "blockRV" ? "block" : "number"}`
       : `got ${got === undefined ? "nothing" : JSON.stringify(got)}`;
     refuse(primitive, `${wanted} is needed`, text, []);
   }
@@ -282,23 +439,36 @@ export class Cursor implements TraceTarget {
       return run();
     } catch (e) {
       if (!(e instanceof ScheduleError) || func === undefined) throw e;
-      const f = this.module.funcs[func];
+      const f = this.now.module.funcs[func];
       const name = (n: Node) =>
-        this.names.get(keyOf(func, idOf(n))) ?? (n.kind === "for" ? n.v.name : n.name);
+        this.now.names.get(keyOf({ kind: "blockRV", func, id: idOf(n) })) ??
+        (n.kind === "for" ? n.v.name : n.name);
       throw new ScheduleError(e.thrown, { func: f, excerpt: excerpt(f, e.thrown.nodes), name });
     }
   }
 }
 
-const keyOf = (func: string, id: number): string => `${func}/${id}`;
 const idOf = (n: Node): number => (n.kind === "for" ? n.v.id : n.id);
 
-function isRV(v: Value | undefined): v is RV {
-  return typeof v === "object" && v !== null && "kind" in v && (v.kind === "loopRV" || v.kind === "blockRV");
+const RV_KINDS: readonly string[] = ["loopRV", "blockRV", "exprRV"];
+
+function isRV(v: unknown): v is AnyRV {
+  return typeof v === "object" && v !== null && "kind" in v && RV_KINDS.includes(String(v.kind));
 }
 
+/** Handles of blocks and loops. */
 const handlesIn = (vs: readonly Value[]): RV[] =>
-  vs.flatMap((v) => (isRV(v) ? [v] : typeof v === "object" && v !== null ? handlesIn(v) : []));
+  vs.flatMap((v) =>
+    isRV(v) ? (v.kind === "exprRV" ? [] : [v]) : typeof v === "object" && v !== null ? handlesIn(v) : [],
+  );
+
+/** A plain argument with what stands for drawn values put in their place. */
+function mapAttr(a: CallAttr, f: (rv: ExprRV) => Attr): Attr {
+  if (isRV(a)) return f(a as ExprRV);
+  if (typeof a !== "object" || a === null) return a;
+  if (Array.isArray(a)) return a.map((x: CallAttr) => mapAttr(x, f));
+  return Object.fromEntries(Object.entries(a).map(([k, v]) => [k, mapAttr(v as CallAttr, f)]));
+}
 
 /** Ids a primitive says it made. */
 function madeBy(c: Changed): readonly number[] {

@@ -20,6 +20,11 @@ export class Names {
     return this.byKey.get(key);
   }
 
+  /** Takes the key's name away; no other gets it. */
+  remove(key: string): void {
+    this.byKey.delete(key);
+  }
+
   /** The keys that have a name. */
   keys(): Iterable<string> {
     return this.byKey.keys();

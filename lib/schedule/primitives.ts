@@ -6,7 +6,7 @@ import type { PrimFunc } from "../ir/index.ts";
 import { addUnitLoop, annotate, unannotate } from "./annotate.ts";
 import { blockize } from "./blockize.ts";
 import { cacheRead, cacheWrite } from "./cache.ts";
-import { computeAt, reverseComputeAt } from "./compute-at.ts";
+import { computeAtPlace, reverseComputeAtPlace } from "./compute-location.ts";
 import { decomposeReduction } from "./decompose-reduction.ts";
 import { fuse } from "./fuse.ts";
 import { computeInline } from "./inline.ts";
@@ -17,8 +17,11 @@ import { split } from "./split.ts";
 import { transformLayout } from "./transform-layout.ts";
 import type { Changed } from "./types.ts";
 
-/** What an input may be: a handle of a sort, any number of loops (always last), or factors of a tile. */
-export type InputKind = "block" | "loop" | "blockOrLoop" | "loops" | "factors";
+/**
+ * What an input may be: a handle of a sort, any number of loops (always last), factors of a tile, or a place to
+ * compute at (a loop, also a drawn one).
+ */
+export type InputKind = "block" | "loop" | "blockOrLoop" | "loops" | "factors" | "place";
 
 export interface Row {
   /** What takes handles and values that may be drawn at random, in the order of the call. */
@@ -50,8 +53,13 @@ export const PRIMITIVES = {
   bind: { inputs: ["loop"], attrs: ["thread"], did: "bound", run: bind },
   annotate: { inputs: ["blockOrLoop"], attrs: ["key", "value"], did: "annotated", run: annotate },
   unannotate: { inputs: ["blockOrLoop"], attrs: ["key"], did: "unannotated", run: unannotate },
-  computeAt: { inputs: ["block", "loop"], attrs: ["options"], did: "moved", run: computeAt },
-  reverseComputeAt: { inputs: ["block", "loop"], attrs: ["options"], did: "moved", run: reverseComputeAt },
+  computeAt: { inputs: ["block", "place"], attrs: ["options"], did: "moved", run: computeAtPlace },
+  reverseComputeAt: {
+    inputs: ["block", "place"],
+    attrs: ["options"],
+    did: "moved",
+    run: reverseComputeAtPlace,
+  },
   computeInline: { inputs: ["block"], attrs: [], did: "inlined", run: computeInline },
   reverseComputeInline: { inputs: ["block"], attrs: [], did: "inlined", run: reverseComputeInline },
   cacheRead: {

@@ -18,8 +18,8 @@ import type { ComputeAtOptions } from "./compute-at.ts";
 import { Cursor } from "./cursor.ts";
 import { type LayoutOptions, layoutOptions, mapArgument } from "./layout-arguments.ts";
 import type { Factor, UnitIterOptions } from "./split.ts";
-import type { Instruction } from "./trace.ts";
-import type { BlockRV, LoopRV, RV } from "./types.ts";
+import type { CallAttr, CallAttrs } from "./trace.ts";
+import type { AnyRV, BlockRV, ExprRV, LoopRV, RV } from "./types.ts";
 
 export interface ScheduleOptions {
   /** Where random decisions start. */
@@ -31,18 +31,32 @@ export interface ScheduleOptions {
  * or throw a ScheduleError and leave it as it is.
  */
 export class Schedule extends Cursor {
-  readonly seed: number;
-
   constructor(program: IRModule | PrimFunc, options: ScheduleOptions = {}) {
-    super(program.kind === "module" ? program : irModule({ main: program }));
-    this.seed = options.seed ?? 0;
+    super(program.kind === "module" ? program : irModule({ main: program }), options.seed ?? 0);
   }
 
   /** A schedule in the same state, history and handles included; the two are independent from here on. */
   copy(): Schedule {
-    const twin = new Schedule(this.mod, { seed: this.seed });
+    const twin = new Schedule(this.mod);
     twin.continueFrom(this);
     return twin;
+  }
+
+  /** A copy with random numbers of its own. */
+  fork(): Schedule {
+    const twin = this.copy();
+    twin.seed(this.forkSeed());
+    return twin;
+  }
+
+  /** Random decisions start from there again. */
+  seed(seed: number): void {
+    this.reseed(seed);
+  }
+
+  /** A seed for another schedule; it differs each time. */
+  forkSeed(): number {
+    return this.drawSeed();
   }
 
   /** A function of the module as it is now; its only one when no name is given. */
@@ -103,11 +117,54 @@ export class Schedule extends Cursor {
     return this.call("getOutputBlocks", [scope], {}) as BlockRV[];
   }
 
-  /** The block or loop a handle stands for now. */
+  /** The block, loop or number a handle stands for now. */
   get(rv: BlockRV): Block;
   get(rv: LoopRV): For;
-  get(rv: RV): Block | For {
-    return this.node(rv);
+  get(rv: ExprRV): number;
+  get(rv: AnyRV): Block | For | number {
+    return rv.kind === "exprRV" ? this.valueOf(rv) : this.node(rv);
+  }
+
+  /** Forgets a handle: using it from now on is an error. */
+  removeRv(rv: AnyRV): void {
+    this.forget(rv);
+  }
+
+  // Draws: a decision that is given is taken instead of a random one
+
+  /** n numbers whose product is the loop's extent, the innermost at most `maxInnermostFactor`: a tile for `split`. */
+  samplePerfectTile(
+    loop: LoopRV,
+    n: number,
+    maxInnermostFactor = 16,
+    decision?: readonly number[],
+  ): ExprRV[] {
+    return this.call("samplePerfectTile", [loop], { n, maxInnermostFactor }, decision) as ExprRV[];
+  }
+
+  /** As samplePerfectTile; the product of the numbers from `partitionPos` on is `innerpartFactor`. */
+  samplePartitionedTile(
+    loop: LoopRV,
+    n: number,
+    partitionPos = 0,
+    innerpartFactor = 1,
+    decision?: readonly number[],
+  ): ExprRV[] {
+    const given = { n, partitionPos, innerpartFactor };
+    return this.call("samplePartitionedTile", [loop], given, decision) as ExprRV[];
+  }
+
+  /** One of the candidates, each with its probability. The decision is an index. */
+  sampleCategorical(candidates: readonly number[], probs: readonly number[], decision?: number): ExprRV {
+    return this.call("sampleCategorical", [], { candidates, probs }, decision)[0] as ExprRV;
+  }
+
+  /**
+   * A place for `computeAt` at which it is legal: a loop, where the block stands, or inside its consumers. The
+   * decision is the position of a loop around the first consumer, -1 or -2.
+   */
+  sampleComputeLocation(block: BlockRV, decision?: number): LoopRV {
+    return this.call("sampleComputeLocation", [block], {}, decision)[0] as LoopRV;
   }
 
   // Loops
@@ -116,7 +173,7 @@ export class Schedule extends Cursor {
    * Splits a loop into one for each factor, outermost first. One factor may be null and is inferred. When the factors
    * do not divide the extent, the blocks below get a predicate.
    */
-  split(loop: LoopRV, factors: readonly Factor[], options?: UnitIterOptions): LoopRV[] {
+  split(loop: LoopRV, factors: readonly (Factor | ExprRV)[], options?: UnitIterOptions): LoopRV[] {
     return this.call("split", [loop, factors], attrs({ options })) as LoopRV[];
   }
 
@@ -161,7 +218,7 @@ export class Schedule extends Cursor {
   // Marks
 
   /** Puts `key: value` on a block or loop. */
-  annotate(at: BlockRV | LoopRV, key: string, value: Attr): void {
+  annotate(at: BlockRV | LoopRV, key: string, value: Attr | ExprRV): void {
     this.call("annotate", [at], { key, value });
   }
 
@@ -239,10 +296,10 @@ export class Schedule extends Cursor {
 }
 
 type Optional = {
-  readonly [name: string]: Attr | BlockizeOptions | UnitIterOptions | ComputeAtOptions | undefined;
+  readonly [name: string]: CallAttr | BlockizeOptions | UnitIterOptions | ComputeAtOptions | undefined;
 };
 
 /** Arguments that were given. */
-function attrs(a: Optional): Instruction["attrs"] {
-  return Object.fromEntries(Object.entries(a).filter(([, v]) => v !== undefined)) as Instruction["attrs"];
+function attrs(a: Optional): CallAttrs {
+  return Object.fromEntries(Object.entries(a).filter(([, v]) => v !== undefined)) as CallAttrs;
 }

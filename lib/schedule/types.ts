@@ -2,7 +2,7 @@
 import type { PrimFunc } from "../ir/index.ts";
 
 /**
- * Handles ("random variables" in the field's words: later their values may be drawn). They hold no node: a handle
+ * Handles ("random variables" in the field's words: what they stand for may be drawn). They hold no node: a handle
  * names a block or loop by its ir id in function `func`, and is looked up in the state it is used on. `name` is for
  * display only.
  */
@@ -16,13 +16,22 @@ export interface BlockRV {
 
 export interface LoopRV {
   readonly kind: "loopRV";
-  /** The id of the loop's variable. */
+  /** The id of the loop's variable; of a place that was drawn, an id of its own. */
   readonly id: number;
   readonly name: string;
   readonly func: string;
 }
 
 export type RV = BlockRV | LoopRV;
+
+/** A number that was drawn: a factor, a choice. `sch.get` tells it; primitives take it where they take the number. */
+export interface ExprRV {
+  readonly kind: "exprRV";
+  readonly id: number;
+  readonly name: string;
+}
+
+export type AnyRV = RV | ExprRV;
 
 /**
  * A primitive: a pure function of a function, the ids of blocks and loops, and plain arguments. It returns the new
