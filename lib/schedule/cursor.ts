@@ -20,7 +20,7 @@ import { type InputKind, PRIMITIVES, type Row } from "./primitives.ts";
 import { type Found, getBlock, QUERIES } from "./queries.ts";
 import { Random } from "./random.ts";
 import { SAMPLERS, type SamplerRow } from "./samplers.ts";
-import { copyState, firstState, keyOf, type State } from "./state.ts";
+import { copyState, firstState, keyOf, type State, type Step } from "./state.ts";
 import {
   type CallAttr,
   type CallAttrs,
@@ -32,21 +32,6 @@ import {
   type Value,
 } from "./trace.ts";
 import type { AnyRV, Changed, ExprRV, LoopRV, RV } from "./types.ts";
-
-/** One transformation that was made. */
-export interface Step {
-  /** 1 for the first. */
-  readonly index: number;
-  readonly primitive: string;
-  /** The call as TypeScript: `const [j_0, j_1] = sch.split(j, [null, 8]);`. */
-  readonly call: string;
-  /** Name of the function that was transformed. */
-  readonly func: string;
-  readonly before: IRModule;
-  readonly after: IRModule;
-  /** Time the primitive took, in milliseconds. */
-  readonly ms: number;
-}
 
 type Attrs = Instruction["attrs"];
 type Node = Block | For;

@@ -1,9 +1,23 @@
 /** What a schedule is at a moment: all that undo brings back. */
 import type { IRModule } from "../ir/index.ts";
-import type { Step } from "./cursor.ts";
 import { Names } from "./names.ts";
 import type { Instruction } from "./trace.ts";
 import type { AnyRV } from "./types.ts";
+
+/** One transformation that was made. */
+export interface Step {
+  /** 1 for the first. */
+  readonly index: number;
+  readonly primitive: string;
+  /** The call as TypeScript: `const [j_0, j_1] = sch.split(j, [null, 8]);`. */
+  readonly call: string;
+  /** Name of the function that was transformed. */
+  readonly func: string;
+  readonly before: IRModule;
+  readonly after: IRModule;
+  /** Time the primitive took, in milliseconds. */
+  readonly ms: number;
+}
 
 /** Its maps are this state's own; everything in them, and everything else, is never changed in place. */
 export interface State {
