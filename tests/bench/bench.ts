@@ -72,7 +72,7 @@ const matmul: Case = {
     const ours: Contender[] = [];
     for (const tiles of [
       { mr: 4, nr: 8, mc: 256, kc: 256 },
-      { mr: 8, nr: 4, mc: 256, kc: 256 },
+      { mr: 2, nr: 16, mc: 256, kc: 256 },
     ]) {
       const lib = await build(scheduledMatmul(tiles).mod);
       await agree(lib, "matmul", args, expected);
