@@ -102,6 +102,7 @@ class Matcher {
   private bindBuffer(a: Buffer, b: Buffer, declares = false): void {
     this.same(`dtype of ${a.name}`, a.dtype, b.dtype, a, b);
     this.same(`scope of ${a.name}`, a.scope, b.scope, a, b);
+    this.same(`offset factor of ${a.name}`, a.offsetFactor, b.offsetFactor, a, b);
     this.same(`rank of ${a.name}`, a.shape.length, b.shape.length, a, b);
     this.same(`strides of ${a.name}`, a.strides?.length, b.strides?.length, a, b);
     const sizes = (x: Buffer) => [...x.shape, ...(x.strides ?? [])];

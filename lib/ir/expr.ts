@@ -97,6 +97,8 @@ export interface Buffer {
   readonly shape: readonly Expr[];
   /** Absent for the compact row-major layout. */
   readonly strides?: readonly Expr[];
+  /** A parameter of an intrinsic asks for tiles that start at a multiple of so many elements. */
+  readonly offsetFactor?: number;
   readonly scope: Scope;
 }
 

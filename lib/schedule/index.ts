@@ -11,5 +11,6 @@ export { SAMPLERS } from "./samplers.ts";
 export { Schedule, type ScheduleOptions } from "./schedule.ts";
 export type { Factor, UnitIterOptions } from "./split.ts";
 export type { Step } from "./state.ts";
+export { type Intrin, TensorIntrin } from "./tensor-intrin.ts";
 export { applyTrace, callText, type Decision, type Input, type Instruction, Trace } from "./trace.ts";
 export * from "./types.ts";

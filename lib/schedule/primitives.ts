@@ -14,6 +14,7 @@ import { reverseComputeInline } from "./inline-reverse.ts";
 import { bind, parallel, unroll, vectorize } from "./loop-kind.ts";
 import { reorder } from "./reorder.ts";
 import { split } from "./split.ts";
+import { tensorize } from "./tensorize.ts";
 import { transformLayout } from "./transform-layout.ts";
 import type { Changed } from "./types.ts";
 
@@ -90,6 +91,7 @@ export const PRIMITIVES = {
     did: "made part of a block",
     run: blockize,
   },
+  tensorize: { inputs: ["blockOrLoop"], attrs: ["intrin"], did: "tensorized", run: tensorize },
   transformLayout: {
     inputs: ["block"],
     attrs: ["buffer", "indexMap", "options"],

@@ -268,6 +268,11 @@ export class Schedule extends Cursor {
     return this.block("blockize", [loop], { options });
   }
 
+  /** Replaces a block (or a loop, which is made one) by the registered intrinsic whose description it matches. */
+  tensorize(at: BlockRV | LoopRV, intrin: string): void {
+    this.call("tensorize", [at], { intrin });
+  }
+
   // Layouts
 
   /**

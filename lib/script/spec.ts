@@ -13,6 +13,7 @@ export interface BufferSpec<S extends readonly Dim[] = readonly Dim[], D extends
   readonly dtype: D;
   readonly scope: Scope;
   readonly strides?: readonly Dim[];
+  readonly offsetFactor?: number;
 }
 
 export interface ScalarSpec<D extends DType = DType> {
@@ -26,6 +27,8 @@ export type ParamSpecs = { readonly [name: string]: ParamSpec };
 export interface BufferOptions {
   readonly scope?: Scope;
   readonly strides?: readonly Dim[];
+  /** Of an intrinsic's parameter: the tiles it takes start at a multiple of so many elements. */
+  readonly offsetFactor?: number;
 }
 
 export function bufferSpec<const S extends readonly Dim[], D extends DType>(
@@ -33,15 +36,18 @@ export function bufferSpec<const S extends readonly Dim[], D extends DType>(
   dtype: D,
   options: BufferOptions = {},
 ): BufferSpec<S, D> {
-  const { scope = "global", strides } = options;
+  const { scope = "global", strides, offsetFactor } = options;
   checkDims("shape", shape);
   if (strides) {
     checkDims("strides", strides);
     if (strides.length !== shape.length)
       throw new TypeError(`T.buffer: ${strides.length} stride(s) for ${shape.length} dimension(s)`);
   }
+  if (offsetFactor !== undefined && !(Number.isInteger(offsetFactor) && offsetFactor > 0))
+    throw new TypeError(`T.buffer: the offset factor is a whole number above 0, not ${String(offsetFactor)}`);
   checkDType("T.buffer", dtype);
-  return { kind: "buffer", shape, dtype, scope, ...(strides ? { strides } : {}) };
+  const more = { ...(strides ? { strides } : {}), ...(offsetFactor === undefined ? {} : { offsetFactor }) };
+  return { kind: "buffer", shape, dtype, scope, ...more };
 }
 
 export function scalarSpec<D extends DType>(dtype: D): ScalarSpec<D> {

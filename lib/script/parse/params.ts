@@ -58,7 +58,9 @@ export function makeParams(specs: ParamSpecs): Params {
     } else if (spec.kind === "buffer") {
       const shape = spec.shape.map((d) => dim(d, name));
       const strides = spec.strides?.map((d) => dim(d, name));
-      params.set(name, buffer(name, shape, spec.dtype, spec.scope, strides));
+      const made = buffer(name, shape, spec.dtype, spec.scope, strides);
+      const { offsetFactor } = spec;
+      params.set(name, offsetFactor === undefined ? made : { ...made, offsetFactor });
     } else {
       throw new TypeError(`parameter ${name}: declare it with T.buffer(shape, dtype) or T.scalar(dtype)`);
     }

@@ -65,12 +65,13 @@ function spec(e: Expression, cx: Context): ParamSpec {
 }
 
 function buffer([shape, dtype, options]: readonly Expression[], e: CallExpression, cx: Context): ParamSpec {
-  const o: { scope?: string; strides?: Dim[] } = {};
-  if (options && options.type !== "ObjectExpression") fail(cx, options, "options are { scope, strides }");
+  const o: { scope?: string; strides?: Dim[]; offsetFactor?: number } = {};
+  if (options && options.type !== "ObjectExpression") fail(cx, options, "options are { scope, strides, offsetFactor }");
   for (const [key, v] of options?.type === "ObjectExpression" ? entries(options, cx) : []) {
     if (key === "scope") o.scope = text(v, "a storage scope", e, cx);
     else if (key === "strides") o.strides = dims(v, e, cx);
-    else fail(cx, v, `unknown option ${key}: T.buffer knows scope and strides`);
+    else if (key === "offsetFactor") o.offsetFactor = attr(v, cx) as number;
+    else fail(cx, v, `unknown option ${key}: T.buffer knows scope, strides and offsetFactor`);
   }
   const type = dtype === undefined ? "f32" : dtypeArg(dtype, e, cx);
   return at(cx, e, () => bufferSpec(dims(shape, e, cx), type, o));

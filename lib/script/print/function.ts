@@ -71,6 +71,7 @@ function specText(p: Param, names: Names): string {
   const options = [
     ...(p.scope === "global" ? [] : [`scope: ${JSON.stringify(p.scope)}`]),
     ...(p.strides ? [`strides: ${sizes(p.strides)}`] : []),
+    ...(p.offsetFactor === undefined ? [] : [`offsetFactor: ${p.offsetFactor}`]),
   ];
   const args = [sizes(p.shape)];
   if (p.dtype !== "f32" || options.length > 0) args.push(JSON.stringify(p.dtype));
