@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command line. Each command loads its own code, so that starting the kernel loads nothing else.
 import { Command, InvalidArgumentError } from "commander";
+import type { RunFlags } from "./notebook/commands.ts";
 import { packageVersion } from "./paths.ts";
 
 const program = new Command("tilewright")
@@ -22,8 +23,10 @@ program
     if ([options.user, options.sysPrefix, options.prefix].filter(Boolean).length > 1) {
       program.error("error: --user, --sys-prefix and --prefix exclude each other");
     }
-    const folder = install(options);
-    console.log(`${options.remove ? "Removed the kernel from" : "Installed the kernel in"} ${folder}`);
+    process.exitCode = await told(() => {
+      console.log(install(options));
+      return 0;
+    });
   });
 
 program
@@ -42,23 +45,40 @@ program
   .option("-o, --output <file>", "write the executed notebook here, after each cell")
   .option("--html <file>", "write the executed notebook as a page that needs no script")
   .option("-p, --param <name=value>", "set a parameter (JSON or text); may be repeated", collect, [])
+  .option("--timeout <seconds>", "longest time for one cell; it is then stopped, and the run fails", positive)
+  .option("--resume", "do nothing when --output holds a complete run of the same cells and parameters")
+  .action(async (notebook: string, flags: RunFlags) => {
+    const { runCommand } = await import("./notebook/commands.ts");
+    process.exitCode = await told(() => runCommand(notebook, flags));
+  });
+
+program
+  .command("check")
+  .description("run notebooks again and compare with their stored outputs; fails when they differ")
+  .argument("<notebooks...>", "the .ipynb files; they are left alone")
   .option("--timeout <seconds>", "longest time for one cell", positive)
-  .action(
-    async (
-      notebook: string,
-      flags: { param: string[]; output?: string; html?: string; timeout?: number },
-    ) => {
-      const { runCommand } = await import("./notebook/commands.ts");
-      process.exitCode = await told(runCommand(notebook, flags));
-    },
-  );
+  .option("--tolerance <part>", "relative tolerance of cells tagged check-numeric (1e-3)", positive)
+  .action(async (notebooks: string[], flags: { timeout?: number; tolerance?: number }) => {
+    const { checkCommand } = await import("./notebook/commands.ts");
+    process.exitCode = await told(() => checkCommand(notebooks, flags));
+  });
+
+program
+  .command("strip")
+  .description("take outputs and execution counts out of notebooks, for Git")
+  .argument("<notebooks...>", "the .ipynb files, or - for a filter")
+  .option("--check", "change nothing; fail when there is something to strip")
+  .action(async (notebooks: string[], flags: { check?: boolean }) => {
+    const { stripCommand } = await import("./notebook/commands.ts");
+    process.exitCode = await told(() => stripCommand(notebooks, flags));
+  });
 
 program
   .command("start")
   .description("run the first chapter of the course and say where its result is")
   .action(async () => {
     const { startCommand } = await import("./notebook/commands.ts");
-    process.exitCode = await told(startCommand());
+    process.exitCode = await told(startCommand);
   });
 
 function collect(value: string, before: string[]): string[] {
@@ -66,15 +86,16 @@ function collect(value: string, before: string[]): string[] {
 }
 
 function positive(value: string): number {
-  const seconds = Number(value);
-  if (!(seconds > 0)) throw new InvalidArgumentError("a number of seconds above 0 is wanted");
-  return seconds;
+  const number = Number(value);
+  if (!(number > 0 && number < Number.POSITIVE_INFINITY))
+    throw new InvalidArgumentError("a number above 0 is wanted");
+  return number;
 }
 
 /** A command's failure is told in one line; stacks are for bugs in notebooks, not for a missing file. */
-async function told(command: Promise<number>): Promise<number> {
+async function told(command: () => Promise<number> | number): Promise<number> {
   try {
-    return await command;
+    return await command();
   } catch (error) {
     console.error(`error: ${error instanceof Error ? error.message : error}`);
     return 2;

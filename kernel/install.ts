@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { packageRoot } from "./paths.ts";
@@ -22,11 +22,14 @@ const logo = `<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64" vie
 </svg>
 `;
 
-/** Registers the kernel with Jupyter, or takes it away again; returns the folder of the kernelspec. */
+/** Registers the kernel with Jupyter, or takes it away again; says what was done. */
 export function install(options: InstallOptions): string {
   const folder = path.join(dataFolder(options), "kernels", kernelName);
+  if (!options.remove && !existsSync(cliPath()))
+    throw new Error(`${cliPath()} is missing: build the package first`);
+  const there = existsSync(folder);
   rmSync(folder, { recursive: true, force: true });
-  if (options.remove) return folder;
+  if (options.remove) return there ? `Removed the kernel from ${folder}` : `There is no kernel in ${folder}`;
   mkdirSync(folder, { recursive: true });
   const spec = {
     argv: [process.execPath, cliPath(), "kernel", "--connection-file", "{connection_file}"],
@@ -37,7 +40,7 @@ export function install(options: InstallOptions): string {
   };
   writeFileSync(path.join(folder, "kernel.json"), `${JSON.stringify(spec, null, 2)}\n`);
   writeFileSync(path.join(folder, "logo-svg.svg"), logo);
-  return folder;
+  return `Installed the kernel in ${folder}`;
 }
 
 /** The command line's own file, as another process has to start it. */

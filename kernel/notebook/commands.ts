@@ -1,11 +1,19 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+// What the commands `run`, `check`, `strip` and `start` print, and their exit codes: 0 when all is well, 1 when a notebook
+// fails or differs, 2 (the command line's own) when there is none.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { packageRoot } from "../paths.ts";
 import { stripAnsi } from "./ansi.ts";
+import { checkNotebook } from "./check.ts";
+import { readNotebook } from "./format.ts";
 import { notebookHtml } from "./html.ts";
-import { parseParameter } from "./parameters.ts";
-import { runNotebook } from "./run.ts";
+import { injectParameters, parseParameter, undeclaredParameters } from "./parameters.ts";
+import { printProgress } from "./progress.ts";
+import { earlierRun } from "./resume.ts";
+import { runNotebook, title } from "./run.ts";
+import { saveText } from "./save.ts";
+import { stripText } from "./strip.ts";
 
 /** The options of `tilewright run`, as the command line gives them. */
 export interface RunFlags {
@@ -13,27 +21,97 @@ export interface RunFlags {
   html?: string;
   param: string[];
   timeout?: number;
+  resume?: boolean;
 }
 
 /** `tilewright run`; gives the exit code. */
 export async function runCommand(file: string, flags: RunFlags): Promise<number> {
+  const parameters = flags.param.map(parseParameter);
+  const planned = readNotebook(file);
+  for (const name of undeclaredParameters(planned, parameters))
+    console.error(`note: the cell tagged "parameters" declares no ${name}`);
   for (const target of [flags.output, flags.html]) {
     if (target !== undefined) mkdirSync(path.dirname(path.resolve(target)), { recursive: true });
   }
-  const { notebook, failure } = await runNotebook(file, {
-    ...(flags.output !== undefined && { output: flags.output }),
-    ...(flags.timeout !== undefined && { timeout: flags.timeout }),
-    parameters: flags.param.map(parseParameter),
-    progress: (line) => console.log(line),
-  });
-  if (flags.html !== undefined) {
-    writeFileSync(flags.html, notebookHtml(notebook, path.basename(file, ".ipynb")));
+  if (flags.resume) {
+    if (flags.output === undefined) throw new Error("--resume needs --output, the notebook to go on with");
+    injectParameters(planned, parameters);
+    const { complete, why } = earlierRun(flags.output, planned, parameters);
+    console.log(why);
+    if (complete) {
+      writePage(flags, readNotebook(flags.output), file);
+      return 0;
+    }
   }
+  const { notebook, failure } = await stoppable((signal) =>
+    runNotebook(file, {
+      ...(flags.output !== undefined && { output: flags.output }),
+      ...(flags.timeout !== undefined && { timeout: flags.timeout }),
+      parameters,
+      progress: printProgress(process.stdout),
+      signal,
+    }),
+  );
+  writePage(flags, notebook, file);
   if (!failure) return 0;
-  const traceback = failure.traceback.join("\n");
-  console.error(process.stderr.isTTY ? traceback : stripAnsi(traceback));
-  console.error(`\n${file}: cell ${failure.index} failed: ${failure.error}`);
+  tellFailure(file, failure);
   return 1;
+}
+
+/** `tilewright check`; gives the exit code. */
+export async function checkCommand(
+  files: string[],
+  flags: { timeout?: number; tolerance?: number },
+): Promise<number> {
+  let code = 0;
+  for (const file of files) {
+    const progress = printProgress(process.stderr);
+    const { cells, failure } = await stoppable((signal) =>
+      checkNotebook(file, { ...flags, ...(process.stderr.isTTY && { progress }), signal }),
+    );
+    for (const { index, cell, differences } of cells) {
+      for (const { where, diff } of differences) {
+        console.log(`✗ ${file}: cell ${index}, ${where}: ${title(cell)}`);
+        for (const line of diff) console.log(`    ${coloured(line)}`);
+      }
+    }
+    const count = (rule: string) => cells.filter((cell) => cell.rule === rule).length;
+    const different = cells.filter(({ differences }) => differences.length > 0).length;
+    const same = cells.length - different - count("ignore") - count("not stored");
+    const counts = [
+      `${same} as stored`,
+      `${different} different`,
+      count("ignore") > 0 && `${count("ignore")} ignored`,
+      count("not stored") > 0 && `${count("not stored")} without stored outputs`,
+    ];
+    const good = different === 0 && !failure;
+    console.log(`${good ? "✓" : "✗"} ${file}: ${counts.filter(Boolean).join(", ")}`);
+    if (failure) tellFailure(file, failure);
+    if (!good) code = 1;
+  }
+  return code;
+}
+
+/** `tilewright strip`; gives the exit code. The file "-" stands for standard input and output: a filter, as Git wants it. */
+export function stripCommand(files: string[], { check = false }: { check?: boolean }): number {
+  // All are read before the first is written: one that is no notebook leaves the others alone.
+  const texts = files.map((file) => {
+    const text = readFileSync(file === "-" ? 0 : file, "utf8");
+    return { file, text, stripped: stripText(text, file === "-" ? "standard input" : file) };
+  });
+  let code = 0;
+  for (const { file, text, stripped } of texts) {
+    if (check) {
+      if (stripped === text) continue;
+      console.log(`${file} has outputs`);
+      code = 1;
+    } else if (file === "-") process.stdout.write(stripped);
+    else if (stripped !== text) {
+      saveText(file, stripped);
+      console.log(`stripped ${file}`);
+    }
+  }
+  return code;
 }
 
 /** `tilewright start`: runs the first chapter and says where the result is. */
@@ -49,4 +127,32 @@ export async function startCommand(): Promise<number> {
   });
   console.log(`\nExecuted notebook: ${output}\nAs a page:         ${pathToFileURL(html).href}`);
   return code;
+}
+
+function writePage({ html }: RunFlags, notebook: Parameters<typeof notebookHtml>[0], file: string): void {
+  if (html !== undefined) writeFileSync(html, notebookHtml(notebook, path.basename(file, ".ipynb")));
+}
+
+function tellFailure(file: string, failure: { index: number; error: string; traceback: string[] }): void {
+  const traceback = failure.traceback.join("\n");
+  if (traceback !== "") console.error(process.stderr.isTTY ? traceback : stripAnsi(traceback));
+  console.error(`\n${file}: cell ${failure.index} failed: ${failure.error}`);
+}
+
+/** The first Ctrl-C stops the running cell and ends the run in good order; the second one ends the process. */
+async function stoppable<R>(run: (signal: AbortSignal) => Promise<R>): Promise<R> {
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, stop);
+  try {
+    return await run(controller.signal);
+  } finally {
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, stop);
+  }
+}
+
+function coloured(line: string): string {
+  if (!process.stdout.isTTY) return line;
+  const colour = line.startsWith("-") ? 31 : line.startsWith("+") ? 32 : 2;
+  return `\u001b[${colour}m${line}\u001b[0m`;
 }

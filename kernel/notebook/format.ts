@@ -1,7 +1,9 @@
 // Notebooks as files: nbformat 4.5.
 import { randomBytes } from "node:crypto";
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { isObject, type JsonObject } from "../protocol/messages.ts";
+import { saveText } from "./save.ts";
+import { parseNotebook } from "./validate.ts";
 
 /** An output of a cell, as nbformat stores it. */
 export type Output =
@@ -28,48 +30,43 @@ export interface Notebook {
   cells: Cell[];
 }
 
-/** Reads a notebook of any 4.x version. Throws an error that names the file when it is none. */
+/** Reads a notebook of any 4.x version. Throws an error that names the file, and the place, when it is none. */
 export function readNotebook(file: string): Notebook {
-  let value: unknown;
+  let text: string;
   try {
-    value = JSON.parse(readFileSync(file, "utf8"));
+    text = readFileSync(file, "utf8");
   } catch (error) {
     throw new Error(`cannot read ${file}: ${error instanceof Error ? error.message : error}`);
   }
-  if (!isObject(value) || value.nbformat !== 4 || !Array.isArray(value.cells)) {
-    throw new Error(`${file} is not a notebook of format 4`);
-  }
-  const cells = value.cells.map((cell: JsonObject): Cell => {
-    const type: Cell["cell_type"] =
-      cell.cell_type === "markdown" || cell.cell_type === "raw" ? cell.cell_type : "code";
+  const raw = parseNotebook(text, file);
+  const cells = raw.cells.map((cell): Cell => {
     const common = {
+      ...cell,
       id: typeof cell.id === "string" ? cell.id : newId(),
-      cell_type: type,
       source: joined(cell.source),
-      metadata: isObject(cell.metadata) ? cell.metadata : {},
     };
-    return type === "code"
-      ? {
-          ...common,
-          execution_count: null,
-          outputs: (Array.isArray(cell.outputs) ? cell.outputs : []).map(joinedOutput),
-        }
-      : { ...cell, ...common };
+    if (cell.cell_type !== "code") return common;
+    const outputs = ((cell.outputs as JsonObject[] | undefined) ?? []).map(joinedOutput);
+    const execution_count = typeof cell.execution_count === "number" ? cell.execution_count : null;
+    return { ...common, execution_count, outputs };
   });
-  const metadata = isObject(value.metadata) ? value.metadata : {};
-  return { nbformat: 4, nbformat_minor: 5, metadata, cells };
+  // Cells have ids since 4.5.
+  return { ...raw, nbformat_minor: Math.max(5, raw.nbformat_minor), cells };
 }
 
-/** Writes a notebook aside and puts it in place, so that a reader never sees half a file. */
+/** Writes a notebook, in one go. */
 export function writeNotebook(file: string, notebook: Notebook): void {
   const cells = notebook.cells.map((cell) => ({
     ...cell,
     source: lines(cell.source),
     ...(cell.outputs && { outputs: cell.outputs.map(splitOutput) }),
   }));
-  const aside = `${file}.${process.pid}.tmp`;
-  writeFileSync(aside, `${JSON.stringify({ ...notebook, cells }, null, 1)}\n`);
-  renameSync(aside, file);
+  saveText(file, `${JSON.stringify({ ...notebook, cells }, null, 1)}\n`);
+}
+
+/** Whether a cell carries a tag. */
+export function hasTag(cell: { metadata: JsonObject }, tag: string): boolean {
+  return Array.isArray(cell.metadata.tags) && cell.metadata.tags.includes(tag);
 }
 
 /** An identifier for a new cell. */

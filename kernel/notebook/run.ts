@@ -1,19 +1,29 @@
 import path from "node:path";
 import { startKernel } from "../client/start.ts";
-import type { JsonObject } from "../protocol/messages.ts";
-import { type Cell, type Notebook, readNotebook, writeNotebook } from "./format.ts";
-import { OutputCollector } from "./outputs.ts";
+import { CellRunner } from "./cells.ts";
+import { type Cell, hasTag, type Notebook, readNotebook, writeNotebook } from "./format.ts";
 import { injectParameters } from "./parameters.ts";
+import { environmentStamp } from "./stamp.ts";
+
+/** How often a running cell's new outputs are written, in milliseconds. */
+const saveInterval = 2000;
+
+/** What hears of a run's progress. Cells are counted from 1; cells without code are not counted. */
+export interface Progress {
+  started(index: number, count: number, cell: Cell): void;
+  ended(index: number, count: number, cell: Cell, seconds: number, failed: boolean): void;
+}
 
 /** What `run` does with a notebook. */
 export interface RunOptions {
-  /** Where the executed notebook goes; it is written after each cell. */
+  /** Where the executed notebook goes; it is written after each cell, and while a long one runs. */
   output?: string;
   parameters?: readonly [string, unknown][];
   /** Longest time for one cell, in seconds; without it, any time. */
   timeout?: number;
-  /** Hears of progress, one line at a time. */
-  progress?: (line: string) => void;
+  progress?: Progress;
+  /** Stops the run: the running cell is interrupted and no further one starts. */
+  signal?: AbortSignal;
 }
 
 /** The outcome: the executed notebook and, when a cell threw, which one and why. */
@@ -22,56 +32,84 @@ export interface RunResult {
   failure?: { index: number; cell: Cell; error: string; traceback: string[] };
 }
 
-/** Runs a notebook through the real kernel, in the notebook's own folder, and stops at the first cell that throws. */
+/**
+ * Runs a notebook through the real kernel, in the notebook's own folder, and stops at the first cell that throws. A cell
+ * tagged `raises-exception` may throw.
+ */
 export async function runNotebook(file: string, options: RunOptions = {}): Promise<RunResult> {
   const notebook = readNotebook(file);
   injectParameters(notebook, options.parameters ?? []);
+  return runCells(notebook, path.dirname(path.resolve(file)), options);
+}
+
+/** Runs the cells of a notebook in memory, in the given folder. */
+export async function runCells(
+  notebook: Notebook,
+  folder: string,
+  { output, parameters = [], timeout, progress, signal }: RunOptions,
+): Promise<RunResult> {
   describeKernel(notebook);
-  for (const cell of notebook.cells) if (cell.cell_type === "code") cell.outputs = [];
-  const save = () => options.output !== undefined && writeNotebook(options.output, notebook);
-  const kernel = await startKernel(path.dirname(path.resolve(file)));
+  clearOutputs(notebook);
+  const cells = codeCells(notebook);
+  const begun = performance.now();
+  let changed = true;
+  const save = () => {
+    if (output !== undefined && changed) writeNotebook(output, notebook);
+    changed = false;
+  };
+  const kernel = await startKernel(folder);
+  const runner = new CellRunner(kernel, () => (changed = true));
+  const stop = () => runner.interrupt();
+  const saver = setInterval(save, saveInterval);
   try {
     await kernel.client.ready();
-    const collector = new OutputCollector();
-    const codeCells = notebook.cells.filter((cell) => cell.cell_type === "code" && cell.source.trim() !== "");
-    // Outputs that come between cells belong to the latest one.
-    let running: Cell | undefined;
-    kernel.client.onOutput = (message) => running && collector.add(running, message);
-    const died = new Promise<never>((_resolve, reject) => {
-      kernel.process.once("exit", (code) => reject(new Error(`the kernel ended with exit code ${code}`)));
-    });
-    died.catch(() => undefined);
-    for (const [index, cell] of codeCells.entries()) {
-      running = cell;
+    const stamp = await environmentStamp(kernel.client, parameters);
+    notebook.metadata.tilewright = stamp;
+    signal?.addEventListener("abort", stop);
+    for (const [at, cell] of cells.entries()) {
+      const index = at + 1;
+      if (signal?.aborted) return { notebook, failure: { index, cell, error: "stopped", traceback: [] } };
+      progress?.started(index, cells.length, cell);
       const started = performance.now();
-      const timer = options.timeout ? interruptAfter(kernel, options.timeout) : undefined;
-      const { reply } = await Promise.race([kernel.client.execute(cell.source), died]);
-      clearTimeout(timer);
-      cell.execution_count = typeof reply.execution_count === "number" ? reply.execution_count : null;
+      const failed = await runner.run(cell, timeout);
+      stamp.seconds = Math.round(performance.now() - begun) / 1000;
+      const allowed = failed && !failed.fatal && hasTag(cell, "raises-exception");
+      const failure = failed && !allowed ? { index, cell, ...failed } : undefined;
+      stamp.complete = index === cells.length && failure === undefined;
+      changed = true;
       save();
-      const seconds = ((performance.now() - started) / 1000).toFixed(2);
-      const failed = reply.status !== "ok";
-      const mark = failed ? "✗" : "✓";
-      options.progress?.(
-        `${mark} cell ${index + 1} of ${codeCells.length}  ${seconds} s  ${title(cell.source)}`,
-      );
-      if (failed) return { notebook, failure: { index: index + 1, cell, ...failureOf(reply) } };
+      progress?.ended(index, cells.length, cell, (performance.now() - started) / 1000, failure !== undefined);
+      if (failure) return { notebook, failure };
     }
+    stamp.complete = true;
+    changed = true;
     return { notebook };
   } finally {
-    save();
+    clearInterval(saver);
+    signal?.removeEventListener("abort", stop);
     await kernel.stop();
+    save();
   }
 }
 
-function interruptAfter(kernel: Awaited<ReturnType<typeof startKernel>>, seconds: number): NodeJS.Timeout {
-  const interrupt = () => void kernel.client.request("interrupt_request", {}, { channel: "control" });
-  return setTimeout(interrupt, seconds * 1000);
+/** The cells that are run: those with code in them. */
+export function codeCells(notebook: Notebook): Cell[] {
+  return notebook.cells.filter((cell) => cell.cell_type === "code" && cell.source.trim() !== "");
 }
 
-function failureOf(reply: JsonObject): { error: string; traceback: string[] } {
-  const traceback = Array.isArray(reply.traceback) ? reply.traceback.map(String) : [];
-  return { error: `${reply.ename}: ${reply.evalue}`, traceback };
+/** The first line of a cell that says something, shortened. */
+export function title(cell: Cell): string {
+  const line = cell.source.split("\n").find((text) => /\p{L}/u.test(text)) ?? "";
+  return line.trim().length > 60 ? `${line.trim().slice(0, 59)}…` : line.trim();
+}
+
+/** No output of an earlier run may look like one of this run. */
+function clearOutputs(notebook: Notebook): void {
+  for (const cell of notebook.cells) {
+    if (cell.cell_type !== "code") continue;
+    cell.outputs = [];
+    cell.execution_count = null;
+  }
 }
 
 function describeKernel(notebook: Notebook): void {
@@ -80,14 +118,4 @@ function describeKernel(notebook: Notebook): void {
     kernelspec: { display_name: "TypeScript (Tilewright)", language: "typescript", name: "tilewright" },
     language_info: { name: "typescript", file_extension: ".ts", mimetype: "text/x-typescript" },
   };
-}
-
-/** The first line of a cell that says something, shortened. */
-function title(source: string): string {
-  const line =
-    source
-      .split("\n")
-      .find((text) => /\p{L}/u.test(text))
-      ?.trim() ?? "";
-  return line.length > 60 ? `${line.slice(0, 59)}…` : line;
 }

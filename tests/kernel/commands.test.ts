@@ -1,0 +1,215 @@
+// The commands run, check and strip, as a reader calls them.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { temporaryFolder } from "./support.ts";
+
+const cli = path.resolve("dist/kernel/cli.js");
+
+/** A cell of a test's notebook: its source, tags, and what is stored. */
+interface Given {
+  source: string;
+  tags?: string[];
+}
+
+describe("kernel: commands", function () {
+  this.timeout(60_000);
+  let folder: string;
+  const inside = (name: string) => path.join(folder, name);
+  const json = (name: string) => JSON.parse(readFileSync(inside(name), "utf8"));
+  beforeEach(() => {
+    folder = temporaryFolder();
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** Writes a notebook. */
+  function write(name: string, cells: (Given | string)[]): void {
+    const given = cells.map((cell) => (typeof cell === "string" ? { source: cell } : cell));
+    const notebook = {
+      cells: given.map(({ source, tags }, index) => ({
+        cell_type: "code",
+        execution_count: null,
+        id: `cell-${index}`,
+        metadata: tags ? { tags } : {},
+        outputs: [],
+        source,
+      })),
+      metadata: {},
+      nbformat: 4,
+      nbformat_minor: 5,
+    };
+    writeFileSync(inside(name), `${JSON.stringify(notebook, null, 1)}\n`);
+  }
+
+  /** Calls the command line in the test's folder; `during` may look on, and send signals, while it runs. */
+  function call(
+    args: string[],
+    { input = "", during }: { input?: string; during?: (kill: () => void) => void } = {},
+  ): Promise<{ code: number | null; stdout: string; stderr: string }> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(process.execPath, [cli, ...args], { cwd: folder });
+      const text = { stdout: "", stderr: "" };
+      for (const name of ["stdout", "stderr"] as const)
+        child[name].setEncoding("utf8").on("data", (part: string) => {
+          text[name] += part;
+        });
+      child.stdin.end(input);
+      child.on("error", reject);
+      child.on("close", (code) => resolve({ code, ...text }));
+      during?.(() => child.kill("SIGINT"));
+    });
+  }
+
+  it("run: parameters replace the ones before, and stand in the stamp", async () => {
+    write("nb.ipynb", [
+      { source: 'let n = 1;\nlet name = "x";', tags: ["parameters"] },
+      "name + ' ' + (n + 1)",
+    ]);
+    const first = await call(["run", "nb.ipynb", "-o", "out.ipynb", "-p", "n=41", "-p", "seed=7"]);
+    assert.equal(first.code, 0, first.stderr);
+    assert.match(first.stderr, /note: the cell tagged "parameters" declares no seed/);
+    const out = json("out.ipynb");
+    assert.deepEqual(out.cells[1].metadata.tags, ["injected-parameters"]);
+    assert.equal(out.cells[2].outputs[0].data["text/plain"].join(""), "'x 42'");
+    const { tilewright } = out.metadata;
+    assert.equal(tilewright.node, process.versions.node);
+    assert.equal(tilewright.complete, true);
+    assert.equal(tilewright.features.simd, true);
+    assert.equal(typeof tilewright.features.relaxedSimd, "boolean");
+    assert.ok(tilewright.cpu && tilewright.cores >= 1 && tilewright.version && tilewright.v8);
+    assert.deepEqual(tilewright.parameters, { n: 41, seed: 7 });
+    assert.deepEqual(tilewright.seeds, { seed: 7 });
+    const second = await call(["run", "out.ipynb", "-o", "out.ipynb", "-p", "n=1"]);
+    assert.equal(second.code, 0, second.stderr);
+    assert.equal(json("out.ipynb").cells.length, 3);
+  });
+
+  it("run: a cell that takes too long is stopped, and the error says so", async () => {
+    write("nb.ipynb", ["1", "console.log('begun'); while (true) {}", "2"]);
+    const { code, stderr, stdout } = await call(["run", "nb.ipynb", "-o", "out.ipynb", "--timeout", "1"]);
+    assert.equal(code, 1);
+    assert.match(stderr, /cell 2 failed: TimeoutError: the cell ran longer than 1 s and was stopped/);
+    assert.match(stdout, /✗ cell 2 of 3/);
+    const { cells, metadata } = json("out.ipynb");
+    const types = cells[1].outputs.map((output: { output_type: string }) => output.output_type);
+    assert.deepEqual(types, ["stream", "error"]);
+    assert.equal(cells[1].outputs[1].ename, "TimeoutError");
+    assert.equal(cells[2].execution_count, null);
+    assert.equal(metadata.tilewright.complete, false);
+  });
+
+  it("run: outputs are written while a cell runs, and Ctrl-C leaves a whole notebook", async () => {
+    write("nb.ipynb", ["1", "console.log('begun'); await new Promise(() => {});", "2"]);
+    const { code, stderr } = await call(["run", "nb.ipynb", "-o", "out.ipynb"], {
+      during: (kill) => {
+        const watch = setInterval(() => {
+          if (!readdirSync(folder).includes("out.ipynb")) return;
+          if (!JSON.stringify(json("out.ipynb").cells[1].outputs).includes("begun")) return;
+          clearInterval(watch);
+          kill();
+        }, 50);
+      },
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, /cell 2 failed: Interrupted/);
+    assert.equal(json("out.ipynb").cells[0].execution_count, 1);
+    assert.deepEqual(readdirSync(folder).sort(), ["nb.ipynb", "out.ipynb"], "nothing is left beside them");
+  });
+
+  it("run: a cell tagged raises-exception may throw, and a dead session is a failed cell", async () => {
+    write("nb.ipynb", [
+      { source: "throw new Error('wanted')", tags: ["raises-exception"] },
+      "process.exit(3)",
+    ]);
+    const { code, stderr, stdout } = await call(["run", "nb.ipynb", "-o", "out.ipynb"]);
+    assert.equal(code, 1);
+    assert.match(stdout, /✓ cell 1 of 2/);
+    assert.match(stderr, /cell 2 failed: SessionEnded/);
+    assert.equal(json("out.ipynb").cells[0].outputs[0].ename, "Error");
+  });
+
+  it("run --resume: says what it found, and does nothing when all is done", async () => {
+    write("nb.ipynb", [
+      { source: "let n = 1;", tags: ["parameters"] },
+      "if (n > 1) throw new Error('no'); n",
+    ]);
+    const args = ["run", "nb.ipynb", "-o", "out.ipynb", "--resume"];
+    assert.match((await call(args)).stdout, /there is no out\.ipynb yet[\s\S]*✓ cell 2 of 2/);
+    const written = readFileSync(inside("out.ipynb"), "utf8");
+    const again = await call(args);
+    assert.equal(again.code, 0);
+    assert.match(again.stdout, /^out\.ipynb: all 2 cells were run on .*; nothing to do\n$/);
+    assert.equal(readFileSync(inside("out.ipynb"), "utf8"), written);
+    assert.match((await call([...args, "-p", "n=2"])).stdout, /other parameters/);
+    assert.match((await call([...args, "-p", "n=2"])).stdout, /stops after cell 2 of 3.*run again/);
+    write("nb.ipynb", ["let n = 5;", "n"]);
+    assert.match((await call(args)).stdout, /has changed|other parameters/);
+    assert.equal((await call(["run", "nb.ipynb", "--resume"])).code, 2);
+  });
+
+  it("check: compares with the stored outputs by each cell's rule", async () => {
+    write("nb.ipynb", [
+      "console.log('took', performance.now(), 'ms'); 1",
+      { source: "0.5 + Math.random() * 1e-9", tags: ["check-numeric"] },
+      { source: "Math.random()", tags: ["check-ignore"] },
+      `void display(svg\`<svg xmlns='http://www.w3.org/2000/svg'><title>\${Math.random()}</title></svg>\`)`,
+      { source: "throw new Error('always')", tags: ["raises-exception"] },
+      "import { readFileSync } from 'node:fs';\nconsole.log(readFileSync('data.txt', 'utf8'));",
+    ]);
+    writeFileSync(inside("data.txt"), "one\ntwo\nthree");
+    assert.equal((await call(["check", "nb.ipynb"])).code, 2, "nothing is stored yet");
+    assert.equal((await call(["run", "nb.ipynb", "-o", "nb.ipynb"])).code, 0);
+    const stored = readFileSync(inside("nb.ipynb"), "utf8");
+    const good = await call(["check", "nb.ipynb"]);
+    assert.equal(good.code, 0, good.stdout + good.stderr);
+    assert.match(good.stdout, /✓ nb\.ipynb: 5 as stored, 0 different, 1 ignored/);
+    writeFileSync(inside("data.txt"), "one\n2\nthree");
+    const bad = await call(["check", "nb.ipynb"]);
+    assert.equal(bad.code, 1);
+    assert.match(bad.stdout, /✗ nb\.ipynb: cell 6, stdout differs/);
+    assert.match(bad.stdout, / {4} {2}one\n {4}- two\n {4}\+ 2\n {4} {2}three\n/);
+    rmSync(inside("data.txt"));
+    const failed = await call(["check", "nb.ipynb"]);
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /cell 6 failed: .*ENOENT/);
+    assert.equal(readFileSync(inside("nb.ipynb"), "utf8"), stored, "the notebook is left alone");
+  });
+
+  it("strip: takes outputs away, also as a filter, through links, and never from what is no notebook", async () => {
+    write("nb.ipynb", ["1 + 1"]);
+    const before = readFileSync(inside("nb.ipynb"), "utf8");
+    assert.equal((await call(["run", "nb.ipynb", "-o", "nb.ipynb"])).code, 0);
+    const executed = readFileSync(inside("nb.ipynb"), "utf8");
+    mkdirSync(inside("sub"));
+    symlinkSync("../nb.ipynb", inside("sub/link.ipynb"));
+    assert.equal((await call(["strip", "--check", "nb.ipynb"])).code, 1);
+    const filtered = await call(["strip", "-"], { input: executed });
+    assert.deepEqual(
+      JSON.parse(filtered.stdout).cells[0],
+      JSON.parse(before).cells[0] && {
+        ...JSON.parse(before).cells[0],
+        source: ["1 + 1"],
+      },
+    );
+    assert.equal((await call(["strip", "sub/link.ipynb"])).code, 0);
+    assert.equal(readFileSync(inside("nb.ipynb"), "utf8"), filtered.stdout);
+    const { mtimeMs } = statSync(inside("nb.ipynb"));
+    assert.equal((await call(["strip", "nb.ipynb"])).stdout, "");
+    assert.equal(statSync(inside("nb.ipynb")).mtimeMs, mtimeMs, "a second time changes nothing");
+
+    writeFileSync(inside("broken.ipynb"), executed.slice(0, -20));
+    writeFileSync(inside("nb.ipynb"), executed);
+    for (const command of ["strip", "run", "check"]) {
+      const { code, stderr } = await call([
+        command,
+        ...(command === "strip" ? ["nb.ipynb"] : []),
+        "broken.ipynb",
+      ]);
+      assert.equal(code, 2, command);
+      assert.match(stderr, /error: broken\.ipynb is not a notebook: no JSON/);
+    }
+    assert.equal(readFileSync(inside("broken.ipynb"), "utf8"), executed.slice(0, -20));
+    assert.equal(readFileSync(inside("nb.ipynb"), "utf8"), executed, "nor is its neighbour touched");
+  });
+});
