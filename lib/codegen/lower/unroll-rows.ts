@@ -14,7 +14,8 @@ const MAX_ROW = 8;
 export function unrollRows(root: Stmt): Stmt {
   const go = (s: Stmt): Stmt => {
     const y = mapStmt(s, { stmt: go });
-    if (y.kind !== "for" || y.loopKind !== "serial" || y.body.kind !== "for") return y;
+    if (y.kind !== "for" || (y.loopKind !== "serial" && y.loopKind !== "unrolled") || y.body.kind !== "for")
+      return y;
     return isRow(y.body, y) ? { ...y, body: { ...y.body, loopKind: "unrolled" } } : y;
   };
   return go(root);
