@@ -5,18 +5,18 @@
 import {
   assertAllclose,
   build,
-  diff,
   DISPLAY,
   type Displayable,
+  type DType,
+  diff,
   firstDifference,
-  interpret,
   type IRModule,
+  interpret,
   type MimeBundle,
   type PrimFunc,
   type Schedule,
   structuralEqual,
   Tensor,
-  type DType,
 } from "tilewright";
 
 type Attempt = IRModule | PrimFunc | Schedule | undefined;
@@ -102,7 +102,10 @@ function verdict(
   attempts.set(exercise.name, tries);
   const hints = passed ? [] : exercise.hints.slice(0, Math.max(0, tries - 1));
   const left = exercise.hints.length - hints.length;
-  const more = passed || left <= 0 ? "" : `Run this cell again for ${hints.length === 0 ? "a" : "another"} hint (${left} left).`;
+  const more =
+    passed || left <= 0
+      ? ""
+      : `Run this cell again for ${hints.length === 0 ? "a" : "another"} hint (${left} left).`;
   const lines = [
     `${passed ? "✓" : "✗"} ${exercise.name}: ${message}`,
     ...hints.map((h, i) => `Hint ${i + 1}: ${h}`),
@@ -112,8 +115,8 @@ function verdict(
   const colour = passed ? "#1a7f37" : "#bc4c00";
   const html = [
     `<div style="border-left:4px solid ${colour};padding:4px 10px;margin:4px 0">`,
-    `<p style="margin:2px 0"><b style="color:${colour}">${escape(lines[0])}</b></p>`,
-    ...lines.slice(1).map((l) => `<p style="margin:2px 0">${escape(l)}</p>`),
+    `<p style="margin:2px 0"><b style="color:${colour}">${escapeText(lines[0])}</b></p>`,
+    ...lines.slice(1).map((l) => `<p style="margin:2px 0">${escapeText(l)}</p>`),
     inner ? `<details><summary>Compare with the target</summary>${inner}</details>` : "",
     "</div>",
   ].join("");
@@ -125,5 +128,5 @@ function verdict(
   };
 }
 
-const escape = (s: string): string =>
+const escapeText = (s: string): string =>
   s.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("\n", "<br>");
