@@ -12,6 +12,7 @@ import { fuse } from "./fuse.ts";
 import { computeInline } from "./inline.ts";
 import { reverseComputeInline } from "./inline-reverse.ts";
 import { bind, parallel, unroll, vectorize } from "./loop-kind.ts";
+import { reindex, reindexCacheRead, reindexCacheWrite } from "./reindex.ts";
 import { reorder } from "./reorder.ts";
 import { split } from "./split.ts";
 import { tensorize } from "./tensorize.ts";
@@ -90,6 +91,21 @@ export const PRIMITIVES = {
     gives: "block",
     did: "made part of a block",
     run: blockize,
+  },
+  reindex: { inputs: ["block"], attrs: ["buffer"], gives: "block", did: "reindexed", run: reindex },
+  reindexCacheRead: {
+    inputs: ["block"],
+    attrs: ["readBufferIndex", "scope", "indexMap"],
+    gives: "block",
+    did: "cached",
+    run: reindexCacheRead,
+  },
+  reindexCacheWrite: {
+    inputs: ["block"],
+    attrs: ["writeBufferIndex", "scope", "indexMap"],
+    gives: "block",
+    did: "cached",
+    run: reindexCacheWrite,
   },
   tensorize: { inputs: ["blockOrLoop"], attrs: ["intrin"], did: "tensorized", run: tensorize },
   transformLayout: {

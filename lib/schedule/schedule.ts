@@ -261,6 +261,26 @@ export class Schedule extends Cursor {
     return this.block("cacheWrite", [block], { writeBufferIndex, scope });
   }
 
+  /**
+   * Lets a block use a buffer (`["read", 0]`, `["write", 0]` or its name) through a copy with a dimension for each of
+   * the block's axes that the access mentions. Returns the copy.
+   */
+  reindex(block: BlockRV, buffer: BufferRef): BlockRV {
+    return this.block("reindex", [block], { buffer });
+  }
+
+  /** cacheRead into a buffer laid out by a map of the block's axes: `(vi, vj, vk) => [vk, vj]`. Returns the copy. */
+  reindexCacheRead(block: BlockRV, readBufferIndex: number, scope: Scope, map: IndexMapLike): BlockRV {
+    const indexMap = mapArgument(map);
+    return this.block("reindexCacheRead", [block], { readBufferIndex, scope, indexMap });
+  }
+
+  /** cacheWrite into a buffer laid out by a map of the block's axes: `(vi, vj, vk) => [vj, vi]`. Returns the copy. */
+  reindexCacheWrite(block: BlockRV, writeBufferIndex: number, scope: Scope, map: IndexMapLike): BlockRV {
+    const indexMap = mapArgument(map);
+    return this.block("reindexCacheWrite", [block], { writeBufferIndex, scope, indexMap });
+  }
+
   // Blocks of blocks
 
   /** Makes a block of a loop and everything below it. Returns the new block; the inner one keeps its handle. */

@@ -26,6 +26,7 @@ export const ACTIONS = [
   "cacheWrite",
   "blockize",
   "transformLayout",
+  "reindex",
 ] as const;
 
 export interface Action {
@@ -153,6 +154,9 @@ function perform(sch: Schedule, { op, a, b, c }: Action): boolean {
       return true;
     case "blockize":
       sch.blockize(at(loops, b));
+      return true;
+    case "reindex":
+      sch.reindex(block, [b % 2 ? "write" : "read", c % 2]);
       return true;
     case "transformLayout":
       return relay(sch, block, b, c);

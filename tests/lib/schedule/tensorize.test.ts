@@ -139,8 +139,8 @@ describe("tensorize", () => {
       detail: /extent of loop k_1: 5 against 4|extent of loop/,
     });
     refuses(sch, () => sch.tensorize(c, "mm4x4"), { rule, detail: /a store against a for/ });
-    sch.decomposeReduction(y, k0);
     sch.parallel(j1);
+    sch.decomposeReduction(y, k0);
     refuses(sch, () => sch.tensorize(i1, "mm4x4"), { rule, detail: /in loop i_1: loop j_1 is parallel/ });
   });
 
