@@ -27,10 +27,10 @@ import {
   shifted,
   withCache,
 } from "./cache-copy.ts";
-import { stagesOf } from "./dependencies.ts";
+import { requireStage, stagesOf } from "./dependencies.ts";
 import { refuse } from "./error.ts";
 import { rangesBelow } from "./inline-parts.ts";
-import { findBlock, type Located, rangesOf, scopeBlock } from "./lookup.ts";
+import { findBlock, type Located, rangesOf } from "./lookup.ts";
 import { atLoops, domainsFrom, whyNotCovered, writtenSpans } from "./region-cover.ts";
 import type { WithBlock } from "./types.ts";
 
@@ -44,7 +44,7 @@ export function cacheRead(f: PrimFunc, block: number, index: number, scope: stri
   const NAME = "cacheRead";
   const at = findBlock(f, block);
   const { buffer } = accessed(NAME, at.node, index, "reads", scope);
-  const outer = scopeBlock(at);
+  const outer = requireStage(NAME, at);
   const stages = stagesOf(outer).blocks;
   const touches = (list: readonly Region[]): boolean => list.some((r) => r.buffer.id === buffer.id);
   const writers = stages.filter((b) => touches(regionsOf(b).writes));
@@ -96,7 +96,7 @@ export function cacheWrite(f: PrimFunc, block: number, index: number, scope: str
   const at = findBlock(f, block);
   const b = at.node;
   const { buffer } = accessed(NAME, b, index, "writes", scope);
-  const outer = scopeBlock(at);
+  const outer = requireStage(NAME, at);
   const { blocks, dependencies } = stagesOf(outer);
   const touches = (list: readonly Region[]): boolean => list.some((r) => r.buffer.id === buffer.id);
   const writers = blocks.filter((x) => touches(regionsOf(x).writes));

@@ -125,9 +125,19 @@ function otherStatement(s: Stmt): Stmt | undefined {
   }
 }
 
+/** Refuses a block that stands in an init: it is part of that, no stage of the scope. Returns the scope. */
+export function requireStage(primitive: string, at: Located<Block>): Block {
+  const scope = scopeBlock(at);
+  if (scope === at.node || childBlocks(scope).includes(at.node)) return scope;
+  const detail = `${at.node.name} belongs to the init of ${scope.name}`;
+  refuse(primitive, "the block stands in an init", detail, [at.node], (n) => {
+    return `sch.decomposeReduction(${n(scope)}, loop) before`;
+  });
+}
+
 /** Refuses unless the scope of the block is a stage pipeline; returns the scope. */
 export function requireStagePipeline(primitive: string, f: PrimFunc, at: Located<Block>): Block {
-  const scope = scopeBlock(at);
+  const scope = requireStage(primitive, at);
   const why = whyNotStagePipeline(f, scope);
   if (why) refuse(primitive, "the scope is not a stage pipeline", why.detail, why.nodes);
   return scope;

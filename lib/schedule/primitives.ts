@@ -8,10 +8,12 @@ import { blockize } from "./blockize.ts";
 import { cacheRead, cacheWrite } from "./cache.ts";
 import { computeAtPlace, reverseComputeAtPlace } from "./compute-location.ts";
 import { decomposeReduction } from "./decompose-reduction.ts";
+import { decomposePadding } from "./decompose-padding.ts";
 import { fuse } from "./fuse.ts";
 import { computeInline } from "./inline.ts";
 import { reverseComputeInline } from "./inline-reverse.ts";
 import { bind, parallel, unroll, vectorize } from "./loop-kind.ts";
+import { padEinsum } from "./pad-einsum.ts";
 import { reindex, reindexCacheRead, reindexCacheWrite } from "./reindex.ts";
 import { reorder } from "./reorder.ts";
 import { split } from "./split.ts";
@@ -106,6 +108,14 @@ export const PRIMITIVES = {
     gives: "block",
     did: "cached",
     run: reindexCacheWrite,
+  },
+  padEinsum: { inputs: ["block"], attrs: ["padding"], did: "padded", run: padEinsum },
+  decomposePadding: {
+    inputs: ["block", "loop"],
+    attrs: [],
+    gives: "block",
+    did: "decomposed",
+    run: decomposePadding,
   },
   tensorize: { inputs: ["blockOrLoop"], attrs: ["intrin"], did: "tensorized", run: tensorize },
   transformLayout: {

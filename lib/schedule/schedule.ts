@@ -281,6 +281,21 @@ export class Schedule extends Cursor {
     return this.block("reindexCacheWrite", [block], { writeBufferIndex, scope, indexMap });
   }
 
+  // Padding
+
+  /**
+   * Lets an einsum (a sum of products at plain axes) compute on padded copies: each axis is extended to a multiple of
+   * its number in `padding`.
+   */
+  padEinsum(block: BlockRV, padding: readonly number[]): void {
+    this.call("padEinsum", [block], { padding });
+  }
+
+  /** Splits a block that pads into a fill with the constant, before `loop`, and a copy of the inside. Returns the fill. */
+  decomposePadding(block: BlockRV, loop: LoopRV): BlockRV {
+    return this.block("decomposePadding", [block, loop], {});
+  }
+
   // Blocks of blocks
 
   /** Makes a block of a loop and everything below it. Returns the new block; the inner one keeps its handle. */

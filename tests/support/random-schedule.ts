@@ -1,7 +1,7 @@
 /** Random schedules: a list of numbers says which primitive is tried where. Refusals are counted, by reason. */
 import fc from "fast-check";
 import { regionsOf } from "../../lib/arith/index.ts";
-import { type Block, blocksIn } from "../../lib/ir/index.ts";
+import { type Block, blocksIn, type DType } from "../../lib/ir/index.ts";
 import { type BlockRV, type LoopRV, type Schedule, ScheduleError } from "../../lib/schedule/index.ts";
 
 export const ACTIONS = [
@@ -27,6 +27,22 @@ export const ACTIONS = [
   "blockize",
   "transformLayout",
   "reindex",
+  "padEinsum",
+  "decomposePadding",
+  "sampledSplit",
+  "computeAtPlace",
+  "loopPartition",
+  "merge",
+  "rfactor",
+  "rfactor",
+  "reorderBlockIterVar",
+  "storageAlign",
+  "setScope",
+  "unsafeSetDtype",
+  "cacheInplace",
+  "cacheIndex",
+  "fuseReductionEpilogue",
+  "undo",
 ] as const;
 
 export interface Action {
@@ -81,14 +97,84 @@ function at<X>(xs: readonly X[], n: number): X {
   return xs[n % xs.length];
 }
 
+const NEEDS_SUM = new Set<Action["op"]>(["decomposeReduction", "rfactor", "fuseReductionEpilogue"]);
+
 function perform(sch: Schedule, { op, a, b, c }: Action): boolean {
   const names = blockNames(sch);
   // Reductions are rare among the blocks; what needs one gets one where there is one.
-  const sums = op === "decomposeReduction" ? namesWithInit(sch) : [];
+  const sums = NEEDS_SUM.has(op) ? namesWithInit(sch) : [];
   const block: BlockRV = sch.getBlock(at(sums.length > 0 ? sums : names, a));
   const loops: LoopRV[] = sch.getLoops(block);
   if (loops.length === 0 && op !== "computeInline" && op !== "reverseComputeInline") return false;
   switch (op) {
+    case "sampledSplit": {
+      const loop = at(loops, b);
+      const tile =
+        c % 3 === 0 ? sch.samplePartitionedTile(loop, 3, 1, 1 + (c % 2)) : sch.samplePerfectTile(loop, 2, 4);
+      sch.split(loop, tile);
+      return true;
+    }
+    case "computeAtPlace":
+      sch.computeAt(block, sch.sampleComputeLocation(block));
+      return true;
+    case "loopPartition":
+      sch.loopPartition(at(loops, b), at([[1], [2], [null, 1], [1, null, 2], [3]], c));
+      return true;
+    case "merge": {
+      const other = at([...sch.getConsumers(block), ...sch.getProducers(block), block], c);
+      const theirs = sch.getLoops(other);
+      const depth = b % Math.max(1, Math.min(loops.length, theirs.length));
+      if (!theirs[depth]) return false;
+      sch.merge(loops[depth], theirs[depth]);
+      return true;
+    }
+    case "rfactor":
+      sch.rfactor(at(loops, b), c % 4 === 3 ? -1 : c % 2);
+      return true;
+    case "reorderBlockIterVar": {
+      const n = sch.get(block).axes.length;
+      sch.reorderBlockIterVar(
+        block,
+        Array.from({ length: n }, (_, k) => (c % 2 ? (k + b) % n : n - 1 - k)),
+      );
+      return true;
+    }
+    case "storageAlign":
+      sch.storageAlign(block, 0, c % 3, 4 + b, c % 5);
+      return true;
+    case "setScope":
+      sch.setScope(block, b % 2, at(["local", "shared", "global"], c));
+      return true;
+    case "unsafeSetDtype": {
+      const [write] = regionsOf(sch.get(block)).writes;
+      const wider: Partial<Record<DType, DType>> = {
+        f32: "f64",
+        f16: "f32",
+        i8: "i32",
+        u8: "i32",
+        i32: "i64",
+      };
+      const to = wider[write.buffer.dtype];
+      if (!to) return false;
+      sch.unsafeSetDtype(block, 0, to);
+      return true;
+    }
+    case "cacheInplace":
+      sch.cacheInplace(block, b % 2, at(["global", "local"], c));
+      return true;
+    case "cacheIndex":
+      sch.cacheIndex(block, "global", c % 2);
+      return true;
+    case "fuseReductionEpilogue": {
+      const [consumer] = sch.getConsumers(block);
+      if (!consumer) return false;
+      sch.fuseReductionEpilogue(block, consumer);
+      return true;
+    }
+    case "undo":
+      if (sch.history.length === 0 || c % 3 > 0) return false;
+      sch.undo();
+      return true;
     case "split":
       sch.split(
         at(loops, b),
@@ -157,6 +243,15 @@ function perform(sch: Schedule, { op, a, b, c }: Action): boolean {
       return true;
     case "reindex":
       sch.reindex(block, [b % 2 ? "write" : "read", c % 2]);
+      return true;
+    case "padEinsum":
+      sch.padEinsum(
+        block,
+        sch.get(block).axes.map((_, k) => 1 + ((b + c * k) % 4)),
+      );
+      return true;
+    case "decomposePadding":
+      sch.decomposePadding(block, at(loops, b));
       return true;
     case "transformLayout":
       return relay(sch, block, b, c);

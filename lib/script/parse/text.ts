@@ -66,7 +66,8 @@ function spec(e: Expression, cx: Context): ParamSpec {
 
 function buffer([shape, dtype, options]: readonly Expression[], e: CallExpression, cx: Context): ParamSpec {
   const o: { scope?: string; strides?: Dim[]; offsetFactor?: number } = {};
-  if (options && options.type !== "ObjectExpression") fail(cx, options, "options are { scope, strides, offsetFactor }");
+  if (options && options.type !== "ObjectExpression")
+    fail(cx, options, "options are { scope, strides, offsetFactor }");
   for (const [key, v] of options?.type === "ObjectExpression" ? entries(options, cx) : []) {
     if (key === "scope") o.scope = text(v, "a storage scope", e, cx);
     else if (key === "strides") o.strides = dims(v, e, cx);

@@ -142,6 +142,18 @@ describe("blockize", () => {
     assert.match(script(out), /T\.where\(vi_o \* 5 \+ i_1_init < 12\)/);
   });
 
+  it("what stands in the new init is no stage: it cannot be cached or moved away", () => {
+    const sch = new Schedule(rowSum());
+    sch.blockize(sch.getLoops(sch.getBlock("B"))[0]);
+    const init = sch.getBlock("B_init");
+    refuses(sch, () => sch.cacheWrite(init, 0, "local"), {
+      rule: /stands in an init/,
+      detail: /B_init belongs to the init of B_o/,
+      suggestion: /sch\.decomposeReduction\(B_o, loop\) before/,
+    });
+    refuses(sch, () => sch.computeInline(init), { rule: /stands in an init|has an init/ });
+  });
+
   it("refuses several blocks, gaps, bindings that do not divide, bounds from outside", () => {
     const odd = new Schedule(oddLoops());
     const [i, j] = odd.getLoops(odd.getBlock("B"));
