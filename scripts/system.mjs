@@ -23,6 +23,16 @@ const NEEDED = [
     tests: "the kernel driven by nbclient",
   },
   {
+    name: "jupyter-server",
+    probe: ["python3", "-c", "import jupyter_server"],
+    tests: "the kernel driven by JupyterLab's own client",
+  },
+  {
+    name: "jupyter-console",
+    probe: ["python3", "-c", "import jupyter_console"],
+    tests: "the kernel in jupyter console",
+  },
+  {
     name: "python3-jupyter-kernel-test",
     probe: ["python3", "-c", "import jupyter_kernel_test"],
     tests: "the Jupyter protocol test-suite",

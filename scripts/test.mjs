@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { installPeers } from "./peers.mjs";
 import { duration, execute, runScripts } from "./stages.mjs";
 import { setUp } from "./system.mjs";
 
@@ -141,6 +142,9 @@ async function runMocha(name, files) {
 
 const began = performance.now();
 await stage("System packages", async () => lacks.push(...(await setUp())));
+await stage("Peers", async () =>
+  console.log((await installPeers("tests/compat")) ? "tslab is there." : "!! no tslab"),
+);
 
 const scripts = ["build", "types", "imports", "lint"]; // the longest first, two at a time
 let built = false;

@@ -10,6 +10,9 @@ export const systemPython = "/usr/bin/python3";
 const needs = {
   "jupyter-nbconvert": () => pythonHas("nbconvert"),
   "python3-nbclient": () => pythonHas("nbclient"),
+  "python3-ipykernel": () => pythonHas("ipykernel"),
+  "jupyter-server": () => pythonHas("jupyter_server"),
+  "jupyter-console": () => pythonHas("jupyter_console"),
   "python3-jupyter-kernel-test": () => pythonHas("jupyter_kernel_test"),
   chromium: () => existsSync("/usr/bin/chromium"),
 };

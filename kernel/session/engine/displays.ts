@@ -18,6 +18,7 @@ export interface DisplayOptions {
 export class Displays {
   readonly #host: EngineHost;
   readonly #prefix = Math.random().toString(36).slice(2, 10);
+  readonly #handles = new WeakSet<object>();
   #count = 0;
   /** Settles when everything displayed so far is sent; undefined when nothing is pending. */
   #pending: Promise<void> | undefined;
@@ -37,7 +38,7 @@ export class Displays {
     shown?.catch((error: unknown) => {
       this.#failure ??= { error };
     });
-    return {
+    const handle = {
       id,
       update: async (next: unknown) => this.#send(next, { ...options, id, update: true }),
       // biome-ignore lint/suspicious/noThenProperty: a handle is awaited as often as it is kept
@@ -47,14 +48,17 @@ export class Displays {
         return result;
       },
     };
+    this.#handles.add(handle);
+    return handle;
   };
 
   clearOutput = (wait = false): void => {
     this.#host.emit({ type: "clear", wait });
   };
 
-  /** Shows a cell's result. */
+  /** Shows a cell's result. A handle is none: what it stands for is on the page already. */
   async result(value: unknown): Promise<void> {
+    if (typeof value === "object" && value !== null && this.#handles.has(value)) return;
     const display = await bundleOf(value, this.#host.inspect);
     this.#host.emit({ type: "result", display });
   }
