@@ -270,7 +270,8 @@ export class Cursor implements TraceTarget {
       const into = out.length > 0 ? ` into ${out.map((o) => o.name).join(", ")}` : "";
       return `was ${row.did} in step ${index}${into}`;
     });
-    const gives = row.gives === undefined ? "nothing" : row.gives === "loops" ? "list" : "one";
+    const gives =
+      row.gives === undefined ? "nothing" : row.gives === "loops" || row.gives === "blocks" ? "list" : "one";
     const instruction = this.record(name, inputs, attrs, fresh, gives);
     const step: Step = {
       index,
@@ -458,6 +459,7 @@ function mapAttr(a: CallAttr, f: (rv: ExprRV) => Attr): Attr {
 /** Ids a primitive says it made. */
 function madeBy(c: Changed): readonly number[] {
   if ("loops" in c) return c.loops;
+  if ("blocks" in c) return c.blocks;
   if ("loop" in c) return [c.loop];
   return "block" in c ? [c.block] : [];
 }

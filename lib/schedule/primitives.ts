@@ -4,18 +4,26 @@
  */
 import type { PrimFunc } from "../ir/index.ts";
 import { addUnitLoop, annotate, unannotate } from "./annotate.ts";
+import { reorderBlockIterVar } from "./block-axes.ts";
 import { blockize } from "./blockize.ts";
+import { setScope, storageAlign, unsafeSetDtype } from "./buffer-properties.ts";
 import { cacheRead, cacheWrite } from "./cache.ts";
+import { cacheIndex } from "./cache-index.ts";
+import { cacheInplace } from "./cache-inplace.ts";
 import { computeAtPlace, reverseComputeAtPlace } from "./compute-location.ts";
-import { decomposeReduction } from "./decompose-reduction.ts";
 import { decomposePadding } from "./decompose-padding.ts";
+import { decomposeReduction } from "./decompose-reduction.ts";
 import { fuse } from "./fuse.ts";
 import { computeInline } from "./inline.ts";
 import { reverseComputeInline } from "./inline-reverse.ts";
 import { bind, parallel, unroll, vectorize } from "./loop-kind.ts";
+import { loopPartition } from "./loop-partition.ts";
+import { merge } from "./merge.ts";
 import { padEinsum } from "./pad-einsum.ts";
+import { fuseReductionEpilogue } from "./reduction-epilogue.ts";
 import { reindex, reindexCacheRead, reindexCacheWrite } from "./reindex.ts";
 import { reorder } from "./reorder.ts";
+import { rfactor } from "./rfactor.ts";
 import { split } from "./split.ts";
 import { tensorize } from "./tensorize.ts";
 import { transformLayout } from "./transform-layout.ts";
@@ -33,7 +41,7 @@ export interface Row {
   /** Plain arguments after the inputs, by name and in the order of the call; `options` is an object. */
   readonly attrs: readonly string[];
   /** What the call returns. */
-  readonly gives?: "block" | "loop" | "loops";
+  readonly gives?: "block" | "blocks" | "loop" | "loops";
   /** Participle, for handles that are gone: "loop j was split in step 3". */
   readonly did: string;
   /** Called with ids for handles; `never` because each row has its own arguments. */
@@ -43,6 +51,14 @@ export interface Row {
 export const PRIMITIVES = {
   split: { inputs: ["loop", "factors"], attrs: ["options"], gives: "loops", did: "split", run: split },
   fuse: { inputs: ["loops"], attrs: ["options"], gives: "loop", did: "fused", run: fuse },
+  loopPartition: {
+    inputs: ["loop", "factors"],
+    attrs: ["options"],
+    gives: "loops",
+    did: "partitioned",
+    run: loopPartition,
+  },
+  merge: { inputs: ["loops"], attrs: [], gives: "loop", did: "merged", run: merge },
   reorder: { inputs: ["loops"], attrs: [], did: "reordered", run: reorder },
   addUnitLoop: {
     inputs: ["blockOrLoop"],
@@ -79,6 +95,36 @@ export const PRIMITIVES = {
     gives: "block",
     did: "cached",
     run: cacheWrite,
+  },
+  cacheInplace: {
+    inputs: ["block"],
+    attrs: ["readBufferIndex", "scope"],
+    gives: "blocks",
+    did: "cached",
+    run: cacheInplace,
+  },
+  cacheIndex: {
+    inputs: ["block"],
+    attrs: ["scope", "threshold"],
+    gives: "blocks",
+    did: "cached",
+    run: cacheIndex,
+  },
+  reorderBlockIterVar: { inputs: ["block"], attrs: ["order"], did: "changed", run: reorderBlockIterVar },
+  setScope: { inputs: ["block"], attrs: ["buffer", "scope"], did: "changed", run: setScope },
+  unsafeSetDtype: { inputs: ["block"], attrs: ["buffer", "dtype"], did: "changed", run: unsafeSetDtype },
+  storageAlign: {
+    inputs: ["block"],
+    attrs: ["writeBufferIndex", "axis", "factor", "offset"],
+    did: "changed",
+    run: storageAlign,
+  },
+  rfactor: { inputs: ["loop"], attrs: ["factorAxis"], gives: "block", did: "factored", run: rfactor },
+  fuseReductionEpilogue: {
+    inputs: ["block", "block"],
+    attrs: [],
+    did: "fused",
+    run: fuseReductionEpilogue,
   },
   decomposeReduction: {
     inputs: ["block", "loop"],

@@ -4,6 +4,7 @@ import type { IndexMapLike } from "../arith/index.ts";
 import {
   type Attr,
   type Block,
+  type DType,
   type For,
   getFunc,
   type IRModule,
@@ -13,6 +14,7 @@ import {
 } from "../ir/index.ts";
 import { script } from "../script/index.ts";
 import type { BlockizeOptions } from "./blockize.ts";
+import type { OutputRef } from "./buffer-properties.ts";
 import type { BufferRef } from "./buffer-ref.ts";
 import type { ComputeAtOptions } from "./compute-at.ts";
 import { Cursor } from "./cursor.ts";
@@ -185,6 +187,19 @@ export class Schedule extends Cursor {
     return this.loop("fuse", loops, { options });
   }
 
+  /**
+   * Cuts a loop into consecutive ranges of these lengths; what remains is the last (one length may be null, and is
+   * what remains). The blocks of range n are called `<block>_<loop>n`.
+   */
+  loopPartition(loop: LoopRV, lengths: readonly (Factor | ExprRV)[], options?: UnitIterOptions): LoopRV[] {
+    return this.call("loopPartition", [loop, lengths], attrs({ options })) as LoopRV[];
+  }
+
+  /** Merges neighbouring nests of one shape: each with all its loops down to the given one. */
+  merge(...loops: LoopRV[]): LoopRV {
+    return this.loop("merge", loops, {});
+  }
+
   /** Puts loops of one chain into the given order, outermost first. */
   reorder(...loops: LoopRV[]): void {
     this.call("reorder", loops, {});
@@ -319,7 +334,52 @@ export class Schedule extends Cursor {
     this.call("transformLayout", [block], attrs({ buffer, indexMap, options: layoutOptions(options) }));
   }
 
+  /** Lets a block that updates a buffer (its read number `readBufferIndex`) do so in a copy. Returns both copies. */
+  cacheInplace(block: BlockRV, readBufferIndex: number, scope: Scope): [BlockRV, BlockRV] {
+    return this.call("cacheInplace", [block], { readBufferIndex, scope }) as [BlockRV, BlockRV];
+  }
+
+  /** Computes the indices at which a block loads beforehand, those that occur more than `threshold` times. */
+  cacheIndex(block: BlockRV, scope: Scope, threshold = 0): BlockRV[] {
+    return this.call("cacheIndex", [block], { scope, threshold }) as BlockRV[];
+  }
+
+  // Properties of blocks and intermediate buffers. A buffer is meant by the number of the output, or as for layouts
+
+  /** Puts the axes of a block into another order: `order[k]` is the old position of axis k. */
+  reorderBlockIterVar(block: BlockRV, order: readonly number[]): void {
+    this.call("reorderBlockIterVar", [block], { order });
+  }
+
+  /** Moves an intermediate buffer to another storage scope. */
+  setScope(block: BlockRV, buffer: OutputRef, scope: Scope): void {
+    this.call("setScope", [block], { buffer, scope });
+  }
+
+  /** Stores an intermediate buffer with another dtype; values are cast, and may lose precision. */
+  unsafeSetDtype(block: BlockRV, buffer: OutputRef, dtype: DType): void {
+    this.call("unsafeSetDtype", [block], { buffer, dtype });
+  }
+
+  /** Asks for rows of an intermediate buffer whose length is `offset` more than a multiple of `factor` elements. */
+  storageAlign(block: BlockRV, writeBufferIndex: number, axis: number, factor: number, offset: number): void {
+    this.call("storageAlign", [block], { writeBufferIndex, axis, factor, offset });
+  }
+
   // Reductions
+
+  /**
+   * Lets each iteration of a reduce loop form a partial result, in a buffer with one more dimension at `factorAxis`;
+   * the block then combines them. Returns the block of the partial results.
+   */
+  rfactor(loop: LoopRV, factorAxis = 0): BlockRV {
+    return this.block("rfactor", [loop], { factorAxis });
+  }
+
+  /** Puts `sum + bias` into the sum: the bias becomes its initial value, the epilogue block goes. */
+  fuseReductionEpilogue(reduction: BlockRV, epilogue: BlockRV): void {
+    this.call("fuseReductionEpilogue", [reduction, epilogue], {});
+  }
 
   /** Splits a reduction into its init, in a nest of its own before `loop`, and its update. Returns the init. */
   decomposeReduction(block: BlockRV, loop: LoopRV): BlockRV {

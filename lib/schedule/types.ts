@@ -44,12 +44,18 @@ export type Primitive<Args extends readonly unknown[], R extends Changed = PrimF
 ) => R;
 
 /** What a primitive returns. */
-export type Changed = PrimFunc | WithBlock | WithLoop | WithLoops;
+export type Changed = PrimFunc | WithBlock | WithBlocks | WithLoop | WithLoops;
 
 export interface WithBlock {
   readonly func: PrimFunc;
   /** Id of the block that was made. */
   readonly block: number;
+}
+
+export interface WithBlocks {
+  readonly func: PrimFunc;
+  /** Ids of the blocks that were made, in program order. */
+  readonly blocks: readonly number[];
 }
 
 export interface WithLoop {
