@@ -131,7 +131,11 @@ function layoutOf(b: Buffer, path: readonly Stmt[], c: PassContext): Layout {
     if (s.kind === "let") ranges.set(s.v.id, intervalOf(s.value, ranges));
   }
   const accesses = collect(path[path.length - 1], b.id, ranges);
-  const dims = b.shape.map((size, d) => dimension(size, d, accesses, ranges, outer));
+  const found = b.shape.map((size, d) => dimension(size, d, accesses, ranges, outer));
+  // An element read in another iteration than it was written in is another one once a dimension was shifted between
+  // them, whichever dimension it was that was not covered.
+  const covered = found.every((x) => x.covered);
+  const dims = found.map(({ part }) => (part && (covered || !part.moves) ? part : undefined));
   if (dims.every((x) => x === undefined)) return unchanged;
   return {
     buffer: { ...b, shape: b.shape.map((size, d) => dims[d]?.extent ?? size) },
@@ -168,32 +172,41 @@ function collect(root: Stmt, id: number, ranges: Map<number, Interval>): Access[
   return out;
 }
 
-/** The part of dimension `d` that is used, with a constant extent; undefined for all of it. */
+interface Dimension {
+  /** Whether what an iteration of the loops outside reads was written in it, as far as this dimension tells. */
+  readonly covered: boolean;
+  /** What is used, with a constant extent; undefined for all of it. `moves`: it starts elsewhere in other iterations. */
+  readonly part?: { readonly min: Expr; readonly extent: Expr; readonly moves: boolean };
+}
+
+const ALL: Dimension = { covered: false };
+
+/** The part of dimension `d` that is used. */
 function dimension(
   size: Expr,
   d: number,
   accesses: readonly Access[],
   ranges: ReadonlyMap<number, Interval>,
   outer: ReadonlySet<number>,
-): { min: Expr; extent: Expr } | undefined {
+): Dimension {
   let whole: Range | undefined;
   let written: Range | undefined;
   let read: Range | undefined;
   for (const a of accesses) {
     const r = relaxed(a, d, ranges);
-    if (!r) return undefined;
+    if (!r) return ALL;
     whole = whole ? unionRange(whole, r, ranges) : r;
-    if (!whole) return undefined;
+    if (!whole) return ALL;
     if (a.isStore) written = written ? unionRange(written, r, ranges) : r;
     else read = read ? unionRange(read, r, ranges) : r;
   }
-  if (!whole) return undefined;
+  if (!whole) return ALL;
   const moves = [...varsOf(whole.min).keys()].some((id) => outer.has(id));
-  if (moves && read && !(accesses[0].isStore && covers(written, read, ranges))) return undefined;
+  const covered = !read || (accesses[0].isStore && covers(written, read, ranges));
   const extent = intervalOf(whole.extent, ranges).max;
   const full = constInt(size);
-  if (!Number.isFinite(extent) || (full !== undefined && extent >= full)) return undefined;
-  return { min: whole.min, extent: constant(extent, size.dtype) };
+  if (!Number.isFinite(extent) || (full !== undefined && extent >= full)) return { covered };
+  return { covered, part: { min: whole.min, extent: constant(extent, size.dtype), moves } };
 }
 
 /** The values one index takes over the loops inside; undefined when they cannot be told from outside. */
