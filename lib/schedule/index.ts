@@ -1,4 +1,6 @@
 /** Transformations of tensor programs. */
+
+export { ALIGN_KEY, type OutputRef } from "./buffer-properties.ts";
 export type { BufferRef } from "./buffer-ref.ts";
 export type { ComputeAtOptions } from "./compute-at.ts";
 export * from "./conditions.ts";

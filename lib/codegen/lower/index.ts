@@ -7,6 +7,7 @@
 import type { Interval, PrimFunc, Stmt } from "../../ir/index.ts";
 import { symbolicSizes } from "../size.ts";
 import { replaceAccumulators } from "./accumulators.ts";
+import { alignRows } from "./align-rows.ts";
 import { lowerBlocks } from "./blocks.ts";
 import { compactBuffers } from "./compact.ts";
 import type { LowerPass } from "./pass.ts";
@@ -38,6 +39,11 @@ export const LOWER_PASSES: readonly LowerPass[] = [
     name: "simplifyCompacted",
     reason: "shifted indices lose the outer loops only when simplified",
     run: simplifyStmt,
+  },
+  {
+    name: "alignRows",
+    reason: "after compaction, which changes the lengths of rows",
+    run: (s, c) => alignRows(s, c.func.body),
   },
   {
     name: "peelFirst",
