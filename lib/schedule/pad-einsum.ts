@@ -35,7 +35,8 @@ import {
 } from "../ir/index.ts";
 import { requireStagePipeline } from "./dependencies.ts";
 import { refuse } from "./error.ts";
-import { findBlock, type Located, loopsOf } from "./lookup.ts";
+import { findBlock } from "./lookup.ts";
+import { plainNest } from "./plain-nest.ts";
 
 const NAME = "padEinsum";
 
@@ -49,7 +50,7 @@ export function padEinsum(f: PrimFunc, id: number, padding: readonly number[]): 
   const b = at.node;
   const scope = requireStagePipeline(NAME, f, at);
   checkPadding(b, padding);
-  const loops = plainNest(at, scope);
+  const loops = plainNest(NAME, at);
   const update = einsumOf(b);
   const extents = new Map<number, { old: number; now: number }>();
   b.axes.forEach((a, i) => {
@@ -121,31 +122,6 @@ function checkPadding(b: Block, padding: readonly number[]): void {
   const bad = padding.find((x) => !(Number.isInteger(x) && x > 0));
   if (bad === undefined) return;
   refuse(NAME, "every padding must be a whole number above 0", `${text} holds ${bad}`, [b]);
-}
-
-/** The loops of a block whose nest is plain: one loop for each axis, and nothing beside it. */
-function plainNest(at: Located<Block>, scope: Block): readonly For[] {
-  const b = at.node;
-  const no = (detail: string): never => refuse(NAME, "the block is not bound to a plain nest", detail, [b]);
-  const loops = loopsOf(at);
-  if (b.predicate) no(`${b.name} runs under a condition`);
-  if (loops.length !== b.axes.length || loops.length === 0) {
-    no(`${b.name} has ${b.axes.length} axes under ${loops.length} loops`);
-  }
-  loops.forEach((l, i) => {
-    if (l.body !== (loops[i + 1] ?? b))
-      no(`${l.v.name} contains more than ${loops[i + 1]?.v.name ?? b.name}`);
-  });
-  const top = at.path[at.path.indexOf(scope) + 1];
-  if (top !== loops[0] && top.kind !== "seq") no(`around its loops stands a ${top.kind}`);
-  for (const a of b.axes) {
-    const l =
-      a.binding.kind === "var" ? loops.find((x) => x.v.id === (a.binding as { id?: number }).id) : undefined;
-    const n = constInt(a.extent);
-    const fits = l && n !== undefined && constInt(l.extent) === n && constInt(l.min) === 0;
-    if (!fits) no(`axis ${a.v.name} is not bound to one loop of the same fixed extent`);
-  }
-  return loops;
 }
 
 /** The update of an einsum; refuses any other block. */

@@ -26,6 +26,7 @@ import { reorder } from "./reorder.ts";
 import { rfactor } from "./rfactor.ts";
 import { split } from "./split.ts";
 import { tensorize } from "./tensorize.ts";
+import { transformBlockLayout } from "./transform-block-layout.ts";
 import { transformLayout } from "./transform-layout.ts";
 import type { Changed } from "./types.ts";
 
@@ -154,6 +155,12 @@ export const PRIMITIVES = {
     gives: "block",
     did: "cached",
     run: reindexCacheWrite,
+  },
+  transformBlockLayout: {
+    inputs: ["block"],
+    attrs: ["indexMap"],
+    did: "laid out",
+    run: transformBlockLayout,
   },
   padEinsum: { inputs: ["block"], attrs: ["padding"], did: "padded", run: padEinsum },
   decomposePadding: {

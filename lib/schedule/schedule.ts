@@ -296,6 +296,14 @@ export class Schedule extends Cursor {
     return this.block("reindexCacheWrite", [block], { writeBufferIndex, scope, indexMap });
   }
 
+  /**
+   * Gives a block new axes, and a nest of loops for them: `(vi, vj) => [T.floordiv(vj, 4), vi, T.floormod(vj, 4)]`. The
+   * map has to be one to one, and may not mix spatial and reduce axes.
+   */
+  transformBlockLayout(block: BlockRV, map: IndexMapLike, consts?: LayoutOptions["consts"]): void {
+    this.call("transformBlockLayout", [block], { indexMap: mapArgument(map, consts) });
+  }
+
   // Padding
 
   /**

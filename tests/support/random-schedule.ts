@@ -27,6 +27,7 @@ export const ACTIONS = [
   "blockize",
   "transformLayout",
   "reindex",
+  "transformBlockLayout",
   "padEinsum",
   "decomposePadding",
   "sampledSplit",
@@ -244,6 +245,14 @@ function perform(sch: Schedule, { op, a, b, c }: Action): boolean {
     case "reindex":
       sch.reindex(block, [b % 2 ? "write" : "read", c % 2]);
       return true;
+    case "transformBlockLayout": {
+      const vars = sch.get(block).axes.map((_, k) => `v${k}`);
+      const k = b % Math.max(vars.length, 1);
+      const digits = [`T.floordiv(v${k}, ${2 + (c % 3)})`, `T.floormod(v${k}, ${2 + (c % 3)})`];
+      const results = [[...vars].reverse(), vars.flatMap((v, n) => (n === k ? digits : [v]))];
+      sch.transformBlockLayout(block, `(${vars.join(", ")}) => [${at(results, c).join(", ")}]`);
+      return true;
+    }
     case "padEinsum":
       sch.padEinsum(
         block,
