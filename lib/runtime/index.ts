@@ -13,6 +13,7 @@ export {
   type MlpWeights,
 } from "./data.ts";
 export type { Nested } from "./elements.ts";
+export { type Estimate, type EstimateOptions, estimate, type LoopEstimate } from "./estimate.ts";
 export {
   Built,
   compare,

@@ -1,18 +1,21 @@
 /** Diffs as HTML (side by side, inline) and as text. */
 import { BOUNDS, boundText, count, cut } from "./bounds.ts";
+import { changeText } from "./change-text.ts";
 import { type DiffRow, type DiffSide, type DiffStats, diffStats, programDiff } from "./diff.ts";
 import { type Displayable, displayable } from "./display.ts";
 import { type Mark, renderTokens, tokensOf } from "./highlight.ts";
 import { type Html, html, plain } from "./html.ts";
 import type { Program } from "./lines.ts";
+import { structuralDiff } from "./structural-diff.ts";
 import { frame } from "./style.ts";
+import { changesHtml, treeDiffHtml, treeDiffText } from "./tree-diff.ts";
 import { indent } from "./words.ts";
 
 export interface DiffOptions {
   /** Unchanged lines shown around a change (3). */
   readonly context?: number;
-  /** Side by side, or one column as patches are written. */
-  readonly layout?: "sideBySide" | "inline";
+  /** Side by side, one column as patches are written, or the loops and blocks with what happened to each. */
+  readonly layout?: "sideBySide" | "inline" | "tree";
   /** False leaves out the folded unchanged lines instead of folding them (true). */
   readonly keepUnchanged?: boolean;
   /** Headings of the two sides. */
@@ -31,11 +34,15 @@ interface Segment {
 export function diff(a: Program, b: Program, options: DiffOptions = {}): Displayable {
   return displayable(() => {
     const rows = programDiff(a, b);
+    const changes = structuralDiff(a, b);
     const names = options.names ?? ["before", "after"];
     const head = html`<p class="tw-head"><b>${names[0]}</b> → <b>${names[1]}</b> ${statsHtml(diffStats(rows))}</p>`;
+    const tree = options.layout === "tree" && changes.length > 0;
+    const body = tree ? treeDiffHtml(b, changes) : html`${changesHtml(changes)}${diffHtml(rows, options)}`;
+    const said = changes.map((c) => `* ${cut(plain(changeText(c)), 240)}\n`).join("");
     return {
-      "text/plain": diffText(rows, options),
-      "text/html": frame(["diff"], html`${head}${diffHtml(rows, options)}`),
+      "text/plain": boundText(said + (tree ? treeDiffText(b, changes) : diffText(rows, options))),
+      "text/html": frame(["diff"], html`${head}${body}`),
     };
   });
 }

@@ -49,6 +49,8 @@ const DIFF = `
 .tw .tw-tag{display:inline-block;font:11px/1.4 var(--jp-content-font-family,system-ui,sans-serif);color:var(--tw-dim);border:1px solid var(--tw-line);border-radius:8px;padding:0 6px;margin-left:3ch;white-space:nowrap;user-select:none;background:var(--tw-bg)}
 .tw .tw-tag.tw-kind{color:var(--tw-unrolled);border-color:currentColor}.tw .tw-tag.tw-moved{color:var(--tw-thread);border-color:currentColor}
 .tw .tw-same>summary{color:var(--tw-dim);font-size:12px;padding:0 4px;background:var(--tw-soft);border-radius:3px}
+.tw .tw-changes{margin:2px 0 6px;padding-left:10px;border-left:3px solid var(--tw-mov);font-size:12.5px}
+.tw .tw-tree .tw-row{display:block}.tw .tw-tree .tw-add{background:var(--tw-add)}.tw .tw-tree .tw-mov{background:var(--tw-mov)}.tw .tw-tree .tw-chg{background:var(--tw-chg)}
 .tw .tw-unified .tw-add,.tw .tw-unified .tw-del,.tw .tw-unified .tw-mov{display:block}
 .tw .tw-unified .tw-add{background:var(--tw-add)}.tw .tw-unified .tw-del{background:var(--tw-del)}.tw .tw-unified .tw-mov{background:var(--tw-mov)}`;
 
@@ -57,6 +59,7 @@ const STEPS = `
 .tw .tw-step>summary{padding:2px 4px;border-radius:3px}.tw .tw-step>summary:hover{background:var(--tw-soft)}
 .tw .tw-step>summary code{font-size:12.5px}
 .tw .tw-no{display:inline-block;min-width:1.6em;text-align:right;color:var(--tw-dim);margin-right:.5em}
+.tw .tw-did{padding-left:2.5em;color:var(--tw-dim);font-size:12.5px}
 .tw .tw-stat{margin-left:1em;font-size:12px;white-space:nowrap}`;
 
 const TABLE = `
