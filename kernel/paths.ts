@@ -11,6 +11,18 @@ export const library: { url: string; types: string } = {
   types: path.join(packageRoot, "dist/lib/index.d.ts"),
 };
 
+/** The modules of the kernel's own that cells may import: their scripts and their types. */
+export const cellModules: { [specifier: string]: { url: string; types: string } } = {
+  tilewright: library,
+  "tilewright/notebook": cellModule("index"),
+  tslab: cellModule("tslab"),
+};
+
+function cellModule(name: string): { url: string; types: string } {
+  const file = path.join(packageRoot, "dist/kernel/session/notebook", name);
+  return { url: pathToFileURL(`${file}.js`).href, types: `${file}.d.ts` };
+}
+
 /** The version in package.json. */
 export function packageVersion(): string {
   const parsed: { version?: string } = JSON.parse(

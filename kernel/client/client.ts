@@ -17,25 +17,33 @@ interface Pending {
 /** The client's end of a kernel's sockets: what `run` and the tests drive the real kernel with. */
 export class KernelClient {
   readonly #info: ConnectionInfo;
-  readonly #shell = new Dealer(eager);
-  readonly #control = new Dealer(eager);
-  readonly #stdin = new Dealer(eager);
-  readonly #iopub = new Subscriber({ ...eager, receiveHighWaterMark: 0 });
   readonly #session = randomUUID();
+  readonly #shell: Dealer;
+  readonly #control: Dealer;
+  readonly #stdin: Dealer;
+  readonly #iopub = new Subscriber({ ...eager, receiveHighWaterMark: 0 });
   readonly #pending = new Map<string, Pending>();
   readonly #sending = new Map<Dealer, Promise<void>>();
   #count = 0;
   /** Hears every iopub message, whatever request it belongs to. */
   onOutput: ((message: Message) => void) | undefined;
+  /** Answers a cell that asks for a line of text; without it, cells are told that nobody can be asked. */
+  onQuestion: ((prompt: string, password: boolean) => string | Promise<string>) | undefined;
 
   constructor(info: ConnectionInfo) {
     this.#info = info;
+    // A question finds the client that sent the cell by its routing id, which all its sockets share.
+    const named = { ...eager, routingId: this.#session };
+    this.#shell = new Dealer(named);
+    this.#control = new Dealer(named);
+    this.#stdin = new Dealer(named);
     this.#shell.connect(address(info, info.shell_port));
     this.#control.connect(address(info, info.control_port));
     this.#stdin.connect(address(info, info.stdin_port));
     this.#iopub.connect(address(info, info.iopub_port));
     this.#iopub.subscribe();
     for (const socket of [this.#shell, this.#control]) void this.#listenReplies(socket);
+    void this.#listenQuestions();
     void this.#listenOutputs();
   }
 
@@ -58,7 +66,12 @@ export class KernelClient {
     {
       channel = "shell",
       output,
-    }: { channel?: "shell" | "control"; output?: (message: Message) => void } = {},
+      buffers = [],
+    }: {
+      channel?: "shell" | "control";
+      output?: (message: Message) => void;
+      buffers?: Uint8Array[];
+    } = {},
   ): { id: string; reply: Promise<Message>; idle: Promise<void> } {
     this.#count += 1;
     const id = `${this.#session}_${this.#count}`;
@@ -68,9 +81,10 @@ export class KernelClient {
     const idle = new Promise<void>((resolve) => (idled = resolve));
     this.#pending.set(id, { reply: replied, idle: idled, output });
     const header = makeHeader(type, this.#session, id);
-    const message: Message = { identities: [], header, parent: {}, metadata: {}, content, buffers: [] };
+    const message: Message = { identities: [], header, parent: {}, metadata: {}, content, buffers };
     this.sendFrames(encode(message, this.#info.key), channel);
-    void Promise.all([reply, idle]).then(() => this.#pending.delete(id));
+    // Comm messages get no reply, only the idle status.
+    void Promise.all(type.endsWith("_request") ? [reply, idle] : [idle]).then(() => this.#pending.delete(id));
     return { id, reply, idle };
   }
 
@@ -85,7 +99,7 @@ export class KernelClient {
       silent: false,
       store_history: true,
       user_expressions: {},
-      allow_stdin: false,
+      allow_stdin: this.onQuestion !== undefined,
       stop_on_error: true,
     };
     const { reply, idle } = this.request(
@@ -104,8 +118,8 @@ export class KernelClient {
   }
 
   /** Sends raw frames, well-formed or not. */
-  sendFrames(frames: Uint8Array[], channel: "shell" | "control" = "shell"): void {
-    const socket = channel === "shell" ? this.#shell : this.#control;
+  sendFrames(frames: Uint8Array[], channel: "shell" | "control" | "stdin" = "shell"): void {
+    const socket = { shell: this.#shell, control: this.#control, stdin: this.#stdin }[channel];
     const sent = (this.#sending.get(socket) ?? Promise.resolve()).then(() => socket.send(frames as Buffer[]));
     this.#sending.set(
       socket,
@@ -122,6 +136,18 @@ export class KernelClient {
     for await (const frames of socket) {
       const message = decode(frames, this.#info.key);
       this.#pending.get(message.parent.msg_id ?? "")?.reply(message);
+    }
+  }
+
+  async #listenQuestions(): Promise<void> {
+    for await (const frames of this.#stdin) {
+      const { header, content } = decode(frames, this.#info.key);
+      if (header.msg_type !== "input_request") continue;
+      const value = (await this.onQuestion?.(String(content.prompt), content.password === true)) ?? "";
+      this.#count += 1;
+      const reply = makeHeader("input_reply", this.#session, `${this.#session}_${this.#count}`);
+      const message = { identities: [], header: reply, parent: header, metadata: {}, buffers: [] };
+      this.sendFrames(encode({ ...message, content: { status: "ok", value } }, this.#info.key), "stdin");
     }
   }
 

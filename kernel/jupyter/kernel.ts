@@ -14,18 +14,22 @@ import {
 } from "../protocol/messages.ts";
 import { KernelSockets, log } from "../protocol/sockets.ts";
 import { type ExecuteResult, Session } from "../session/session.ts";
-import type { CellEvent } from "../session/types.ts";
+import type { CellEvent, CommMessage, Question } from "../session/types.ts";
+import { CommTable, fromWire, toContent } from "./comms.ts";
 import { History } from "./history.ts";
 import { kernelInfo } from "./info.ts";
 import { toOffset, toPosition } from "./positions.ts";
 
 /** Answers one kind of request with a reply's content. */
-type Handler = (content: JsonObject) => Promise<JsonObject> | JsonObject;
+type Handler = (content: JsonObject, request: Queued) => Promise<JsonObject> | JsonObject;
 
 interface Queued {
   channel: "shell" | "control";
   message: Message;
 }
+
+/** Requests whose late output still finds them. */
+const remembered = 1000;
 
 /**
  * The kernel: answers Jupyter's messages. Cells run one after another; every other request is answered at once,
@@ -44,6 +48,12 @@ export class Kernel {
   /** How many cells were run without being counted; they get numbers below zero. */
   #uncounted = 0;
   readonly #queue: Queued[] = [];
+  readonly #comms = new CommTable();
+  /** Requests by the origins that the session knows them by, with the number of their cell. */
+  readonly #origins = new Map<string, { request: Queued; count: number }>();
+  #originCount = 0;
+  /** The origin whose cell waits for an answer. */
+  #asking: string | undefined;
   /** The request whose cell runs, or ran last: outputs belong to it. */
   #current: Queued | undefined;
   #busy = false;
@@ -52,7 +62,11 @@ export class Kernel {
   /** `folder` is the notebook's: where imports are resolved from and cells run. */
   constructor(info: ConnectionInfo, folder: string) {
     this.#sockets = new KernelSockets(info);
-    this.#session = new Session(folder, (event) => this.#output(event));
+    this.#session = new Session(folder, {
+      output: (event) => this.#output(event),
+      question: (origin, question) => this.#ask(origin, question),
+      lost: () => this.#closeComms(),
+    });
     this.#finished = new Promise((resolve) => {
       this.#finish = resolve;
     });
@@ -81,7 +95,8 @@ export class Kernel {
   }
 
   #receive(channel: "shell" | "control" | "stdin", message: Message): void {
-    if (channel === "stdin" || this.#stopping) return;
+    if (this.#stopping) return;
+    if (channel === "stdin") return this.#answerQuestion(message);
     const type = message.header.msg_type;
     if (type === "execute_request") {
       this.#queue.push({ channel, message });
@@ -102,14 +117,10 @@ export class Kernel {
       return status === "incomplete" ? { status, indent } : { status };
     },
     history_request: (content) => ({ status: "ok", history: this.#history.query(content) }),
-    comm_info_request: () => ({ status: "ok", comms: {} }),
-    // No comm targets exist yet: an opened comm is closed again, as the specification asks.
-    comm_open: (content) => {
-      this.#publish("comm_close", { comm_id: stringField(content, "comm_id"), data: {} });
-      return {};
-    },
-    comm_msg: () => ({}),
-    comm_close: () => ({}),
+    comm_info_request: (content) => this.#comms.info(content),
+    comm_open: (_, request) => this.#comm(request),
+    comm_msg: (_, request) => this.#comm(request),
+    comm_close: (_, request) => this.#comm(request),
     interrupt_request: () => {
       this.interrupt();
       return { status: "ok" };
@@ -122,7 +133,7 @@ export class Kernel {
     this.#publish("status", { execution_state: "busy" }, header);
     let reply: JsonObject;
     try {
-      reply = await handler(content);
+      reply = await handler(content, request);
     } catch (error) {
       const evalue = error instanceof Error ? error.message : String(error);
       reply = { status: "error", ename: "KernelError", evalue, traceback: [evalue] };
@@ -173,7 +184,10 @@ export class Kernel {
     const expressions = Object.fromEntries(
       Object.entries(objectField(content, "user_expressions")).map(([name, text]) => [name, String(text)]),
     );
-    const result = await this.#session.execute({ code, cell, silent, expressions });
+    const origin = this.#origin(request);
+    const allowInput = booleanField(content, "allow_stdin", false);
+    const result = await this.#session.execute({ code, cell, origin, silent, allowInput, expressions });
+    this.#asking = undefined;
     if (result.status === "error") this.#publish("error", { ...result.error });
     this.#reply(request, "execute_reply", executeReply(result, execution_count));
     return result.status === "error";
@@ -197,24 +211,66 @@ export class Kernel {
   }
 
   #output(event: CellEvent): void {
+    const known = this.#origins.get(event.origin ?? "");
+    const parent = known?.request.message.header;
     switch (event.type) {
       case "stream":
-        return this.#publish("stream", { name: event.name, text: event.text });
+        return this.#publish("stream", { name: event.name, text: event.text }, parent);
       case "clear":
-        return this.#publish("clear_output", { wait: event.wait });
+        return this.#publish("clear_output", { wait: event.wait }, parent);
+      case "error":
+        return this.#publish("error", { ...event.error }, parent);
+      case "comm":
+        this.#comms.note(event.message);
+        return this.#publish(`comm_${event.message.kind}`, toContent(event.message), parent, event.message);
       case "result": {
+        const count = known?.count ?? this.#count;
         const text = event.display.data["text/plain"];
-        if (typeof text === "string") this.#history.setOutput(this.#count, text);
-        return this.#publish("execute_result", { ...event.display, execution_count: this.#count });
+        if (typeof text === "string") this.#history.setOutput(count, text);
+        return this.#publish("execute_result", { ...event.display, execution_count: count }, parent);
       }
       case "display": {
         const transient = event.id === undefined ? {} : { display_id: event.id };
-        return this.#publish(event.update ? "update_display_data" : "display_data", {
-          ...event.display,
-          transient,
-        });
+        const type = event.update ? "update_display_data" : "display_data";
+        return this.#publish(type, { ...event.display, transient }, parent);
       }
     }
+  }
+
+  /** Gives a request a name for the session, under which its output comes back. */
+  #origin(request: Queued): string {
+    this.#originCount += 1;
+    const origin = String(this.#originCount);
+    this.#origins.set(origin, { request, count: this.#count });
+    if (this.#origins.size > remembered) this.#origins.delete(this.#origins.keys().next().value!);
+    return origin;
+  }
+
+  async #comm(request: Queued): Promise<JsonObject> {
+    const { header, content, metadata, buffers } = request.message;
+    const message = fromWire(header.msg_type, content, metadata, buffers);
+    this.#comms.note(message);
+    await this.#session.receive(this.#origin(request), message);
+    return {};
+  }
+
+  /** The front end's ends of comms whose process is gone are closed. */
+  #closeComms(): void {
+    for (const id of this.#comms.clear()) this.#publish("comm_close", { comm_id: id, data: {} });
+  }
+
+  #ask(origin: string, { prompt, password }: Question): void {
+    const known = this.#origins.get(origin);
+    if (!known) return this.#session.answer("");
+    this.#asking = origin;
+    const { identities, header } = known.request.message;
+    this.#send("stdin", identities, "input_request", { prompt, password }, header);
+  }
+
+  #answerQuestion({ header, content }: Message): void {
+    if (header.msg_type !== "input_reply" || this.#asking === undefined) return;
+    this.#asking = undefined;
+    this.#session.answer(stringField(content, "value"));
   }
 
   async #complete(content: JsonObject): Promise<JsonObject> {
@@ -242,9 +298,10 @@ export class Kernel {
     type: string,
     content: JsonObject,
     parent: Message["parent"] = this.#current?.message.header ?? {},
+    extra?: Pick<CommMessage, "metadata" | "buffers">,
   ): void {
     const topic = Buffer.from(`kernel.${this.#id}.${type}`);
-    this.#send("iopub", [topic], type, content, parent);
+    this.#send("iopub", [topic], type, content, parent, extra);
   }
 
   #send(
@@ -253,10 +310,11 @@ export class Kernel {
     type: string,
     content: JsonObject,
     parent: Message["parent"],
+    { metadata, buffers }: Pick<CommMessage, "metadata" | "buffers"> = { metadata: {}, buffers: [] },
   ): void {
     this.#messages += 1;
     const header: Header = makeHeader(type, this.#id, `${this.#id}_${this.#messages}`);
-    void this.#sockets.send(channel, { identities, header, parent, metadata: {}, content, buffers: [] });
+    void this.#sockets.send(channel, { identities, header, parent, metadata, content, buffers });
   }
 }
 

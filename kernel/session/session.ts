@@ -1,7 +1,7 @@
 import type { ErrorContent, JsonObject } from "../protocol/messages.ts";
 import { crash, interruption, rejection } from "./errors.ts";
 import { LanguageThread } from "./language/thread.ts";
-import type { CellEvent, CellLanguage } from "./types.ts";
+import type { CellEvent, CellLanguage, CommMessage, Question } from "./types.ts";
 import { UserProcess } from "./user/process.ts";
 
 /** Ends of the process within this time (milliseconds) that are answered by a new one. */
@@ -18,27 +18,40 @@ export interface ExecuteRequest {
   code: string;
   /** The cell's number, counted by the caller; unique within the session. */
   cell: number;
+  /** Names the request; comes back with the cell's output. */
+  origin: string;
   silent: boolean;
+  /** True when the client can be asked for text. */
+  allowInput: boolean;
   expressions: { [name: string]: string };
+}
+
+/** What a session says on its own. */
+export interface SessionEvents {
+  /** Takes what cells show, in order, also between cells. */
+  output(event: CellEvent): void;
+  /** The cell of this origin waits for `answer`. */
+  question(origin: string, question: Question): void;
+  /** All variables, and all comms, are gone. */
+  lost(): void;
 }
 
 /** A running session: the language side and the process that runs cells, kept in step. One cell runs at a time. */
 export class Session {
   readonly language: CellLanguage & { stop(): Promise<void> };
   readonly #folder: string;
-  readonly #output: (event: CellEvent) => void;
+  readonly #events: SessionEvents;
   #user: UserProcess | undefined;
-  #running: number | undefined;
+  #running: string | undefined;
   #interrupted = false;
   #crashed: ((reason: string) => void) | undefined;
   #stopped = false;
   /** When the process ended lately, in milliseconds: one that cannot even start must not be started for ever. */
   #ends: number[] = [];
 
-  /** `output` takes what cells show, in order, also between cells. */
-  constructor(folder: string, output: (event: CellEvent) => void) {
+  constructor(folder: string, events: SessionEvents) {
     this.#folder = folder;
-    this.#output = output;
+    this.#events = events;
     this.language = new LanguageThread(folder);
   }
 
@@ -49,7 +62,7 @@ export class Session {
 
   /** Checks, compiles and runs a cell; never rejects. Needs `start`. */
   async execute(request: ExecuteRequest): Promise<ExecuteResult> {
-    this.#running = request.cell;
+    this.#running = request.origin;
     this.#interrupted = false;
     try {
       return await this.#execute(request);
@@ -62,8 +75,19 @@ export class Session {
     }
   }
 
-  /** Stops the running cell; does nothing between cells. */
+  /** Hands a comm message to the cells' handlers; resolves when they are through. */
+  async receive(origin: string, message: CommMessage): Promise<void> {
+    await this.#process.receive(origin, message);
+  }
+
+  /** Answers the question that a cell waits on. */
+  answer(text: string): void {
+    this.#user?.answer(text);
+  }
+
+  /** Stops the running cell and the handlers of comm messages. */
   interrupt(): void {
+    this.#user?.interruptHandlers();
     if (this.#running === undefined) return;
     this.#interrupted = true;
     this.#user?.interrupt(this.#running);
@@ -75,7 +99,8 @@ export class Session {
     await this.language.stop();
   }
 
-  async #execute({ code, cell, silent, expressions }: ExecuteRequest): Promise<ExecuteResult> {
+  async #execute(request: ExecuteRequest): Promise<ExecuteResult> {
+    const { code, cell, ...rest } = request;
     if (code.trim() === "") return { status: "ok", expressions: {} };
     const compiled = await this.language.compile(code, cell);
     if (!compiled.ok) return { status: "error", error: rejection(cell, code, compiled.diagnostics) };
@@ -87,7 +112,7 @@ export class Session {
       this.#crashed = resolve;
     });
     const outcome = await Promise.race([
-      this.#process.run({ number: cell, code, compiled, silent, expressions }),
+      this.#process.run({ number: cell, code, compiled, ...rest }),
       crashed,
     ]);
     if (typeof outcome === "string") return { status: "error", error: crash(outcome) };
@@ -104,7 +129,8 @@ export class Session {
 
   #spawn(): UserProcess {
     return new UserProcess(this.#folder, {
-      event: (event) => this.#output(event),
+      event: (event) => this.#events.output(event),
+      question: (origin, question) => this.#events.question(origin, question),
       ended: (reason) => this.#restart(reason),
     });
   }
@@ -116,14 +142,15 @@ export class Session {
     this.#ends = [...this.#ends.filter((end) => now - end < endsWindow), now];
     if (this.#ends.length > maxEnds && !this.#crashed) {
       const text = `${reason}, again and again; restart the kernel once the cause is gone.\n`;
-      return this.#output({ type: "stream", name: "stderr", text });
+      return this.#events.output({ type: "stream", name: "stderr", text });
     }
     this.#user = this.#spawn();
+    this.#events.lost();
     void this.language.reset();
     if (this.#crashed) this.#crashed(reason);
     else {
       const text = `${reason} between cells. All variables are lost; a new session has been started.\n`;
-      this.#output({ type: "stream", name: "stderr", text });
+      this.#events.output({ type: "stream", name: "stderr", text });
     }
   }
 }

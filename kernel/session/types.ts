@@ -81,10 +81,14 @@ export interface CellLanguage {
 /** A cell as the running side gets it. */
 export interface RunnableCell {
   number: number;
+  /** Names the request that its output answers; opaque here. */
+  origin: string;
   code: string;
   compiled: Omit<CompiledCell, "ok">;
   /** True when the client wants no result shown. */
   silent: boolean;
+  /** True when the client can be asked for a line of text. */
+  allowInput: boolean;
   /** Expressions to evaluate after a successful run, by name. */
   expressions: { [name: string]: string };
 }
@@ -94,9 +98,29 @@ export type CellOutcome =
   | { status: "ok"; expressions: JsonObject }
   | { status: "error"; error: ErrorContent; unassigned: string[] };
 
-/** What the running side sends while a cell runs, in order. */
-export type CellEvent =
+/** A message of a comm, either way; the same fields as on the wire. */
+export interface CommMessage {
+  kind: "open" | "msg" | "close";
+  id: string;
+  /** The target's name; of an `open` only. */
+  target?: string;
+  data: JsonObject;
+  metadata: JsonObject;
+  buffers: Uint8Array[];
+}
+
+/** A question to the person at the front end. */
+export interface Question {
+  prompt: string;
+  password: boolean;
+}
+
+/** What the running side sends, in order; `origin` names the request on whose account. */
+export type CellEvent = { origin?: string | undefined } & (
   | { type: "stream"; name: "stdout" | "stderr"; text: string }
   | { type: "display"; display: DisplayData; id?: string; update?: boolean }
   | { type: "result"; display: DisplayData }
-  | { type: "clear"; wait: boolean };
+  | { type: "error"; error: ErrorContent }
+  | { type: "clear"; wait: boolean }
+  | { type: "comm"; message: CommMessage }
+);

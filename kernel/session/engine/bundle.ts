@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../protocol/messages.ts";
 import type { DisplayData, MimeBundle } from "../types.ts";
 import { tableHtml } from "./table.ts";
+import { isVega, vegaBundle } from "./vega.ts";
 
 /** The method by which an object says how it looks; Deno's kernel uses the same symbol. */
 export const displaySymbol = Symbol.for("Jupyter.display");
@@ -34,6 +35,7 @@ export function bundleOf(
     return fromMethod(made, value, inspect);
   }
   const data: MimeBundle = { "text/plain": inspect(value) };
+  if (isVega(value)) return vegaBundle(value, data["text/plain"] as string);
   const table = tableHtml(value);
   if (table !== undefined) data["text/html"] = table;
   return { data, metadata: {} };
@@ -67,9 +69,18 @@ function encoded(bundle: MimeBundle): MimeBundle {
   if (!Object.values(bundle).some((part) => part instanceof Uint8Array)) return bundle;
   const entries = Object.entries(bundle).map(([mime, part]) => [
     mime,
-    part instanceof Uint8Array ? btoa(Array.from(part, (byte) => String.fromCharCode(byte)).join("")) : part,
+    part instanceof Uint8Array ? base64(part) : part,
   ]);
   return Object.fromEntries(entries);
+}
+
+/** In pieces, since a picture has more bytes than a call may have arguments. */
+function base64(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  }
+  return btoa(text);
 }
 
 function displayMethod(value: unknown): (() => unknown) | undefined {

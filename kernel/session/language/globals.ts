@@ -16,6 +16,13 @@ declare function md(strings: TemplateStringsArray, ...values: unknown[]): Displa
 declare function html(strings: TemplateStringsArray, ...values: unknown[]): Displayable;
 /** A drawing to show. */
 declare function svg(strings: TemplateStringsArray, ...values: unknown[]): Displayable;
+/** A picture: the bytes of a PNG, JPEG, GIF or WebP, or its URL (also as a tag). */
+declare function image(source: Uint8Array | ArrayBuffer | string): Displayable;
+declare function image(strings: TemplateStringsArray, ...values: unknown[]): Displayable;
+/** Asks for a line of text below the cell and waits for it. */
+declare function prompt(message?: string, options?: string | { initial?: string; password?: boolean }): string;
+/** Asks a question that is answered with yes or no. */
+declare function confirm(message?: string): boolean;
 interface ImportMeta { url: string; dirname: string; filename: string; resolve(specifier: string): string; }
 declare namespace WebAssembly {
   class Module { constructor(bytes: ArrayBufferView | ArrayBuffer); static exports(module: Module): { name: string; kind: string }[]; static imports(module: Module): { module: string; name: string; kind: string }[]; }
@@ -49,9 +56,9 @@ declare namespace NodeJS {
   interface Timeout { ref(): this; unref(): this; hasRef(): boolean; refresh(): this; }
   interface Immediate { ref(): this; unref(): this; hasRef(): boolean; }
 }
-declare function setTimeout<A extends any[]>(callback: (...args: A) => void, ms?: number, ...args: A): NodeJS.Timeout;
-declare function setInterval<A extends any[]>(callback: (...args: A) => void, ms?: number, ...args: A): NodeJS.Timeout;
-declare function setImmediate<A extends any[]>(callback: (...args: A) => void, ...args: A): NodeJS.Immediate;
+declare function setTimeout(callback: (...args: any[]) => void, ms?: number, ...args: any[]): NodeJS.Timeout;
+declare function setInterval(callback: (...args: any[]) => void, ms?: number, ...args: any[]): NodeJS.Timeout;
+declare function setImmediate(callback: (...args: any[]) => void, ...args: any[]): NodeJS.Immediate;
 declare function clearTimeout(timer: NodeJS.Timeout | undefined): void;
 declare function clearInterval(timer: NodeJS.Timeout | undefined): void;
 declare function clearImmediate(timer: NodeJS.Immediate | undefined): void;

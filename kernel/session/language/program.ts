@@ -7,8 +7,8 @@ export interface LanguageFiles {
   folder: string;
   /** The folder that holds TypeScript's `lib.*.d.ts`. */
   libFolder: string;
-  /** The declarations of the library that `import … from "tilewright"` gives. */
-  libraryTypes: string;
+  /** The declarations of what `import … from "tilewright"` and the like give, by specifier. */
+  modules: { readonly [specifier: string]: string };
   /** The entry of the complete platform types (`@types/node/index.d.ts`), where there is one. */
   platformTypes: string | undefined;
   /** Changes when the file does; asked for files outside `node_modules` only. */
@@ -147,7 +147,8 @@ export class CellProgram {
   }
 
   #resolve(name: string, containing: string): ts.ResolvedModuleWithFailedLookupLocations {
-    if (name === "tilewright") return resolved(this.files.libraryTypes, ts.Extension.Dts);
+    const own = Object.hasOwn(this.files.modules, name) ? this.files.modules[name] : undefined;
+    if (own !== undefined && !containing.includes("/node_modules/")) return resolved(own, ts.Extension.Dts);
     if (name.startsWith("./__tw_cell_")) {
       const base = `${this.files.folder}/${name.slice(2)}`;
       return this.#virtual.has(`${base}.d.ts`)

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import ts from "typescript";
-import { library } from "../../paths.ts";
+import { cellModules } from "../../paths.ts";
 import { TypeScriptLanguage } from "./language.ts";
 import type { LanguageFiles } from "./program.ts";
 import type { LanguageReply, LanguageRequest } from "./thread.ts";
@@ -15,7 +15,7 @@ const { sys } = ts;
 const files: LanguageFiles = {
   folder: slashes((workerData as { folder: string }).folder),
   libFolder: slashes(path.dirname(sys.getExecutingFilePath())),
-  libraryTypes: slashes(library.types),
+  modules: Object.fromEntries(Object.entries(cellModules).map(([name, { types }]) => [name, slashes(types)])),
   platformTypes: platformTypes(),
   version: (file) => String(statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? "none"),
   fileExists: sys.fileExists,

@@ -71,6 +71,7 @@ class Mover {
 
   visit = (node: ts.Node): ts.Node => {
     if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) return api("meta");
+    if (ts.isAwaitExpression(node)) return checkedAwait(ts.visitEachChild(node, this.visit, this.#context));
     if (ts.isFunctionLike(node) || ts.isClassLike(node)) {
       this.#depth += 1;
       const visited = ts.visitEachChild(node, this.visit, this.#context);
@@ -152,6 +153,22 @@ class Mover {
       );
     return assigned.length > 0 ? assigned.reduce((left, right) => f.createComma(left, right)) : undefined;
   }
+}
+
+/**
+ * `await e` becomes `(__tw.enter(__tw.leave(), await e) ?? await __tw.never)[0]`: the kernel hears on whose account
+ * the code goes on, and code that a stopped cell has left waiting never does. It cannot be made to throw instead,
+ * since a loop may catch what is thrown in it.
+ */
+function checkedAwait(node: ts.AwaitExpression): ts.Expression {
+  const call = (member: string, args: ts.Expression[]) =>
+    f.createCallExpression(api(member), undefined, args);
+  const entered = call("enter", [call("leave", []), node]);
+  const never = f.createAwaitExpression(api("never"));
+  const either = f.createParenthesizedExpression(
+    f.createBinaryExpression(entered, ts.SyntaxKind.QuestionQuestionToken, never),
+  );
+  return ts.setTextRange(f.createElementAccessExpression(either, 0), node);
 }
 
 function assignment(

@@ -7,8 +7,10 @@ import type { MessagePort } from "node:worker_threads";
 
 /** What the process that runs cells tells the hooks. */
 export interface HooksData {
-  /** Where `import … from "tilewright"` leads. */
-  library: string;
+  /** Where `import … from "tilewright"` and the like lead. */
+  modules: { [specifier: string]: string };
+  /** The folder of this package's own build, whose modules are never loaded twice. */
+  build: string;
   /** The notebook's folder as a URL with a slash at its end. */
   folder: string;
   /** Takes `[url, source map]` of each module compiled here. */
@@ -24,7 +26,10 @@ export function initialize(given: HooksData): void {
 
 /** Resolves as Node does, and where that fails as TypeScript's bundler resolution does. */
 export const resolve: ResolveHook = async (specifier, context, next) => {
-  if (specifier === "tilewright" && data) return { url: data.library, shortCircuit: true };
+  const own = data && Object.hasOwn(data.modules, specifier) ? data.modules[specifier] : undefined;
+  // An installed package may import its own idea of these names; cells and their modules get ours.
+  if (own !== undefined && !context.parentURL?.includes("/node_modules/"))
+    return { url: own, shortCircuit: true };
   try {
     return versioned(await next(specifier, context));
   } catch (error) {
@@ -65,7 +70,13 @@ async function compile(url: string): Promise<string> {
 /** Modules of the notebook's folder carry their age in their address, so that an edited one is loaded again. */
 function versioned<R extends { url: string }>(resolved: R): R {
   const { url } = resolved;
-  if (!data || !url.startsWith(data.folder) || url.includes("/node_modules/") || url.includes("?"))
+  if (
+    !data ||
+    !url.startsWith(data.folder) ||
+    url.startsWith(data.build) ||
+    url.includes("/node_modules/") ||
+    url.includes("?")
+  )
     return resolved;
   try {
     return { ...resolved, url: `${url}?v=${Math.round(statSync(fileURLToPath(url)).mtimeMs).toString(36)}` };

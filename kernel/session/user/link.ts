@@ -1,5 +1,5 @@
 // What the kernel and the process that runs cells say to each other, and on which file descriptors.
-import type { CellEvent, CellOutcome, RunnableCell } from "../types.ts";
+import type { CellEvent, CellOutcome, CommMessage, Question, RunnableCell } from "../types.ts";
 
 /** Descriptors of the child process beyond the standard three. */
 export const descriptors = {
@@ -11,12 +11,21 @@ export const descriptors = {
   control: 5,
 } as const;
 
-export type ToUser = { type: "run"; cell: RunnableCell };
+export type ToUser =
+  | { type: "run"; cell: RunnableCell }
+  /** A comm message from the front end; answered with `handled` once its handlers are through. */
+  | { type: "comm"; origin: string; message: CommMessage };
 
-export type ToWatchdog = { type: "interrupt"; cell: number };
+export type ToWatchdog =
+  /** Stops what runs on account of this request. */
+  | { type: "interrupt"; origin: string }
+  /** The answer to a question that the main thread is blocked on. */
+  | { type: "answer"; text: string };
 
 export type FromUser =
   | { type: "ready" }
   | { type: "exit"; code: number }
   | { type: "event"; event: CellEvent }
-  | { type: "done"; cell: number; outcome: CellOutcome };
+  | { type: "question"; origin: string; question: Question }
+  | { type: "done"; origin: string; outcome: CellOutcome }
+  | { type: "handled"; origin: string };

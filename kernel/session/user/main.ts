@@ -6,19 +6,22 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 import vm from "node:vm";
-import { MessageChannel, Worker } from "node:worker_threads";
-import { library, packageRoot } from "../../paths.ts";
+import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { cellModules, packageRoot } from "../../paths.ts";
 import { CellEngine } from "../engine/engine.ts";
 import type { EngineHost } from "../engine/host.ts";
+import { provide } from "../notebook/session.ts";
 import type { CellEvent } from "../types.ts";
 import { FrameReader, frame } from "./frames.ts";
 import type { HooksData } from "./hooks.ts";
 import { descriptors, type FromUser, type ToUser } from "./link.ts";
 import { Streams } from "./streams.ts";
+import { taskTracker } from "./tasks.ts";
 import type { WatchdogData } from "./watchdog.ts";
 
 Error.stackTraceLimit = 50;
 const folder = `${pathToFileURL(process.cwd()).href.replace(/\/$/, "")}/`;
+// Taken before any cell can put something of its own in their place.
 const { setImmediate: later, Atomics: atomics } = globalThis;
 const napping = new Int32Array(new SharedArrayBuffer(4));
 
@@ -35,10 +38,16 @@ function send(message: FromUser): void {
   }
 }
 
+/** Wakes the main thread out of a question; the answer itself comes through the channel. */
+const answered = new Int32Array(new SharedArrayBuffer(4));
+const answers = new MessageChannel();
+answers.port1.unref();
+const tasks = taskTracker();
+
 const streams = new Streams((event) => send({ type: "event", event }));
 
 function emit(event: CellEvent): void {
-  if (event.type === "stream") return streams.write(event.name, event.text);
+  if (event.type === "stream") return streams.write(event);
   streams.flush();
   send({ type: "event", event });
 }
@@ -66,6 +75,18 @@ const host: EngineHost = {
       : inspect(value, { colors: false, depth: 4, maxArrayLength: 100, maxStringLength: 10000 });
   },
   emit,
+  ask: (origin, question) => {
+    streams.flush();
+    while (receiveMessageOnPort(answers.port1));
+    atomics.store(answered, 0, 0);
+    send({ type: "question", origin, question });
+    // Blocks as a page's `prompt` does. An interrupt terminates the wait as it terminates a loop.
+    atomics.wait(answered, 0, 0);
+    return String(receiveMessageOnPort(answers.port1)?.message ?? "");
+  },
+  within: (task, body) => tasks.within(task, body),
+  task: () => tasks.task(),
+  resume: (task) => tasks.resume(task),
   turn: () => new Promise((resolve) => later(resolve)),
   moduleMap: (url) => moduleMaps.get(url),
   userFile,
@@ -88,7 +109,7 @@ function userFile(script: string): string | undefined {
 
 for (const name of ["stdout", "stderr"] as const) {
   process[name].write = ((data: string | Uint8Array, encoding?: unknown, done?: unknown) => {
-    streams.write(name, typeof data === "string" ? data : Buffer.from(data).toString("utf8"));
+    engine.write(name, typeof data === "string" ? data : Buffer.from(data).toString("utf8"));
     const callback = typeof encoding === "function" ? encoding : done;
     if (typeof callback === "function") process.nextTick(callback as () => void);
     return true;
@@ -96,6 +117,7 @@ for (const name of ["stdout", "stderr"] as const) {
 }
 
 const engine = new CellEngine(host);
+provide(engine);
 
 process.on("exit", (code) => {
   streams.flush();
@@ -111,30 +133,47 @@ process.on("SIGINT", () => undefined);
 const maps = new MessageChannel();
 maps.port1.on("message", ([url, map]: [string, string]) => moduleMaps.set(url, map));
 maps.port1.unref();
-const hooks: HooksData = { library: library.url, folder, maps: maps.port2 };
+const hooks: HooksData = {
+  modules: Object.fromEntries(Object.entries(cellModules).map(([name, { url }]) => [name, url])),
+  build: `${pathToFileURL(packageRoot).href}/dist/`,
+  folder,
+  maps: maps.port2,
+};
 register(new URL("./hooks.js", import.meta.url), { data: hooks, transferList: [maps.port2] });
 
-const answers = new SharedArrayBuffer(4);
+const heard = new SharedArrayBuffer(4);
 const asked = new MessageChannel();
-asked.port1.on("message", (cell: number) => {
-  atomics.add(new Int32Array(answers), 0, 1);
-  atomics.notify(new Int32Array(answers), 0);
-  engine.interrupt(cell);
+asked.port1.on("message", (origin: string) => {
+  atomics.add(new Int32Array(heard), 0, 1);
+  atomics.notify(new Int32Array(heard), 0);
+  tasks.forget();
+  engine.interrupt(origin);
 });
-const watchdog: WatchdogData = { answers, port: asked.port2 };
+const watchdog: WatchdogData = { heard, asked: asked.port2, answered, answers: answers.port2 };
 new Worker(new URL("./watchdog.js", import.meta.url), {
   workerData: watchdog,
-  transferList: [asked.port2],
+  transferList: [asked.port2, answers.port2],
 }).unref();
 
 const reader = new FrameReader<ToUser>();
 const commands = new Socket({ fd: descriptors.commands, readable: true, writable: false });
 commands.on("data", (chunk) => {
-  for (const { cell } of reader.push(chunk)) {
-    engine.run(cell, (outcome) => {
-      streams.flush();
-      send({ type: "done", cell: cell.number, outcome });
-    });
+  tasks.forget();
+  for (const message of reader.push(chunk)) {
+    if (message.type === "comm") {
+      const { origin } = message;
+      engine.receive(origin, message.message, () => {
+        streams.flush();
+        send({ type: "handled", origin });
+      });
+    } else {
+      const { cell } = message;
+      streams.allow(cell.origin);
+      engine.run(cell, (outcome) => {
+        streams.finish(cell.origin);
+        send({ type: "done", origin: cell.origin, outcome });
+      });
+    }
   }
 });
 commands.on("close", () => process.exit());

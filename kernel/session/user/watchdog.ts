@@ -2,35 +2,48 @@
 // first, and terminates its JavaScript when it does not answer. When the kernel is gone it ends the process.
 import { Session } from "node:inspector";
 import { Socket } from "node:net";
-import { workerData } from "node:worker_threads";
+import { type MessagePort, workerData } from "node:worker_threads";
 import { FrameReader } from "./frames.ts";
 import { descriptors, type ToWatchdog } from "./link.ts";
 
-/** What the main thread hands over: a word that counts its answers, and the port on which it is asked. */
+/** What the main thread hands over. */
 export interface WatchdogData {
-  answers: SharedArrayBuffer;
-  port: import("node:worker_threads").MessagePort;
+  /** A word that counts the interrupts it has heard of, and the port on which it is told. */
+  heard: SharedArrayBuffer;
+  asked: MessagePort;
+  /** The word it waits on while a question is open, and the port that takes the answer. */
+  answered: Int32Array;
+  answers: MessagePort;
 }
 
 /** Time the main thread has to answer before its JavaScript is terminated, in milliseconds. */
 const patience = 80;
 
-const { answers, port } = workerData as WatchdogData;
-const counter = new Int32Array(answers);
+const { heard, asked, answered, answers } = workerData as WatchdogData;
+const counter = new Int32Array(heard);
 const session = new Session();
 session.connectToMainThread();
 
 const reader = new FrameReader<ToWatchdog>();
 const control = new Socket({ fd: descriptors.control, readable: true, writable: false });
 control.on("data", (chunk) => {
-  for (const message of reader.push(chunk)) interrupt(message.cell);
+  for (const message of reader.push(chunk)) {
+    if (message.type === "interrupt") interrupt(message.origin);
+    else answer(message.text);
+  }
 });
 control.on("close", () => process.kill(process.pid, "SIGKILL"));
 control.on("error", () => process.kill(process.pid, "SIGKILL"));
 
-function interrupt(cell: number): void {
+function answer(text: string): void {
+  answers.postMessage(text);
+  Atomics.store(answered, 0, 1);
+  Atomics.notify(answered, 0);
+}
+
+function interrupt(origin: string): void {
   const before = Atomics.load(counter, 0);
-  port.postMessage(cell);
+  asked.postMessage(origin);
   const result = Atomics.wait(counter, 0, before, patience);
   // Waiting blocks this thread only, and no longer than the patience. The question stays in the port: once the
   // main thread is free again it ends the cell.

@@ -17,7 +17,11 @@ function engine() {
     scriptName: (cell) => `cell:${cell}`,
     meta: {},
     inspect: (value) => inspect(value),
-    emit: (event) => events.push(event),
+    emit: ({ origin: _, ...event }) => events.push(event as CellEvent),
+    ask: () => "",
+    within: (_, body) => body(),
+    task: () => undefined,
+    resume: () => undefined,
     turn: () => new Promise((resolve) => setImmediate(resolve)),
     moduleMap: () => undefined,
     userFile: () => undefined,
@@ -31,7 +35,18 @@ function engine() {
     const map = JSON.stringify({ version: 3, sources: ["cell"], names: [], mappings: "AAAA;AACA;AACA" });
     const compiled = { js, lineOffset: 1, map, names };
     return new Promise<CellOutcome>((done) =>
-      made.run({ number, code: body, compiled, silent: false, expressions: {} }, done),
+      made.run(
+        {
+          number,
+          origin: String(number),
+          code: body,
+          compiled,
+          silent: false,
+          allowInput: false,
+          expressions: {},
+        },
+        done,
+      ),
     );
   };
   return { engine: made, run, events, scope: host.scope };
@@ -65,8 +80,8 @@ describe("kernel unit: the cell engine", () => {
   it("ends an interrupted cell once, whatever its code still does", async () => {
     const { engine: made, run } = engine();
     const running = run("await new Promise(() => {});");
-    made.interrupt(7);
-    made.interrupt(1);
+    made.interrupt("7");
+    made.interrupt("1");
     const outcome = await running;
     assert.equal(outcome.status === "error" && outcome.error.ename, "Interrupted");
   });

@@ -13,7 +13,7 @@ function language(): TypeScriptLanguage {
   const files: LanguageFiles = {
     folder: "/notebook",
     libFolder,
-    libraryTypes: "/nowhere/index.d.ts",
+    modules: { tilewright: "/nowhere/index.d.ts" },
     platformTypes: undefined,
     version: () => "1",
     fileExists: (file) => isLib(file) && ts.sys.fileExists(file),

@@ -1,0 +1,94 @@
+// On whose account code runs: which cell a line printed late belongs to.
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Task } from "../engine/host.ts";
+
+/** Follows tasks through asynchronous code. */
+export interface TaskTracker {
+  within<T>(task: Task, body: () => T): T;
+  task(): Task | undefined;
+  /** Called by cells' code after each `await` with the task it had before. */
+  resume(task: Task | undefined): void;
+  /** Called where the platform enters anew, so that what a termination left behind is forgotten. */
+  forget(): void;
+}
+
+/** The tracker that fits the platform. */
+export function taskTracker(): TaskTracker {
+  return Number.parseInt(process.versions.node, 10) >= 24 ? new PlatformTracker() : new OwnTracker();
+}
+
+/** From Node 24 on the platform keeps contexts by itself, at no cost worth naming. */
+class PlatformTracker implements TaskTracker {
+  readonly #storage = new AsyncLocalStorage<Task>();
+
+  within<T>(task: Task, body: () => T): T {
+    return this.#storage.run(task, body);
+  }
+
+  task(): Task | undefined {
+    return this.#storage.getStore();
+  }
+
+  resume(): void {}
+
+  forget(): void {}
+}
+
+/**
+ * Before Node 24, `AsyncLocalStorage` rests on hooks that abort the process when a callback is terminated, as an
+ * interrupt does. So the task is a variable, carried over cells' own awaits and over timers; other callbacks count as
+ * the running cell's.
+ */
+class OwnTracker implements TaskTracker {
+  #task: Task | undefined;
+
+  constructor() {
+    for (const name of ["setTimeout", "setInterval", "setImmediate", "queueMicrotask"] as const) {
+      this.#follow(name);
+    }
+  }
+
+  within<T>(task: Task, body: () => T): T {
+    const before = this.#task;
+    this.#task = task;
+    try {
+      return body();
+    } finally {
+      this.#task = before;
+    }
+  }
+
+  task(): Task | undefined {
+    return this.#task;
+  }
+
+  resume(task: Task | undefined): void {
+    this.#task = task;
+  }
+
+  forget(): void {
+    this.#task = undefined;
+  }
+
+  /** Makes the callbacks of a timer function run on account of the task that started it. */
+  #follow(name: "setTimeout" | "setInterval" | "setImmediate" | "queueMicrotask"): void {
+    const original = globalThis[name] as (callback: unknown, ...rest: unknown[]) => unknown;
+    const tracker = this;
+    const followed = (callback: unknown, ...rest: unknown[]) => {
+      const task = tracker.#task;
+      if (task === undefined || typeof callback !== "function") return original(callback, ...rest);
+      return original(
+        function (this: unknown, ...args: unknown[]) {
+          return tracker.within(task, () => Reflect.apply(callback, this, args));
+        },
+        ...rest,
+      );
+    };
+    Object.defineProperty(followed, "name", { value: name });
+    // `util.promisify` finds its own version of a timer function on the function.
+    for (const symbol of Object.getOwnPropertySymbols(original)) {
+      Object.defineProperty(followed, symbol, Object.getOwnPropertyDescriptor(original, symbol)!);
+    }
+    (globalThis as Record<string, unknown>)[name] = followed;
+  }
+}
