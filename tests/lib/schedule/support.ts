@@ -10,12 +10,17 @@ import {
   type PrimFunc,
 } from "../../../lib/ir/index.ts";
 import { applyTrace, Schedule, ScheduleError, Trace } from "../../../lib/schedule/index.ts";
-import { script } from "../../../lib/script/index.ts";
+import { parsePrimFunc, script } from "../../../lib/script/index.ts";
 
 export function same(actual: PrimFunc, expected: PrimFunc): void {
   const d = firstDifference(actual, expected);
   if (d)
     assert.fail(`${d.path.join(" / ")}: ${d.what}\n${script(actual)}\n--- expected\n${script(expected)}`);
+}
+
+/** The function is the one of this script. */
+export function becomes(actual: PrimFunc, expected: string): void {
+  same(actual, parsePrimFunc(expected));
 }
 
 /** Arguments for a function of f32 buffers of fixed shapes; the same for the same function. */
