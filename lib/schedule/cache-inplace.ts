@@ -24,7 +24,7 @@ const NAME = "cacheInplace";
 /**
  * Copies what the block updates of a buffer (its read number `index`, which it must also write) to a new buffer in
  * storage scope `scope`, lets the block's whole nest work there, and copies it back. Returns the two copies, the one
- * before and the one behind the nest.
+ * before the nest and the one behind it, `<buffer>_<scope>` and `<buffer>_<scope>_back`.
  */
 export function cacheInplace(f: PrimFunc, block: number, index: number, scope: string): WithBlocks {
   const at = findBlock(f, block);
@@ -73,7 +73,10 @@ export function cacheInplace(f: PrimFunc, block: number, index: number, scope: s
       };
     },
   });
-  const around = seq([before.nest, moved, behind.nest]);
+  const back = rewriteStmt(behind.nest, {
+    stmt: (s) => (s.kind === "block" ? { ...s, name: `${s.name}_back` } : s),
+  });
+  const around = seq([before.nest, moved, back]);
   const body = inSeq ? rebuilt(at.path[depth], nest, around) : around;
   const func = withCache(f, outer, body, cache.buffer);
   return { func, blocks: [before.id, behind.id] };
