@@ -222,6 +222,17 @@ class Collector {
         this.add(this.writes, s.buffer, indices, inner);
         return;
       }
+      case "extern":
+        for (const a of s.args) {
+          if (a.kind !== "accessPtr") {
+            this.exprs([substExpr(a, bound)], inner);
+            continue;
+          }
+          const region = substRegion(a.region, bound);
+          if (a.access !== "w") this.addRegion(this.reads, region, inner);
+          if (a.access !== "r") this.addRegion(this.writes, region, inner);
+        }
+        return;
       case "block": {
         const axes = new Map(bound);
         const bindings = s.axes.map((a) => substExpr(a.binding, bound));

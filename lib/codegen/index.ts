@@ -9,6 +9,7 @@ export {
   describeParam,
   isBufferArg,
 } from "./arguments.ts";
+export { ExternFunc, expandExterns } from "./externs.ts";
 export * from "./half.ts";
 export * from "./interpreter/index.ts";
 export * from "./scalar-math.ts";

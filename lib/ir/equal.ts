@@ -193,6 +193,20 @@ class Matcher {
         this.stmt(a.body, o.body);
         return;
       }
+      case "extern": {
+        const o = b as typeof a;
+        this.same("function", a.func, o.func, a, b);
+        this.same("number of arguments", a.args.length, o.args.length, a, b);
+        a.args.forEach((x, i) => {
+          const y = o.args[i];
+          if (x.kind === "accessPtr" && y.kind === "accessPtr") {
+            this.same("access", x.access, y.access, a, b);
+            this.regions("arguments", [x.region], [y.region]);
+          } else if (x.kind !== "accessPtr" && y.kind !== "accessPtr") this.expr(x, y);
+          else this.fail(`argument ${i}`, a, b);
+        });
+        return;
+      }
     }
   }
 
@@ -274,6 +288,7 @@ function isStmt(n: Expr | Stmt): n is Stmt {
     case "store":
     case "if":
     case "let":
+    case "extern":
       return true;
     default:
       return false;

@@ -6,6 +6,7 @@ export * from "./expr.ts";
 export * from "./freshen.ts";
 export * from "./func.ts";
 export * from "./id.ts";
+export * from "./instantiate.ts";
 export * from "./interval.ts";
 export * from "./intrinsics.ts";
 export * as ops from "./ops.ts";

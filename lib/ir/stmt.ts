@@ -84,7 +84,24 @@ export interface Let {
   readonly body: Stmt;
 }
 
-export type Stmt = For | Block | Seq | Store | If | Let;
+/** A part of a buffer that is passed to a function, and what is done with it. */
+export interface AccessPtr {
+  readonly kind: "accessPtr";
+  readonly region: Region;
+  readonly access: "r" | "w" | "rw";
+}
+
+/**
+ * A call of another tensor program: of the module, or a registered one. Buffers are passed as regions, so that what the
+ * call reads and writes is known without knowing the program.
+ */
+export interface Extern {
+  readonly kind: "extern";
+  readonly func: string;
+  readonly args: readonly (AccessPtr | Expr)[];
+}
+
+export type Stmt = For | Block | Seq | Store | If | Let | Extern;
 export type StmtKind = Stmt["kind"];
 
 export const NO_ATTRS: Attrs = Object.freeze({});
@@ -169,6 +186,14 @@ export function store(buffer: Buffer, indices: readonly Expr[], value: Expr): St
 export function ifThen(cond: Expr, then: Stmt, otherwise?: Stmt): If {
   if (cond.dtype !== "bool") throw new TypeError(`if needs a bool condition, got ${cond.dtype}`);
   return { kind: "if", cond, then, ...(otherwise ? { else: otherwise } : {}) };
+}
+
+export function callExtern(func: string, args: Extern["args"]): Extern {
+  return { kind: "extern", func, args };
+}
+
+export function accessPtr(region: Region, access: AccessPtr["access"]): AccessPtr {
+  return { kind: "accessPtr", region, access };
 }
 
 export function letIn(v: Var, value: Expr, body: Stmt): Let {

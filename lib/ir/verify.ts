@@ -141,6 +141,13 @@ class Verifier {
       this.within([s.v.id], () => this.stmt(s.body));
     } else {
       if (s.kind === "store") this.access(s.buffer, s.indices, s, s.value.dtype);
+      if (s.kind === "extern") {
+        for (const a of s.args) {
+          if (a.kind !== "accessPtr") continue;
+          const starts = a.region.ranges.map((x) => x.min);
+          this.access(a.region.buffer, starts, s);
+        }
+      }
       for (const c of childStmts(s)) this.stmt(c);
     }
   }

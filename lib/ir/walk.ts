@@ -4,7 +4,7 @@
  */
 import type { Range, Region } from "./buffer.ts";
 import type { Buffer, Expr, Var } from "./expr.ts";
-import type { Block, BlockAxis, Stmt } from "./stmt.ts";
+import type { AccessPtr, Block, BlockAxis, Stmt } from "./stmt.ts";
 
 /** Maps an array, returning the array itself when every element stayed the same object. */
 export function mapSame<X>(xs: readonly X[], f: (x: X) => X): readonly X[] {
@@ -100,6 +100,14 @@ export function mapStmt(s: Stmt, m: StmtMaps): Stmt {
       const value = expr(s.value);
       const body = m.stmt(s.body);
       return value === s.value && body === s.body ? s : { kind: "let", v: s.v, value, body };
+    }
+    case "extern": {
+      const args = mapSame(s.args, (a): AccessPtr | Expr => {
+        if (a.kind !== "accessPtr") return expr(a);
+        const region = mapRegion(a.region, expr, buf);
+        return region === a.region ? a : { kind: "accessPtr", region, access: a.access };
+      });
+      return args === s.args ? s : { kind: "extern", func: s.func, args };
     }
     default:
       return unreachable(s);
@@ -209,6 +217,7 @@ export function childStmts(s: Stmt): readonly Stmt[] {
     case "if":
       return s.else ? [s.then, s.else] : [s.then];
     case "store":
+    case "extern":
       return [];
     default:
       return unreachable(s);
@@ -237,6 +246,10 @@ export function ownExprs(s: Stmt): readonly Expr[] {
       return [s.cond];
     case "store":
       return [...s.indices, s.value];
+    case "extern":
+      return s.args.flatMap((a) =>
+        a.kind === "accessPtr" ? a.region.ranges.flatMap((x) => [x.min, x.extent]) : [a],
+      );
     default:
       return unreachable(s);
   }

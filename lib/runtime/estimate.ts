@@ -182,6 +182,7 @@ class Model {
       case "let":
         return this.part(s.body, around, runs).moved;
       case "store":
+      case "extern":
         return own.moved;
       default:
         return unreachable(s);

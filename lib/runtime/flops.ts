@@ -94,6 +94,8 @@ class Counter {
       }
       case "block":
         return this.block(s);
+      case "extern":
+        throw new Uncountable();
       default:
         return unreachable(s);
     }
@@ -247,6 +249,8 @@ class Counter {
       case "block":
         if (s.predicate) usesCondition(s.predicate);
         this.collectInside(s, found);
+        return;
+      case "extern":
         return;
       default:
         return unreachable(s);

@@ -10,7 +10,7 @@ export function interpreterBackend(mod: IRModule): Backend {
     prepare(name, args) {
       let run = compiled.get(name);
       if (!run) {
-        run = compileInterpreter(mod.funcs[name], { name });
+        run = compileInterpreter(mod.funcs[name], { name, functions: mod.funcs });
         compiled.set(name, run);
       }
       const ready = run;

@@ -158,6 +158,15 @@ export function redirectLoads(e: Expr, c: Cache, ranges: Ranges): Expr {
   );
 }
 
+/** Parts of the original that a call gets, redirected. */
+export function redirectCalls(s: Stmt, c: Cache): Stmt {
+  if (s.kind !== "extern") return s;
+  const args = s.args.map((a) =>
+    a.kind === "accessPtr" ? { ...a, region: redirectRegions([a.region], c)[0] } : a,
+  );
+  return { ...s, args };
+}
+
 /** Stated regions of the original, redirected. */
 export function redirectRegions(regions: readonly Region[], c: Cache): Region[] {
   return regions.map((r) => {

@@ -22,6 +22,7 @@ import {
   insertCopy,
   type Place,
   placeBehind,
+  redirectCalls,
   redirectLoads,
   redirectRegions,
   shifted,
@@ -78,7 +79,7 @@ export function cacheRead(f: PrimFunc, block: number, index: number, scope: stri
   const below = rangesBelow(outer.body, ranges);
   const body = insertCopy(outer.body, copy.nest, place, (s, go) => {
     if (s === writer) return s;
-    const next = mapStmt(s, { stmt: go, expr: (e) => redirectLoads(e, cache, below) });
+    const next = redirectCalls(mapStmt(s, { stmt: go, expr: (e) => redirectLoads(e, cache, below) }), cache);
     if (next.kind !== "block" || !next.reads || !touches(next.reads)) return next;
     return { ...next, reads: redirectRegions(next.reads, cache) };
   });
@@ -207,7 +208,7 @@ function writeTo(c: Cache, b: Block, ranges: Ranges): Stmt {
       if (s.kind === "store" && s.buffer.id === c.original.id) {
         return store(c.buffer, shifted(c, s.indices, below), s.value);
       }
-      if (s.kind !== "block") return s;
+      if (s.kind !== "block") return redirectCalls(s, c);
       const reads = s.reads && mine(s.reads) ? redirectRegions(s.reads, c) : s.reads;
       const writes = s.writes && mine(s.writes) ? redirectRegions(s.writes, c) : s.writes;
       return reads === s.reads && writes === s.writes ? s : { ...s, reads, writes };

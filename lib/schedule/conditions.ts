@@ -133,6 +133,15 @@ function reduceAxisInOutput(b: Block): string | undefined {
  */
 function storesAt(s: Stmt, vars: ReadonlySet<number>, own: ReadonlySet<number>): boolean {
   if (s.kind === "store") return !own.has(s.buffer.id) && s.indices.some((i) => usesVar(i, vars));
+  if (s.kind === "extern") {
+    return s.args.some(
+      (a) =>
+        a.kind === "accessPtr" &&
+        a.access !== "r" &&
+        !own.has(a.region.buffer.id) &&
+        a.region.ranges.some((r) => usesVar(r.min, vars)),
+    );
+  }
   let inside = vars;
   let local = own;
   if (s.kind === "block") {

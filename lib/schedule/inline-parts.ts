@@ -35,12 +35,36 @@ export function onlyStore(primitive: string, b: Block): Store {
  * dropped by `dropStatedRegions`, so that they are derived again.
  */
 export function refuseOpaqueAccess(primitive: string, scope: Block, buffer: Buffer): void {
+  refuseCalls(primitive, scope, buffer);
   for (const b of blocksIn(scope.body)) {
     const stated = [...(b.reads ?? []), ...(b.writes ?? [])].some((r) => r.buffer.id === buffer.id);
     if (!stated || touches(b, buffer)) continue;
     const detail = `${b.name} states that it accesses ${buffer.name}, but its body does not show how`;
     refuse(primitive, "the buffer has an opaque access", detail, [b]);
   }
+}
+
+/** A part that is passed to another program has to stay a part of this buffer. */
+export function refuseCalls(primitive: string, scope: Block, buffer: Buffer): void {
+  for (const b of blocksIn(scope.body)) {
+    const call = callOf(b, buffer);
+    if (call === undefined) continue;
+    const detail = `${b.name} passes ${buffer.name} to ${call}`;
+    refuse(primitive, "the buffer has an opaque access", detail, [b]);
+  }
+}
+
+/** The program that a block passes the buffer to. */
+function callOf(b: Block, buffer: Buffer): string | undefined {
+  let found: string | undefined;
+  visitStmt(b, {
+    stmt: (s) => {
+      const passes =
+        s.kind === "extern" && s.args.some((a) => a.kind === "accessPtr" && a.region.buffer.id === buffer.id);
+      if (passes) found = s.func;
+    },
+  });
+  return found;
 }
 
 function touches(b: Block, buffer: Buffer): boolean {

@@ -26,6 +26,7 @@ export function withoutLeaf(s: Stmt, leaf: Stmt): Stmt | undefined {
       return then ? ifThen(s.cond, then, other) : other && ifThen(not(s.cond), other);
     }
     case "store":
+    case "extern":
       return s;
   }
 }

@@ -60,6 +60,7 @@ function go(s: Stmt, r: Rebinding, ranges: Map<number, Interval>): Stmt {
     }
     case "let":
     case "if":
+    case "extern":
     case "store": {
       // What runs outside blocks is guarded as a whole: its expressions may load out of bounds otherwise.
       const inner = mapStmt(s, {

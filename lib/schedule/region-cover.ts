@@ -150,6 +150,13 @@ function exactWrites(s: Block["body"], buffer: number): Region | undefined {
     }
     return undefined;
   }
+  if (at.kind === "extern") {
+    for (const a of at.args) {
+      const written = a.kind === "accessPtr" && a.access !== "r" && a.region.buffer.id === buffer;
+      if (written && inner.length === 0) return substRegion(a.region, outer);
+    }
+    return undefined;
+  }
   if (at.kind !== "store" || at.buffer.id !== buffer) return undefined;
   const point: Region = {
     buffer: at.buffer,

@@ -64,8 +64,8 @@ function check(name: string, a: PrimFunc, b: PrimFunc): void {
 }
 
 /** What a program of an intrinsic consists of: its root block, or the one block without axes that fills it. */
-export function insideOf(f: PrimFunc): Block {
-  const only: Stmt = f.body.body;
+export function insideOf(root: Block): Block {
+  const only: Stmt = root.body;
   const wraps = only.kind === "block" && only.axes.length === 0 && !only.predicate && !only.init;
-  return wraps ? { ...only, allocs: [...f.body.allocs, ...only.allocs] } : f.body;
+  return wraps ? { ...only, allocs: [...root.allocs, ...only.allocs] } : root;
 }

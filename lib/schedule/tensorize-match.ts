@@ -13,16 +13,10 @@ import {
   type Ranges,
   type Stmt,
   substExpr,
+  type Tile,
   usesVar,
   type VarMap,
 } from "../ir/index.ts";
-
-/** The part of a program's buffer that a buffer of the description stands for. */
-export interface Tile {
-  readonly buffer: Buffer;
-  /** Where it starts, in every dimension of `buffer`; the description's dimensions are the last ones. */
-  readonly offsets: readonly Expr[];
-}
 
 /** Where and how program and description differ. */
 export class NoMatch extends Error {
@@ -136,6 +130,8 @@ class Matcher {
         this.bind(a.v, o.v);
         return this.stmt(a.body, o.body);
       }
+      case "extern":
+        return this.fail(`a call of ${a.func}, which no description has`);
     }
   }
 

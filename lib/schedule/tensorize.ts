@@ -6,22 +6,21 @@ import {
   bufferParams,
   constant,
   type Expr,
-  freshenFunc,
+  instantiate,
   ops,
   type PrimFunc,
   type Ranges,
-  type Region,
-  rewriteStmt,
   type Stmt,
+  stridesOf,
   substExpr,
-  substStmt,
+  type Tile,
 } from "../ir/index.ts";
 import { script } from "../script/index.ts";
 import { blockizeFor } from "./blockize.ts";
 import { refuse } from "./error.ts";
 import { findBlock, findNode, rangesOf, replaceIn } from "./lookup.ts";
 import { type Intrin, insideOf, TensorIntrin } from "./tensor-intrin.ts";
-import { matchIntrin, NoMatch, type Tile } from "./tensorize-match.ts";
+import { matchIntrin, NoMatch } from "./tensorize-match.ts";
 
 const NAME = "tensorize";
 
@@ -50,7 +49,7 @@ export function tensorize(f: PrimFunc, id: number, name: string): PrimFunc {
 function tilesOf(b: Block, node: Stmt, { name, description }: Intrin, ranges: Ranges): Tile[] {
   let found: Map<number, Tile>;
   try {
-    found = matchIntrin(b.body, insideOf(description).body, ranges);
+    found = matchIntrin(b.body, insideOf(description.body).body, ranges);
   } catch (e) {
     if (!(e instanceof NoMatch)) throw e;
     const where = e.path.length > 0 ? `in ${e.path.join(", ")}: ` : "";
@@ -68,56 +67,19 @@ function tilesOf(b: Block, node: Stmt, { name, description }: Intrin, ranges: Ra
 
 /** The block with the implementation inside. */
 function implemented(b: Block, node: Stmt, intrin: Intrin, tiles: readonly Tile[], ranges: Ranges): Block {
-  const copy = freshenFunc(intrin.implementation);
-  const params = new Map(bufferParams(copy).map((p, i) => [p.id, { param: p, tile: tiles[i] }] as const));
   const sizes = new Map<number, Expr>();
-  for (const { param, tile } of params.values()) checkLayout(intrin, node, param, tile, sizes, ranges);
-  const moved = (p: Buffer, indices: readonly Expr[]): Expr[] => {
-    const { offsets } = (params.get(p.id) as { tile: Tile }).tile;
-    const lead = offsets.length - indices.length;
-    return offsets.map((o, i) => (i < lead ? o : ops.add(o, indices[i - lead])));
-  };
-  const inside = insideOf(copy);
-  const region = (r: Region): Region => {
-    const p = params.get(r.buffer.id);
-    if (!p) return r;
-    const lead = p.tile.offsets.length - r.ranges.length;
-    const starts = moved(
-      r.buffer,
-      r.ranges.map((x) => x.min),
-    );
-    const one = constant(1);
-    return {
-      buffer: p.tile.buffer,
-      ranges: starts.map((min, i) => ({ min, extent: i < lead ? one : r.ranges[i - lead].extent })),
-    };
-  };
-  const redirect = (s: Stmt): Stmt =>
-    rewriteStmt(s, {
-      expr: (e) => {
-        const p = e.kind === "load" ? params.get(e.buffer.id) : undefined;
-        return e.kind === "load" && p
-          ? { ...e, buffer: p.tile.buffer, indices: moved(e.buffer, e.indices) }
-          : e;
-      },
-      stmt: (x) => {
-        const p = x.kind === "store" ? params.get(x.buffer.id) : undefined;
-        if (x.kind === "store" && p)
-          return { ...x, buffer: p.tile.buffer, indices: moved(x.buffer, x.indices) };
-        if (x.kind !== "block" || !(x.reads || x.writes)) return x;
-        const [reads, writes] = [x.reads?.map(region), x.writes?.map(region)];
-        return { ...x, ...(reads ? { reads } : {}), ...(writes ? { writes } : {}) };
-      },
-    });
-  const whole = redirect(substStmt(inside, sizes)) as Block;
+  bufferParams(intrin.implementation).forEach((p, i) => {
+    checkLayout(intrin, node, p, tiles[i], sizes, ranges);
+  });
+  const inside = insideOf(instantiate(intrin.implementation, tiles));
   const { reads: _, writes: __, ...rest } = b;
   return {
     ...rest,
-    body: whole.body,
-    allocs: [...b.allocs, ...whole.allocs],
-    ...(whole.reads ? { reads: whole.reads } : {}),
-    ...(whole.writes ? { writes: whole.writes } : {}),
-    annotations: { ...b.annotations, ...whole.annotations },
+    body: inside.body,
+    allocs: [...b.allocs, ...inside.allocs],
+    ...(inside.reads ? { reads: inside.reads } : {}),
+    ...(inside.writes ? { writes: inside.writes } : {}),
+    annotations: { ...b.annotations, ...inside.annotations },
   };
 }
 
@@ -148,16 +110,4 @@ function checkLayout(
   if (prove(ops.eq(ops.floormod(start, param.offsetFactor), 0), ranges)) return;
   const detail = `the tile of ${buffer.name} starts at element ${script(simplify(start, ranges))}, ${param.name} of "${name}" needs multiples of ${param.offsetFactor}`;
   refuse(NAME, "the start of a tile does not fit the implementation", detail, [node]);
-}
-
-/** In elements; of a buffer without strides those of the compact row-major layout. */
-function stridesOf(b: Buffer): readonly Expr[] {
-  if (b.strides) return b.strides;
-  const out: Expr[] = [];
-  let next: Expr = constant(1);
-  for (const s of [...b.shape].reverse()) {
-    out.unshift(next);
-    next = ops.mul(next, s);
-  }
-  return out;
 }

@@ -28,7 +28,7 @@ import {
 import { ScriptError, script } from "../script/index.ts";
 import { type BufferRef, regionMeant } from "./buffer-ref.ts";
 import { refuse } from "./error.ts";
-import { rangesBelow } from "./inline-parts.ts";
+import { rangesBelow, refuseCalls } from "./inline-parts.ts";
 import { findBlock, rangesOf } from "./lookup.ts";
 import { padValueOf, writePadding } from "./transform-layout-pad.ts";
 
@@ -65,6 +65,7 @@ export function transformLayout(
     const detail = `${old.name} has strides, which say where its elements lie`;
     refuse(NAME, "the buffer has strides", detail, [b]);
   }
+  refuseCalls(NAME, f.body, old);
   const sizes = rangesOf(f, []);
   const inverse = inverseOf(b, old, map, sizes, options);
   const next: Buffer = { ...old, shape: inverse.shape };

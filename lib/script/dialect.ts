@@ -84,6 +84,13 @@ export interface Program {
 
   /** A unit of computation; its body sees the loops around it through its axes alone. */
   block(name: string, body: () => void): void;
+  /**
+   * Calls another tensor program, of the module or registered (`ExternFunc.register`): buffers by `T.accessPtr`, scalars
+   * as they are.
+   */
+  callExtern(name: string, ...args: readonly unknown[]): void;
+  /** The part of a buffer that a called program gets, and what it does with it. */
+  accessPtr(region: unknown, access: "r" | "w" | "rw"): unknown;
   readonly axis: Axes;
   /** The block runs only where the condition, over the loops around it, holds. */
   where(condition: boolean): void;

@@ -42,6 +42,8 @@ const WORDS: Readonly<Record<Word, true>> = {
   threadBinding: true,
   range: true,
   block: true,
+  callExtern: true,
+  accessPtr: true,
   axis: true,
   where: true,
   init: true,

@@ -125,6 +125,7 @@ function nodes(s: Stmt): TreeNode[] {
     case "let":
       return nodes(s.body);
     case "store":
+    case "extern":
       return [];
   }
 }

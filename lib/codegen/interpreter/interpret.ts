@@ -1,6 +1,7 @@
 /** Running a program: compiled to closures once, run on arguments as often as wanted. */
 import type { Buffer, PrimFunc, Var } from "../../ir/index.ts";
 import { type Argument, type BufferArg, bindArguments } from "../arguments.ts";
+import { expandExterns } from "../externs.ts";
 import { symbolicSizes } from "../size.ts";
 import { compileInt } from "./expr.ts";
 import { Cell, type Hooks, Scope } from "./scope.ts";
@@ -8,6 +9,8 @@ import { compileStmt, type StmtEnv } from "./stmt.ts";
 import { Storage } from "./storage.ts";
 
 export interface InterpretOptions extends Hooks {
+  /** Functions of the same module, which may be called. */
+  readonly functions?: { readonly [name: string]: PrimFunc };
   /** The function's name in errors. */
   readonly name?: string;
   /** More loop iterations than this (in one call) are an error: a guard against programs that would run for hours. */
@@ -26,9 +29,10 @@ export function interpret(func: PrimFunc, args: readonly Argument[], options: In
 
 /** `interpret` in two steps, for functions that run often. The result is not re-entrant. */
 export function compileInterpreter(
-  func: PrimFunc,
+  given: PrimFunc,
   options: InterpretOptions = {},
 ): (args: readonly Argument[]) => void {
+  const func = expandExterns(given, (callee) => options.functions?.[callee]);
   const name = options.name ?? "the function";
   const cells = new Map<number, Cell>();
   const storages = new Map<number, Storage>();

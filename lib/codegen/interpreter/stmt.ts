@@ -77,6 +77,7 @@ const HANDLERS: { readonly [K in StmtKind]: (s: OfKind<K>, env: StmtEnv, scope: 
       else otherwise?.();
     };
   },
+  extern: (s, _, scope) => scope.fail(`the call of ${s.func} was not expanded`),
   let: (s, env, scope) => {
     const value = compileExpr(s.value, env, scope.at(s));
     const cell = env.define(s.v);

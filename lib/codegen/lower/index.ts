@@ -5,6 +5,7 @@
  * The lowered form has loops, ifs, lets, stores and sequences; blocks remain only as scopes that allocate buffers.
  */
 import type { Interval, PrimFunc, Stmt } from "../../ir/index.ts";
+import { expandExterns } from "../externs.ts";
 import { symbolicSizes } from "../size.ts";
 import { replaceAccumulators } from "./accumulators.ts";
 import { alignRows } from "./align-rows.ts";
@@ -83,7 +84,8 @@ export interface Lowered {
 }
 
 /** The body of a function as plain loops. */
-export function lower(func: PrimFunc, observe?: Observer): Lowered {
+export function lower(given: PrimFunc, observe?: Observer): Lowered {
+  const func = expandExterns(given);
   const notes: string[] = [];
   const sizes = new Map<number, Interval>();
   for (const v of symbolicSizes(func)) sizes.set(v.id, { min: 0, max: Number.POSITIVE_INFINITY });

@@ -87,6 +87,8 @@ function simplifier(c: PassContext, indices: boolean): (s: Stmt) => Stmt {
       }
       case "block":
         return mapStmt(s, { stmt: go });
+      case "extern":
+        return s;
     }
   };
   return go;

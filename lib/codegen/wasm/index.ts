@@ -12,6 +12,7 @@
  * there.
  */
 import type { Expr, IRModule, Param, Var } from "../../ir/index.ts";
+import { expandExterns } from "../externs.ts";
 import { lower } from "../lower/index.ts";
 import { hostFunctions } from "./calls.ts";
 import { encodeModule, type ImportedFunction, type ModuleParts } from "./encode.ts";
@@ -54,7 +55,8 @@ export interface WasmModule {
 export function compileWasm(mod: IRModule, options: WasmOptions = {}): WasmModule {
   const functions: Record<string, WasmFunction> = {};
   const codes: ModuleParts["functions"][number][] = [];
-  for (const [name, f] of Object.entries(mod.funcs)) {
+  for (const [name, given] of Object.entries(mod.funcs)) {
+    const f = expandExterns(given, (callee) => mod.funcs[callee]);
     const { body, notes } = lower(f);
     const { code, sizes, workspace } = generateFunction(name, f, body, {
       relaxedSimd: options.relaxedSimd ?? false,

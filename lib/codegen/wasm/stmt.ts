@@ -36,6 +36,9 @@ const HANDLERS: Handlers = {
     statement(c, s.body);
   },
   for: forLoop,
+  extern: (_, s) => {
+    throw new Error(`the call of ${s.func} was not expanded`);
+  },
 };
 
 /** Generates the code of a lowered statement. */

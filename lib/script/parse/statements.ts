@@ -15,6 +15,7 @@ import { block, DECLARATIONS } from "./blocks.ts";
 import { alloc } from "./buffers.ts";
 import { at, built, type Context, dialectName, fail } from "./context.ts";
 import { access, condition, expression, indexExprs, operator, value } from "./expression.ts";
+import { extern } from "./extern.ts";
 import type { Frame } from "./frame.ts";
 import { forOf } from "./loops.ts";
 import { Scope } from "./scope.ts";
@@ -205,6 +206,7 @@ function notStorable(target: Expression, cx: Context): never {
 function callStatement(e: CallExpression, cx: Context, frame?: Frame): Stmt | undefined {
   const name = dialectName(e.callee);
   if (name === "block") return block(e, cx, statements);
+  if (name === "callExtern") return extern(e, cx);
   const declare = name !== undefined && Object.hasOwn(DECLARATIONS, name) ? DECLARATIONS[name] : undefined;
   if (declare) {
     const where = declare.of.map((k) => (k === "block" ? "a T.block" : "the function")).join(" or ");
@@ -215,7 +217,7 @@ function callStatement(e: CallExpression, cx: Context, frame?: Frame): Stmt | un
   }
   if (name?.startsWith("axis.")) return fail(cx, e, `name the axis: const vi = T.${name}(…)`);
   if (name === "alloc") return fail(cx, e, "name the buffer: const Y = T.alloc(…)");
-  const known = ["block", ...Object.keys(DECLARATIONS)];
+  const known = ["block", "callExtern", ...Object.keys(DECLARATIONS)];
   const near = name !== undefined ? nearest(name, known) : undefined;
   if (near) return fail(cx, e, `T.${name} does not exist. Did you mean T.${near}?`);
   value(e, cx);

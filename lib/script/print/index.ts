@@ -24,6 +24,7 @@ export function scriptLines(x: Printable): ScriptLine[] {
     case "store":
     case "if":
     case "let":
+    case "extern":
       printStmt(x, { lines, names: new Names(), loops: new Map(), stmt: printStmt });
       break;
     default:

@@ -1,7 +1,7 @@
 /** Statements as lines. */
 import { type If, type Stmt, unreachable } from "../../ir/index.ts";
 import { printBlockBody } from "./block.ts";
-import { exprText } from "./expression.ts";
+import { exprText, regionText } from "./expression.ts";
 import { printLoops } from "./loop.ts";
 import { braces, type Out } from "./out.ts";
 import { storeText } from "./store.ts";
@@ -26,6 +26,14 @@ export function printStmt(s: Stmt, out: Out): void {
       return lines.line(storeText(s, names), [s]);
     case "if":
       return printIf(s, "if", out);
+    case "extern": {
+      const args = s.args.map((a) =>
+        a.kind === "accessPtr"
+          ? `T.accessPtr(${regionText(a.region, names)}, ${JSON.stringify(a.access)})`
+          : exprText(a, names),
+      );
+      return lines.line(`T.callExtern(${[JSON.stringify(s.func), ...args].join(", ")});`, [s]);
+    }
     case "for":
       return printLoops(s, out);
     case "block":
