@@ -119,8 +119,14 @@ function stageOf(
     case "reduce": {
       const k = te.reduceAxis(shape[last], `${name}_k`);
       const to = last === 0 ? [1] : shape.slice(0, last);
+      const at = (i: readonly Expr[]): Expr => from.at(...(last === 0 ? [] : i), k.v);
+      if (s.variant > 8) {
+        const find = s.variant % 2 ? te.argmax : te.argmin;
+        const position = te.compute(to, (...i: Expr[]) => find(at(i), k), `${name}_at`);
+        return compute(to, (i) => te.cast(position.at(...i), dtype));
+      }
       const reducer = [te.sum, te.max, te.min][s.variant % 3];
-      return compute(to, (i) => reducer(from.at(...(last === 0 ? [] : i), k.v), k));
+      return compute(to, (i) => reducer(at(i), k));
     }
     case "stencil": {
       const width = Math.min(3, shape[last]);
