@@ -1,12 +1,15 @@
 import type { ErrorContent, JsonObject } from "../protocol/messages.ts";
 import { crash, interruption, rejection } from "./errors.ts";
-import { LanguageThread } from "./language/thread.ts";
-import type { CellEvent, CellLanguage, CommMessage, Question } from "./types.ts";
+import { LanguageClient } from "./language/client.ts";
+import type { CellEvent, CellLanguage, CommMessage, CompiledCell, Question, RejectedCell } from "./types.ts";
 import { UserProcess } from "./user/process.ts";
 
 /** Ends of the process within this time (milliseconds) that are answered by a new one. */
 const endsWindow = 10000;
 const maxEnds = 5;
+
+/** Time a cell may still compile after an interrupt, in milliseconds. */
+const compilePatience = 500;
 
 /** How a request to run a cell ended. */
 export type ExecuteResult =
@@ -38,12 +41,13 @@ export interface SessionEvents {
 
 /** A running session: the language side and the process that runs cells, kept in step. One cell runs at a time. */
 export class Session {
-  readonly language: CellLanguage & { stop(): Promise<void> };
+  readonly language: CellLanguage & { restart(): void; stop(): Promise<void> };
   readonly #folder: string;
   readonly #events: SessionEvents;
   #user: UserProcess | undefined;
   #running: string | undefined;
   #interrupted = false;
+  #compiling = false;
   #crashed: ((reason: string) => void) | undefined;
   #stopped = false;
   /** When the process ended lately, in milliseconds: one that cannot even start must not be started for ever. */
@@ -52,7 +56,7 @@ export class Session {
   constructor(folder: string, events: SessionEvents) {
     this.#folder = folder;
     this.#events = events;
-    this.language = new LanguageThread(folder);
+    this.language = new LanguageClient(folder);
   }
 
   /** Starts the process that runs cells. Apart from the constructor, so that a kernel can first open its sockets. */
@@ -90,19 +94,32 @@ export class Session {
     this.#user?.interruptHandlers();
     if (this.#running === undefined) return;
     this.#interrupted = true;
+    if (this.#compiling) {
+      const { language } = this;
+      setTimeout(() => this.#compiling && this.#interrupted && language.restart(), compilePatience).unref();
+    }
     this.#user?.interrupt(this.#running);
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#user?.stop();
-    await this.language.stop();
+    await Promise.all([this.#user?.stop(), this.language.stop()]);
   }
 
   async #execute(request: ExecuteRequest): Promise<ExecuteResult> {
     const { code, cell, ...rest } = request;
     if (code.trim() === "") return { status: "ok", expressions: {} };
-    const compiled = await this.language.compile(code, cell);
+    this.#compiling = true;
+    let compiled: CompiledCell | RejectedCell;
+    try {
+      compiled = await this.language.compile(code, cell);
+    } catch (error) {
+      // Types can keep the compiler busy for ever; an interrupt then ends the compiler.
+      if (this.#interrupted) return { status: "error", error: interruption() };
+      throw error;
+    } finally {
+      this.#compiling = false;
+    }
     if (!compiled.ok) return { status: "error", error: rejection(cell, code, compiled.diagnostics) };
     if (this.#interrupted) {
       await this.language.settle(cell, compiled.names);

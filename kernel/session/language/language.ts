@@ -20,14 +20,27 @@ import { apiName, captureResult, moveToScope } from "./transform.ts";
 /** The TypeScript side of a session, in the thread it is called in. */
 export class TypeScriptLanguage implements CellLanguage {
   readonly #files: LanguageFiles;
+  readonly #registry: ts.DocumentRegistry | undefined;
   #program: CellProgram;
   readonly #scope = new CellScope();
   /** The cell compiled last, whose declarations are still to be written to its own file. */
   #unwritten: { cell: number; text: string } | undefined;
 
-  constructor(files: LanguageFiles) {
+  /** `registry` holds files that are parsed already. */
+  constructor(files: LanguageFiles, registry?: ts.DocumentRegistry) {
     this.#files = files;
-    this.#program = new CellProgram(files);
+    this.#registry = registry;
+    this.#program = new CellProgram(files, registry);
+  }
+
+  /** Loads all types that cells may want; with a registry that has them it takes little time. */
+  warmAll(): void {
+    this.#program.useCompletePlatform();
+    const names = Object.keys(this.#files.modules);
+    const imports = names.map((name, index) => `import * as m${index} from "${name}"; export { m${index} };`);
+    // The imports last: a program that has them no longer gives their files back.
+    this.#check("const warm = [1].map(String); export { warm };");
+    this.#check(`${imports.join("\n")}\nimport * as fs from "node:fs/promises"; fs;`);
   }
 
   /** Loads the standard types, which is most of the first cell's time. */
@@ -79,7 +92,8 @@ export class TypeScriptLanguage implements CellLanguage {
   async reset(): Promise<void> {
     this.#scope.clear();
     this.#unwritten = undefined;
-    this.#program = new CellProgram(this.#files);
+    this.#program = new CellProgram(this.#files, this.#registry);
+    if (this.#registry) this.#program.useCompletePlatform();
   }
 
   /** Makes a cell that is being written the program's cell, with every name of the session in scope. */

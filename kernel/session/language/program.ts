@@ -49,6 +49,9 @@ const options: ts.CompilerOptions = {
   ],
 };
 
+/** Of all programs together: those that share parsed files tell texts of one name apart by their versions. */
+let versions = 0;
+
 /**
  * One incremental TypeScript program: the cell at hand in a file whose name never changes (so that the program's
  * structure is reused), earlier cells as small declaration files, and the files they import.
@@ -61,23 +64,22 @@ export class CellProgram {
   readonly #snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
   #resolutions: ts.ModuleResolutionCache;
   #complete = false;
-  #version = 0;
 
-  constructor(files: LanguageFiles) {
+  constructor(files: LanguageFiles, registry?: ts.DocumentRegistry) {
     this.files = files;
     this.cellFile = `${files.folder}/__tw_cell.ts`;
     this.setFile(this.cellFile, "export {};");
     this.setFile(this.#globalsFile, cellGlobals);
     this.setFile(this.#platformFile, smallPlatform);
     this.#resolutions = this.#newResolutions();
-    this.service = ts.createLanguageService(this.#host());
+    this.service = ts.createLanguageService(this.#host(), registry);
   }
 
   /** Adds or replaces a virtual file. */
   setFile(name: string, text: string): void {
     if (this.#virtual.get(name)?.text === text) return;
-    this.#version += 1;
-    this.#virtual.set(name, { text, version: this.#version, snapshot: ts.ScriptSnapshot.fromString(text) });
+    versions += 1;
+    this.#virtual.set(name, { text, version: versions, snapshot: ts.ScriptSnapshot.fromString(text) });
   }
 
   /** Removes a virtual file. */

@@ -3,6 +3,7 @@ import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { CellEvent, CellOutcome, CommMessage, Question, RunnableCell } from "../types.ts";
 import { FrameReader, frame } from "./frames.ts";
+import { killed } from "./kill.ts";
 import { descriptors, type FromUser, type ToUser, type ToWatchdog } from "./link.ts";
 import { Streams } from "./streams.ts";
 
@@ -87,11 +88,11 @@ export class UserProcess {
     for (const origin of this.#handling.keys()) this.interrupt(origin);
   }
 
-  /** Ends the process without a word to the listeners. */
-  stop(): void {
+  /** Ends the process without a word to the listeners; resolves once it is gone. */
+  async stop(): Promise<void> {
     this.#stopped = true;
-    this.#child.kill("SIGKILL");
     this.#release();
+    await killed(this.#child);
   }
 
   #listen(ready: () => void): void {
