@@ -59,6 +59,16 @@ export function padEinsum(f: PrimFunc, id: number, padding: readonly number[]): 
     if (now !== old) extents.set(a.v.id, { old, now });
   });
   if (extents.size === 0) return f;
+  const silent = b.axes.find(
+    (a) =>
+      a.type === "S" &&
+      extents.has(a.v.id) &&
+      !update.indices.some((e) => e.kind === "var" && e.id === a.v.id),
+  );
+  if (silent) {
+    const detail = `more values of ${silent.v.name} would write the same elements of ${update.buffer.name} again`;
+    refuse(NAME, "a spatial axis does not index the result", detail, [b]);
+  }
   checkZeros(b, update, extents);
 
   const padded = new Map<number, Buffer>();

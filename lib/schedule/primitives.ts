@@ -26,6 +26,7 @@ import { reorder } from "./reorder.ts";
 import { rfactor } from "./rfactor.ts";
 import { split } from "./split.ts";
 import { tensorize } from "./tensorize.ts";
+import { readAt, writeAt } from "./tile-copy.ts";
 import { transformBlockLayout } from "./transform-block-layout.ts";
 import { transformLayout } from "./transform-layout.ts";
 import type { Changed } from "./types.ts";
@@ -155,6 +156,20 @@ export const PRIMITIVES = {
     gives: "block",
     did: "cached",
     run: reindexCacheWrite,
+  },
+  readAt: {
+    inputs: ["loop", "block"],
+    attrs: ["readBufferIndex", "scope"],
+    gives: "block",
+    did: "cached",
+    run: readAt,
+  },
+  writeAt: {
+    inputs: ["loop", "block"],
+    attrs: ["writeBufferIndex", "scope"],
+    gives: "block",
+    did: "cached",
+    run: writeAt,
   },
   transformBlockLayout: {
     inputs: ["block"],

@@ -276,6 +276,16 @@ export class Schedule extends Cursor {
     return this.block("cacheWrite", [block], { writeBufferIndex, scope });
   }
 
+  /** cacheRead and computeAt in one: under the loop, the part that is used there is copied. Returns the copy. */
+  readAt(loop: LoopRV, block: BlockRV, readBufferIndex: number, scope: Scope): BlockRV {
+    return this.block("readAt", [loop, block], { readBufferIndex, scope });
+  }
+
+  /** cacheWrite and reverseComputeAt in one: under the loop, what was written there is copied. Returns the copy. */
+  writeAt(loop: LoopRV, block: BlockRV, writeBufferIndex: number, scope: Scope): BlockRV {
+    return this.block("writeAt", [loop, block], { writeBufferIndex, scope });
+  }
+
   /**
    * Lets a block use a buffer (`["read", 0]`, `["write", 0]` or its name) through a copy with a dimension for each of
    * the block's axes that the access mentions. Returns the copy.

@@ -27,6 +27,8 @@ export const ACTIONS = [
   "blockize",
   "transformLayout",
   "reindex",
+  "readAt",
+  "writeAt",
   "transformBlockLayout",
   "padEinsum",
   "decomposePadding",
@@ -244,6 +246,10 @@ function perform(sch: Schedule, { op, a, b, c }: Action): boolean {
       return true;
     case "reindex":
       sch.reindex(block, [b % 2 ? "write" : "read", c % 2]);
+      return true;
+    case "readAt":
+    case "writeAt":
+      sch[op](at(loops, b), block, c % 2, at(["local", "shared"], c));
       return true;
     case "transformBlockLayout": {
       const vars = sch.get(block).axes.map((_, k) => `v${k}`);

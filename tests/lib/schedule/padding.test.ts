@@ -165,6 +165,23 @@ describe("padEinsum", () => {
       detail: /a factor \(W\) does not move with vk/,
     });
     z.padEinsum(zb, [4, 1]);
+    const idle = T.primFunc({ A: T.buffer([3]), B: T.buffer([1]) }, ({ A, B }) => {
+      for (const [i, k] of T.grid(1, 3)) {
+        T.block("B", () => {
+          const [_vi, vk] = T.axis.remap("SR", [i, k]);
+          T.init(() => {
+            B[0] = 0;
+          });
+          B[0] += A[vk];
+        });
+      }
+    });
+    const q = new Schedule(idle);
+    const qb = q.getBlock("B");
+    refuses(q, () => q.padEinsum(qb, [2, 1]), {
+      rule: /spatial axis does not index the result/,
+      detail: /more values of _vi would write the same elements of B again/,
+    });
   });
 });
 
