@@ -25,6 +25,7 @@ import {
   type Range,
   rewriteExpr,
   type Stmt,
+  usesVar,
   varsOf,
   visitExpr,
 } from "../../ir/index.ts";
@@ -112,6 +113,11 @@ interface Layout {
 interface Access {
   readonly indices: readonly Expr[];
   readonly isStore: boolean;
+  /**
+   * Of a store: it happens in some iteration of the loops outside, as the init of a reduction over one of them does;
+   * the others read what that one wrote.
+   */
+  readonly once: boolean;
   /** Loops around it, below the common statement. */
   readonly inner: readonly VarDomain[];
   /** Variables bound by lets below the common statement. */
@@ -130,7 +136,7 @@ function layoutOf(b: Buffer, path: readonly Stmt[], c: PassContext): Layout {
     }
     if (s.kind === "let") ranges.set(s.v.id, intervalOf(s.value, ranges));
   }
-  const accesses = collect(path[path.length - 1], b.id, ranges);
+  const accesses = collect(path[path.length - 1], b.id, ranges, outer);
   const found = b.shape.map((size, d) => dimension(size, d, accesses, ranges, outer));
   // An element read in another iteration than it was written in is another one once a dimension was shifted between
   // them, whichever dimension it was that was not covered.
@@ -143,18 +149,23 @@ function layoutOf(b: Buffer, path: readonly Stmt[], c: PassContext): Layout {
   };
 }
 
-function collect(root: Stmt, id: number, ranges: Map<number, Interval>): Access[] {
+function collect(
+  root: Stmt,
+  id: number,
+  ranges: Map<number, Interval>,
+  outer: ReadonlySet<number>,
+): Access[] {
   const out: Access[] = [];
-  const walk = (s: Stmt, inner: readonly VarDomain[], lets: ReadonlySet<number>): void => {
+  const walk = (s: Stmt, inner: readonly VarDomain[], lets: ReadonlySet<number>, once: boolean): void => {
     for (const e of ownExprs(s)) {
       visitExpr(e, (x) => {
         if (x.kind === "load" && x.buffer.id === id) {
-          out.push({ indices: x.indices, isStore: false, inner, lets });
+          out.push({ indices: x.indices, isStore: false, once, inner, lets });
         }
       });
     }
     if (s.kind === "store" && s.buffer.id === id) {
-      out.push({ indices: s.indices, isStore: true, inner, lets });
+      out.push({ indices: s.indices, isStore: true, once, inner, lets });
     }
     let below = inner;
     let bound = lets;
@@ -166,10 +177,20 @@ function collect(root: Stmt, id: number, ranges: Map<number, Interval>): Access[
       bound = new Set([...lets, s.v.id]);
       ranges.set(s.v.id, intervalOf(s.value, ranges));
     }
-    for (const x of childStmts(s)) walk(x, below, bound);
+    const some = once || (s.kind === "if" && picksIteration(s.cond, outer));
+    for (const x of childStmts(s)) walk(x, below, bound, some);
   };
-  walk(root, [], new Set());
+  walk(root, [], new Set(), false);
   return out;
+}
+
+/** Whether a condition compares a variable from outside for equality. Bounds of tiles do not: they guard both sides. */
+function picksIteration(cond: Expr, outer: ReadonlySet<number>): boolean {
+  let found = false;
+  visitExpr(cond, (e) => {
+    if (e.kind === "binary" && e.op === "eq" && usesVar(e, outer)) found = true;
+  });
+  return found;
 }
 
 interface Dimension {
@@ -197,12 +218,13 @@ function dimension(
     if (!r) return ALL;
     whole = whole ? unionRange(whole, r, ranges) : r;
     if (!whole) return ALL;
-    if (a.isStore) written = written ? unionRange(written, r, ranges) : r;
-    else read = read ? unionRange(read, r, ranges) : r;
+    if (a.isStore && !a.once) written = written ? unionRange(written, r, ranges) : r;
+    if (!a.isStore) read = read ? unionRange(read, r, ranges) : r;
   }
   if (!whole) return ALL;
   const moves = [...varsOf(whole.min).keys()].some((id) => outer.has(id));
-  const covered = !read || (accesses[0].isStore && covers(written, read, ranges));
+  const first = accesses[0];
+  const covered = !read || (first.isStore && !first.once && covers(written, read, ranges));
   const extent = intervalOf(whole.extent, ranges).max;
   const full = constInt(size);
   if (!Number.isFinite(extent) || (full !== undefined && extent >= full)) return { covered };
