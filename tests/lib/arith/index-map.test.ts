@@ -61,7 +61,7 @@ describe("index maps", () => {
             });
             const env: Map<number, number> = new Map(inverse.map.vars.map((v, d) => [v.id, at[d]]));
             const from = images.get(at.join());
-            const isPadding = inverse.padding !== undefined && evalInt(inverse.padding, env) === 1;
+            const isPadding: boolean = inverse.padding !== undefined && evalInt(inverse.padding, env) === 1;
             assert.equal(isPadding, from === undefined, `${text} on ${n} x ${m} at ${at}`);
             if (from !== undefined) {
               assert.equal(inverse.map.results.map((e) => evalInt(e, env)).join(), from);
