@@ -34,7 +34,8 @@ export async function startKernel(
   const child = spawn(process.execPath, [cliPath(), "kernel", "--connection-file", file], {
     cwd: folder,
     stdio: ["ignore", "inherit", stderr],
-    env,
+    // What a program runs is no part of what its user has typed.
+    env: { TILEWRIGHT_HISTORY: "off", ...env },
   });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const client = new KernelClient(connection);

@@ -17,6 +17,7 @@ import { type ExecuteResult, Session } from "../session/session.ts";
 import type { CellEvent, CommMessage, Question } from "../session/types.ts";
 import { CommTable, fromWire, toContent } from "./comms.ts";
 import { History } from "./history.ts";
+import { HistoryFile, historyFile } from "./history-file.ts";
 import { kernelInfo } from "./info.ts";
 import { toOffset, toPosition } from "./positions.ts";
 
@@ -38,7 +39,7 @@ const remembered = 1000;
 export class Kernel {
   readonly #sockets: KernelSockets;
   readonly #session: Session;
-  readonly #history = new History();
+  readonly #history: History;
   readonly #id = randomUUID();
   readonly #finished: Promise<void>;
   #finish: () => void = () => undefined;
@@ -62,6 +63,8 @@ export class Kernel {
   /** `folder` is the notebook's: where imports are resolved from and cells run. */
   constructor(info: ConnectionInfo, folder: string) {
     this.#sockets = new KernelSockets(info);
+    const file = historyFile();
+    this.#history = new History(file === undefined ? undefined : new HistoryFile(file));
     this.#session = new Session(folder, {
       output: (event) => this.#output(event),
       question: (origin, question) => this.#ask(origin, question),
@@ -74,7 +77,10 @@ export class Kernel {
 
   /** Serves until a shutdown request or `stop`. */
   async serve(): Promise<void> {
-    await this.#sockets.open((channel, message) => this.#receive(channel, message));
+    await this.#sockets.open(
+      (channel, message) => this.#receive(channel, message),
+      (topic) => this.#welcome(topic),
+    );
     this.#session.start();
     this.#publish("status", { execution_state: "starting" }, {});
     await this.#finished;
@@ -89,9 +95,15 @@ export class Kernel {
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    await this.#session.stop();
+    await Promise.all([this.#session.stop(), this.#history.close()]);
     await this.#sockets.close();
     this.#finish();
+  }
+
+  /** Tells a new subscriber that it will miss nothing from here on. */
+  #welcome(topic: Uint8Array): void {
+    const content = { subscription: Buffer.from(topic).toString("utf8") };
+    this.#send("iopub", [topic], "iopub_welcome", content, {});
   }
 
   #receive(channel: "shell" | "control" | "stdin", message: Message): void {
@@ -116,7 +128,7 @@ export class Kernel {
       const { status, indent } = await this.#session.language.isComplete(stringField(content, "code"));
       return status === "incomplete" ? { status, indent } : { status };
     },
-    history_request: (content) => ({ status: "ok", history: this.#history.query(content) }),
+    history_request: async (content) => ({ status: "ok", history: await this.#history.query(content) }),
     comm_info_request: (content) => this.#comms.info(content),
     comm_open: (_, request) => this.#comm(request),
     comm_msg: (_, request) => this.#comm(request),

@@ -1,4 +1,4 @@
-import { Publisher, Reply, Router } from "zeromq";
+import { Reply, Router, XPublisher } from "zeromq";
 import { address } from "./connection.ts";
 import type { Channel, ConnectionInfo, Message } from "./messages.ts";
 import { decode, encode, WireError } from "./wire.ts";
@@ -13,7 +13,8 @@ export type Receive = (channel: Exclude<Channel, "iopub">, message: Message) => 
 export class KernelSockets {
   readonly #info: ConnectionInfo;
   readonly #routers = { shell: router(), control: router(), stdin: router() };
-  readonly #iopub = new Publisher({ linger: 1000, sendHighWaterMark: 0 });
+  /** Hears of each subscription, so that each subscriber can be welcomed. */
+  readonly #iopub = new XPublisher({ linger: 1000, sendHighWaterMark: 0, verbosity: "allSubs" });
   readonly #heartbeat = new Reply({ linger: 0 });
   /** One promise chain per socket: a ZeroMQ socket takes one send at a time, and order matters. */
   readonly #sending = new Map<Channel, Promise<void>>();
@@ -22,8 +23,8 @@ export class KernelSockets {
     this.#info = info;
   }
 
-  /** Binds all sockets and starts receiving. */
-  async open(receive: Receive): Promise<void> {
+  /** Binds all sockets and starts receiving; `subscribed` hears of each subscription to iopub. */
+  async open(receive: Receive, subscribed: (topic: Uint8Array) => void): Promise<void> {
     const { shell, control, stdin } = this.#routers;
     const info = this.#info;
     await Promise.all([
@@ -34,6 +35,7 @@ export class KernelSockets {
       this.#heartbeat.bind(address(info, info.hb_port)),
     ]);
     void this.#beat();
+    void this.#greet(subscribed);
     for (const channel of ["shell", "control", "stdin"] as const) void this.#listen(channel, receive);
   }
 
@@ -62,6 +64,13 @@ export class KernelSockets {
       } catch (error) {
         log(`dropped a message on ${channel}: ${error instanceof WireError ? error.message : error}`);
       }
+    }
+  }
+
+  async #greet(subscribed: (topic: Uint8Array) => void): Promise<void> {
+    for await (const [frame] of this.#iopub) {
+      // The first byte tells a subscription (1) from its end (0); the topic follows.
+      if (frame?.[0] === 1) subscribed(Uint8Array.from(frame.subarray(1)));
     }
   }
 

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { appendFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import fc from "fast-check";
 import { History } from "../../../kernel/jupyter/history.ts";
+import { HistoryFile } from "../../../kernel/jupyter/history-file.ts";
 import { toOffset, toPosition } from "../../../kernel/jupyter/positions.ts";
 import { type Message, makeHeader } from "../../../kernel/protocol/messages.ts";
 import { decode, encode, WireError } from "../../../kernel/protocol/wire.ts";
+import { temporaryFolder } from "../support.ts";
 
 function message(content: Message["content"]): Message {
   const header = makeHeader("execute_request", "session", "1");
@@ -74,14 +78,60 @@ describe("kernel unit: history", () => {
   history.add(2, "foo(bar)");
   history.add(3, "1 + 1");
 
-  it("answers tail, range and search", () => {
-    assert.deepEqual(history.query({ hist_access_type: "tail", n: 1 }), [[1, 3, "1 + 1"]]);
+  it("answers tail, range and search", async () => {
+    assert.deepEqual(await history.query({ hist_access_type: "tail", n: 1 }), [[1, 3, "1 + 1"]]);
     assert.deepEqual(
-      history.query({ hist_access_type: "range", session: 0, start: 1, stop: 2, output: true }),
+      await history.query({ hist_access_type: "range", session: 0, start: 1, stop: 2, output: true }),
       [[1, 1, ["1 + 1", "2"]]],
     );
-    const search = { hist_access_type: "search", pattern: "1*", unique: true };
-    assert.deepEqual(history.query(search), [[1, 3, "1 + 1"]]);
-    assert.deepEqual(history.query({ hist_access_type: "search", pattern: "foo(*" }), [[1, 2, "foo(bar)"]]);
+    const search = (pattern: string, unique = false) =>
+      history.query({ hist_access_type: "search", pattern, unique });
+    assert.deepEqual(await search("1*", true), [[1, 3, "1 + 1"]]);
+    assert.deepEqual(await search("foo(*"), [[1, 2, "foo(bar)"]]);
+    assert.deepEqual(await search("[!1]oo?bar)"), [[1, 2, "foo(bar)"]]);
+    assert.deepEqual(await search("[z-a]"), []);
+  });
+
+  it("is kept across sessions, whatever else is in the file", async () => {
+    const folder = temporaryFolder();
+    const file = path.join(folder, "deep", "history.jsonl");
+    const first = new History(new HistoryFile(file));
+    first.add(1, "old");
+    first.setOutput(1, "out");
+    await first.close();
+    // A kernel that died in the middle of a line, and a file that somebody has edited.
+    appendFileSync(file, '\n{"k":"x","l":1,"i":"half');
+    const [second, third] = [new History(new HistoryFile(file)), new History(new HistoryFile(file))];
+    second.add(1, "new");
+    await second.close();
+    third.add(1, "third");
+    await third.close();
+    second.add(2, "newer");
+    assert.deepEqual(await second.query({ hist_access_type: "tail", n: 9, output: true }), [
+      [1, 1, ["old", "out"]],
+      [3, 1, ["third", null]],
+      [2, 1, ["new", null]],
+      [2, 2, ["newer", null]],
+    ]);
+    assert.deepEqual(await third.query({ hist_access_type: "range", session: -1 }), [
+      [2, 1, "new"],
+      [2, 2, "newer"],
+    ]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it("stays bounded", async () => {
+    const folder = temporaryFolder();
+    const file = path.join(folder, "history.jsonl");
+    const entry = (line: number) => `\n${JSON.stringify({ k: "a", l: line, i: "x".repeat(30000) })}`;
+    writeFileSync(file, `{"s":"a"}${Array.from({ length: 200 }, (_, line) => entry(line)).join("")}`);
+    const history = new History(new HistoryFile(file));
+    history.add(1, "now");
+    await history.close();
+    assert.ok(statSync(file).size < 4e6);
+    const kept = await history.query({ hist_access_type: "tail", n: 2 });
+    assert.deepEqual(kept.at(-1), [2, 1, "now"]);
+    assert.equal(kept[0]?.[1], 199);
+    rmSync(folder, { recursive: true });
   });
 });

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { performance } from "node:perf_hooks";
+import { TestKernel } from "./support.ts";
+
+const loop = "[0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,7,5,1,1,102,0,0,10,9,1,7,0,3,64,12,0,11,11]";
+const endless = [
+  "await 0; while (true) {}",
+  "while (true) {}",
+  "await new Promise(() => {})",
+  `(new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(${loop}))).exports.f)()`,
+];
+
+describe("kernel: limits", () => {
+  let kernel: TestKernel;
+  before(async () => {
+    kernel = await TestKernel.start();
+  });
+  after(() => kernel.stop());
+
+  it("stops endless cells a hundred times in a row, each within a second, variables intact", async function () {
+    this.timeout(120000);
+    await kernel.run("let stops = 0");
+    for (let round = 0; round < 100; round += 1) {
+      const cell = kernel.run(`stops += 1; ${endless[round % endless.length]}`);
+      // From "about to compile" to "has been spinning for long": an interrupt may come at any time.
+      await new Promise((resolve) => setTimeout(resolve, 20 + ((round * 37) % 100)));
+      const started = performance.now();
+      await kernel.ask("interrupt_request", {}, "control");
+      assert.equal((await cell).ename, "Interrupted", `round ${round}`);
+      const time = performance.now() - started;
+      assert.ok(time < 1000, `round ${round}: ${time} ms`);
+    }
+    assert.ok(Number((await kernel.run("stops")).text) > 80);
+  });
+
+  it("shows the beginning and the end of 100 MB, and answers meanwhile", async function () {
+    this.timeout(60000);
+    const code =
+      "const line = 'x'.repeat(99) + '\\n'; for (let i = 0; i < 1e6; i++) process.stdout.write(line); console.log('the end')";
+    const started = performance.now();
+    const cell = kernel.run(code);
+    const info = await kernel.ask("kernel_info_request", {});
+    assert.equal(info.status, "ok");
+    const ran = await cell;
+    const time = performance.now() - started;
+    assert.equal(ran.status, "ok");
+    assert.ok(time < 20000, `${time} ms`);
+    assert.ok(ran.stdout.startsWith("xxx") && ran.stdout.endsWith("the end\n"));
+    assert.ok(ran.stdout.length > 2e6 && ran.stdout.length < 3e6);
+    assert.match(ran.stderr, /9\d\.\d MB left out here/);
+    assert.ok(ran.outputs.length < 200, `${ran.outputs.length} messages`);
+    assert.equal((await kernel.run("1 + 1")).text, "2");
+  });
+
+  it("bounds what a child process writes past the kernel's streams", async function () {
+    this.timeout(60000);
+    const ran = await kernel.run(
+      "import { execSync } from 'node:child_process'; execSync('head -c 20000000 /dev/zero | tr \"\\\\0\" y', { stdio: 'inherit' }); 'done'",
+    );
+    assert.equal(ran.text, "'done'", ran.traceback);
+    assert.equal((await kernel.run("1 + 1")).text, "2");
+  });
+
+  it("gives late output to the cell that made it", async () => {
+    const first = kernel.client.request("execute_request", {
+      code: "setTimeout(() => console.log('late'), 150); void (async () => { for (let i = 0; i < 3; i++) { await new Promise((r) => setTimeout(r, 60)); console.log('tick', i); } })();",
+    });
+    const late: unknown[] = [];
+    kernel.client.onOutput = ({ header, parent, content }) => {
+      if (header.msg_type === "stream") late.push([parent.msg_id === first.id, content.text]);
+    };
+    await first.reply;
+    const second = await kernel.run(
+      "await new Promise((done) => setTimeout(done, 400)); console.log('mine')",
+    );
+    assert.equal(second.stdout, "mine\n");
+    assert.deepEqual(late.filter(([own]) => own === true).length, 4, JSON.stringify(late));
+    kernel.client.onOutput = undefined;
+  });
+
+  it("ends loops that an interrupted cell has left waiting", async () => {
+    await kernel.run("let beats = 0");
+    const beating = new Promise<void>((resolve) => {
+      kernel.client.onOutput = ({ content }) => content.text === "beat\n" && resolve();
+    });
+    const cell = kernel.run(
+      "while (true) { try { await new Promise((done) => setTimeout(done, 20)); beats += 1; console.log('beat'); } catch {} }",
+    );
+    await beating;
+    kernel.client.onOutput = undefined;
+    await kernel.ask("interrupt_request", {}, "control");
+    assert.equal((await cell).ename, "Interrupted");
+    const before = Number((await kernel.run("beats")).text);
+    assert.ok(before > 0);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    assert.equal(Number((await kernel.run("beats")).text), before);
+  });
+
+  it("lets cells shadow the platform's own names without breaking libraries", async () => {
+    assert.equal((await kernel.run("class Map { mine = true }\nnew Map().mine")).text, "true");
+    const later = await kernel.run(
+      "import { URL as U } from 'node:url'; import * as tw from 'tilewright'; [new Map().mine, typeof tw, new U('http://a/?b=1').searchParams.get('b')]",
+    );
+    assert.equal(later.text, "[ true, 'object', '1' ]", later.traceback);
+    assert.equal(
+      (await kernel.run("import { performance } from 'node:perf_hooks'; typeof performance.now()")).text,
+      "'number'",
+    );
+    assert.equal((await kernel.run("new globalThis.Map([[1, 2]]).size")).text, "1");
+  });
+
+  it("reports a compiler that is kept busy as interrupted", async function () {
+    this.timeout(60000);
+    const kept = await kernel.run("let kept = 5");
+    assert.equal(kept.status, "ok");
+    const slow = `type Build<N extends number, R extends unknown[] = []> = R["length"] extends N ? R : Build<N, [...R, 0]>;
+type Pairs<A extends unknown[], B extends unknown[]> = { [I in keyof A]: { [J in keyof B]: [A[I], B[J], { [K in keyof A]: [K, I, J] }] } };
+const never: Pairs<Build<900>, Build<900>> = 1 as unknown as Pairs<Build<901>, Build<901>>;`;
+    const cell = kernel.run(slow);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await kernel.ask("interrupt_request", {}, "control");
+    assert.equal((await cell).status, "error");
+    assert.equal((await kernel.run("kept + 1")).text, "6");
+  });
+});
