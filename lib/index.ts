@@ -27,10 +27,12 @@ export * from "./runtime/index.ts";
 export {
   applyTrace,
   type BlockRV,
+  type ExprRV,
   type LoopRV,
   Schedule,
   ScheduleError,
   type Step,
+  TensorIntrin,
   Trace,
 } from "./schedule/index.ts";
 export { parseModule, parsePrimFunc, ScriptError, script, scriptLines, T } from "./script/index.ts";
