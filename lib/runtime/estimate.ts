@@ -7,8 +7,8 @@
  *   box around both. Never too small; too large where accesses leave gaps, as strides do.
  * - **Moved**: traffic between memory and one fully associative cache of `cache` bytes with perfect replacement within
  *   a part and no memory between parts. A part whose touched bytes fit moves each of its regions once: what it reads
- *   in, what it writes out, buffers it allocates itself not at all. A loop that does not fit moves its iterations' traffic
- *   one after another; a sequence likewise; a statement by itself always fits.
+ *   in (unless it writes that before), what it writes out, buffers it allocates itself not at all. A loop that does
+ *   not fit moves its iterations' traffic one after another; a sequence likewise; a store by itself always fits.
  * - Predicates and `init` count by the share of iterations in which they run; branches always run.
  */
 
@@ -19,10 +19,12 @@ import {
   type Buffer,
   BYTES,
   blocksIn,
+  childStmts,
   type Expr,
   type Interval,
   intervalOf,
   loopRange,
+  ownExprs,
   type PrimFunc,
   type Region,
   rewriteStmt,
@@ -220,7 +222,9 @@ class Model {
     const outside = (rs: readonly Region[]): Region[] => rs.filter((r) => !hidden.has(r.buffer.id));
     return {
       touched: sum(byBuffer([...reads, ...writes])),
-      moved: sum(byBuffer(outside(reads))) + sum(byBuffer(outside(writes))),
+      moved:
+        sum(byBuffer(outside(reads).filter((r) => !madeIn(s).has(r.buffer.id)))) +
+        sum(byBuffer(outside(writes))),
     };
   }
 
@@ -274,6 +278,41 @@ class Model {
 }
 
 const sameExpr = (a: Expr, b: Expr): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);
+
+const made = new WeakMap<Stmt, ReadonlySet<number>>();
+
+/** Buffers that a part writes before it reads them: nothing of them is brought in. */
+function madeIn(s: Stmt): ReadonlySet<number> {
+  const known = made.get(s);
+  if (known) return known;
+  const seen = new Set<number>();
+  const written = new Set<number>();
+  const inside = new Set<number>();
+  const read = (e: Expr): void =>
+    visitExpr(e, (x) => {
+      if (x.kind === "load") seen.add(x.buffer.id);
+    });
+  const within = (e: Expr): boolean => [...varsOf(e).keys()].every((id) => inside.has(id));
+  const go = (x: Stmt): void => {
+    for (const e of ownExprs(x)) read(e);
+    if (x.kind === "for") inside.add(x.v.id);
+    if (x.kind === "store" && !seen.has(x.buffer.id)) {
+      seen.add(x.buffer.id);
+      written.add(x.buffer.id);
+    }
+    if (x.kind !== "block") {
+      childStmts(x).forEach(go);
+      return;
+    }
+    for (const a of x.axes) if (within(a.binding)) inside.add(a.v.id);
+    // A reduction that began outside the part is read.
+    if (x.init && x.axes.every((a) => a.type !== "R" || within(a.binding))) go(x.init);
+    go(x.body);
+  };
+  go(s);
+  made.set(s, written);
+  return written;
+}
 
 interface Regions {
   readonly reads: readonly Region[];

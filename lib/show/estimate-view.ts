@@ -105,5 +105,5 @@ export function estimateHtml(e: FunctionEstimate, named: boolean): Html {
     return [html`${blank}<code>${name}</code>`, r[1], r[2], fit, r[4]];
   });
   const table = shown.length > 0 && htmlTable(COLUMNS, cells);
-  return html`<p class="tw-head">${named && html`<b>${cut(e.func, BOUNDS.label)}</b> `}${summary(e)}</p>${table}${left > 0 && html`<p class="tw-note">${more(left)}</p>`}`;
+  return html`<p class="tw-head">${named && html`<b>${cut(e.func, BOUNDS.label)}</b> `}${summary(e)}${e.loops.length > 0 && html` (<span class="tw-green">green</span> fits)`}</p>${table}${left > 0 && html`<p class="tw-note">${more(left)}</p>`}`;
 }

@@ -1,5 +1,7 @@
 /** A schedule's history: each step a fold that opens to its diff. No script is needed to open it. */
 import type { Estimate } from "../runtime/estimate.ts";
+import { blockGraphs } from "./block-graph.ts";
+import { graphsHtml } from "./block-graph-svg.ts";
 import { BOUNDS, boundText, count, cut, take } from "./bounds.ts";
 import { diffHtml, statsHtml, statsText } from "./diff-view.ts";
 import type { MimeBundle } from "./display.ts";
@@ -15,6 +17,8 @@ import { frame } from "./style.ts";
 import { type Column, htmlTable } from "./table.ts";
 import { changesHtml, changesLine } from "./tree-diff.ts";
 
+/** The graph of a program with more blocks than this is drawn only when asked for. */
+const GRAPH = 16;
 /** Steps beyond this number show their changes without the unchanged rest of the program. */
 const WHOLE = 12;
 /** A changed line takes at least this many characters of markup: what cannot fit need not be drawn. */
@@ -119,7 +123,10 @@ export function scheduleBundle(s: ScheduleLike): MimeBundle {
   const steps = n > 0 && html`<div>${historyHtml(s.history)}</div>`;
   const program = html`<details class="tw-more"${n === 0 ? markup(" open") : EMPTY}><summary>Program now</summary>${programHtml(s.mod)}</details>`;
   const trees = loopTrees(s.mod).map((t) => html`<div>${loopTreeSvg(t)}</div>`);
-  const graph = html``;
+  const graphs = blockGraphs(s.mod);
+  const drawn = graphs.reduce((n, g) => n + g.blocks.length, 0) <= GRAPH;
+  const blocks = drawn ? graphsHtml(graphs) : html`<p class="tw-note">${`graph(sch.mod) draws them.`}</p>`;
+  const graph = html`<details class="tw-more"><summary>Blocks and buffers</summary>${blocks}</details>`;
   const tree = html`<details class="tw-more"><summary>Loop tree</summary>${trees}</details>`;
   return {
     "text/plain": scheduleText(s),

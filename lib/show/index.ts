@@ -1,5 +1,17 @@
 /** Values → HTML, SVG, Vega-Lite, text. Each view has a JSON twin. */
+
+export { animate } from "./animation.ts";
 export { type BarPlotOptions, barPlot } from "./bar-plot.ts";
+export {
+  type BlockGraph,
+  type Box,
+  blockGraph,
+  blockGraphs,
+  type GraphAccess,
+  type GraphBlock,
+  type GraphEdge,
+} from "./block-graph.ts";
+export { graph } from "./block-graph-svg.ts";
 export { type BoxCall, boxDiagram } from "./box-diagram.ts";
 export { changeText } from "./change-text.ts";
 export { type DiffRow, type DiffSide, type DiffStats, diffStats, programDiff } from "./diff.ts";
@@ -7,12 +19,28 @@ export { type DiffOptions, diff } from "./diff-view.ts";
 export { DISPLAY, type Displayable, displayable, type MimeBundle } from "./display.ts";
 export { estimates, estimateTable, type FunctionEstimate } from "./estimate-view.ts";
 export { executableBundle, type FunctionSignature, signatures } from "./executable.ts";
+export { type ExploreOptions, explore, type Variant } from "./explore.ts";
 export { scheduleBundle } from "./history.ts";
 export { type ImageGridOptions, imageGrid } from "./image-grid.ts";
+export {
+  type AnimateOptions,
+  type IterationTrace,
+  iterationTrace,
+  type TracedAccess,
+  type TracedBuffer,
+  type TracedStep,
+} from "./iteration-trace.ts";
 export { type LinePlotOptions, linePlot } from "./line-plot.ts";
 export { type LoopTree, loopTree, loopTrees, type TreeNode } from "./loop-tree.ts";
 export { Plot, type PlotSpec } from "./plot.ts";
 export { scheduleErrorBundle } from "./schedule-error.ts";
+export {
+  type Side,
+  type SideBySideOptions,
+  type SideSummary,
+  sideBySide,
+  sideSummary,
+} from "./side-by-side.ts";
 export { type SourceLanguage, type SourceOptions, source } from "./source.ts";
 export { type SpeedPlotOptions, speedPlot } from "./speed-plot.ts";
 export { historyDiffs, type ScheduleLike, type StepDiff, type StepLike } from "./steps.ts";

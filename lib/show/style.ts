@@ -74,7 +74,28 @@ const CARD = `
 .tw .tw-card{display:flex;flex-wrap:wrap;gap:8px 24px;align-items:flex-start}
 .tw .tw-bar{display:inline-block;height:9px;border-radius:2px;background:var(--tw-blue);vertical-align:baseline;opacity:.75}`;
 
-const PARTS = { code: CODE, diff: CODE + DIFF, steps: CODE + DIFF + STEPS, table: TABLE, card: TABLE + CARD };
+const SIDES = `
+.tw .tw-sides{display:flex;flex-wrap:wrap;gap:4px 24px}.tw .tw-side{flex:1 1 320px;min-width:0;overflow-x:auto}
+.tw .tw-calls{margin:2px 0;padding-left:2.2em}.tw .tw-calls li::marker{color:var(--tw-dim)}`;
+
+/** A panel is hidden only where one of the choices is checked: where inputs are stripped all of them show. */
+const EXPLORE = `
+.tw .tw-explore{display:flex;flex-wrap:wrap;gap:2px 6px;align-items:center}
+.tw .tw-pickname{color:var(--tw-dim);margin-right:4px}
+.tw .tw-pick{order:0;padding:1px 9px 1px 6px;border:1px solid var(--tw-line);border-radius:12px;cursor:pointer}
+.tw .tw-pick:has(:checked){border-color:var(--tw-blue);background:var(--tw-soft);font-weight:600}.tw .tw-pick:has(:focus-visible){outline:2px solid var(--tw-blue)}
+.tw .tw-panel{order:1;width:100%;min-width:0}
+.tw .tw-explore:has(:checked)>.tw-panel{display:none}.tw .tw-explore>.tw-pick:has(:checked)+.tw-panel{display:block}`;
+
+const PARTS = {
+  code: CODE,
+  diff: CODE + DIFF,
+  steps: CODE + DIFF + STEPS,
+  table: TABLE,
+  card: TABLE + CARD,
+  sides: SIDES,
+  explore: EXPLORE,
+};
 
 /** The outermost element of a display, with the style its parts need. */
 export function frame(parts: readonly (keyof typeof PARTS)[], body: Html): string {

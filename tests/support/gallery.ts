@@ -6,22 +6,29 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { blocksIn, loopsIn } from "../../lib/ir/index.ts";
 import { ScheduleError } from "../../lib/schedule/index.ts";
 import {
+  animate,
   barPlot,
   DISPLAY,
   type Displayable,
   diff,
   displayable,
+  estimateTable,
+  explore,
+  graph,
   imageGrid,
   linePlot,
   scheduleBundle,
   scheduleErrorBundle,
   show,
+  sideBySide,
   source,
   speedPlot,
   tensorBundle,
   timingTable,
 } from "../../lib/show/index.ts";
+import { longSchedule } from "../lib/show/long-schedule.ts";
 import { schedule, states, swapped, timings } from "../lib/show/samples.ts";
+import { product, tiled } from "../lib/show/small-programs.ts";
 
 const floats = (n: number, f: (i: number) => number) => Float32Array.from({ length: n }, (_, i) => f(i));
 const weights = {
@@ -81,6 +88,17 @@ const sections: [string, Displayable][] = [
   ["Program", show(states[3])],
   ["Loop tree", show(states[4], { view: "tree" })],
   ["Schedule", displayable(() => scheduleBundle(schedule))],
+  ["Block graph", graph(states[3])],
+  ["Block graph, long", graph(longSchedule(10).mod)],
+  ["Animation", animate(product(16, "ijk"), { maxSteps: 80 })],
+  ["Animation, other order, banks", animate(product(16, "ikj"), { maxSteps: 80, banks: 32 })],
+  [
+    "Side by side",
+    sideBySide(schedule, tiled(8), { names: ["rows", "tiles of 8"], timings: [timings[2], timings[3]] }),
+  ],
+  ["Explore", explore([4, 8, 16, 32, "x"], (n) => tiled(n as number), { name: "factor", chosen: 8 })],
+  ["Estimate", estimateTable(states[3])],
+  ["Diff, tree", diff(states[0], states[3], { layout: "tree" })],
   ["Diff, side by side", diff(states[0], states[2])],
   ["Diff, moved", diff(states[0], swapped)],
   ["Diff, moved, inline", diff(states[0], swapped, { layout: "inline" })],
@@ -121,7 +139,13 @@ const sections: [string, Displayable][] = [
 
 const ORDER = ["text/html", "image/svg+xml", "text/plain"];
 const parts: string[] = [];
-for (const [name, d] of sections) {
+/** `--only=graph` shows the sections whose names contain that. */
+const only =
+  process.argv
+    .find((a) => a.startsWith("--only="))
+    ?.slice(7)
+    .toLowerCase() ?? "";
+for (const [name, d] of sections.filter(([n]) => n.toLowerCase().includes(only))) {
   const bundle = await d[DISPLAY]();
   const mime = ORDER.find((m) => m in bundle)!;
   const text = bundle["text/plain"].replaceAll("&", "&amp;").replaceAll("<", "&lt;");

@@ -3,13 +3,18 @@ import fc from "fast-check";
 import { ScheduleError } from "../../../lib/schedule/index.ts";
 import { html, markup, plain } from "../../../lib/show/html.ts";
 import {
+  animate,
   DISPLAY,
   diff,
+  estimateTable,
+  explore,
+  graph,
   imageGrid,
   type MimeBundle,
   scheduleBundle,
   scheduleErrorBundle,
   show,
+  sideBySide,
   source,
   speedPlot,
   tensorBundle,
@@ -77,6 +82,12 @@ describe("show: escaping", () => {
         const step = { index: 1, primitive: name, call: name, before: mod, after: states[0], ms: 1 };
         check(scheduleBundle({ mod, history: [step] }));
         const f = Object.values(mod.funcs)[0];
+        check(shown(diff(states[0], mod, { layout: "tree" })));
+        check(shown(graph(mod)));
+        check(shown(estimateTable(mod)));
+        check(shown(animate(f)));
+        check(shown(sideBySide(f, mod, { names: [name, name] })));
+        check(shown(explore([name], () => mod, { name, from: states[0] })));
         const refusal = { primitive: name, rule: name, detail: name, nodes: [f.body.body], suggestion: name };
         check(scheduleErrorBundle(new ScheduleError(refusal, { func: f, excerpt: name })));
       }),

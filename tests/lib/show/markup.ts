@@ -12,7 +12,7 @@ export interface Markup {
 const TAGS = new Set(
   (
     "div p pre code span b i mark details summary table thead tbody tr th td colgroup col style " +
-    "svg g rect path text tspan image"
+    "svg g rect path text tspan image line polygon label input ol li"
   ).split(" "),
 );
 const EMPTY_IN_HTML = new Set(["col"]);
@@ -20,7 +20,7 @@ const ATTRIBUTES = new Set(
   (
     "class style open scope role aria-label data-node data-lines xmlns width height viewBox x y rx d fill " +
     "fill-opacity stroke stroke-width stroke-dasharray transform shape-rendering text-anchor font-family font-size " +
-    "font-weight xml:space href"
+    "font-weight xml:space href opacity stroke-opacity x1 y1 x2 y2 points type name checked"
   ).split(" "),
 );
 const ENTITIES: Readonly<Record<string, string>> = {
