@@ -20,7 +20,7 @@ import { programOf, type Recipe, recipe } from "../../support/random-program.ts"
 import { type Action, actions, Tally, tryAction } from "../../support/random-schedule.ts";
 
 const seed = Number(process.env.TILEWRIGHT_SEED ?? Date.now() % 2 ** 31);
-const runs = Number(process.env.TILEWRIGHT_RUNS ?? 600);
+const runs = Number(process.env.TILEWRIGHT_RUNS ?? 1250);
 const PARTS = 4;
 
 /** Inputs of small whole numbers; the output is filled with a value no program computes. */
