@@ -1,4 +1,5 @@
-// npm run bench: installs the peers into their own package when they are not there, then runs the comparison.
+// npm run bench: installs the peers into their own packages when they are not there, then runs the comparison; with
+// --kernels, the comparison of Jupyter kernels.
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -12,5 +13,15 @@ function run(command, args, options) {
   if (r.status !== 0) process.exit(r.status ?? 1);
 }
 
-if (!(await installPeers("tests/bench"))) process.exit(1);
-run(process.execPath, ["--import", "tsx", `${folder}bench.ts`, ...process.argv.slice(2)]);
+const kernels = process.argv.includes("--kernels");
+for (const peers of kernels ? ["tests/bench", "tests/compat"] : ["tests/bench"]) {
+  if (!(await installPeers(peers))) process.exit(1);
+}
+if (kernels) {
+  // The kernel is measured as it is installed.
+  run("npm", ["run", "--silent", "build"]);
+  process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+}
+const script = kernels ? "kernels.ts" : "bench.ts";
+const args = process.argv.slice(2).filter((arg) => arg !== "--kernels");
+run(process.execPath, ["--import", "tsx", `${folder}${script}`, ...args]);

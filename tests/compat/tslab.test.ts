@@ -4,7 +4,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import os from "node:os";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { stripAnsi } from "../../kernel/notebook/ansi.ts";
+import type { Message } from "../../kernel/protocol/messages.ts";
 import { skipBecause } from "../../scripts/skip.ts";
 import { isInstalled, type Running, startPeer } from "../support/kernels.ts";
 import { examples, workspace } from "./cells.ts";
@@ -45,14 +47,28 @@ describe("compat: tslab's cells", function () {
 
   it("are twenty or more", () => assert.ok(examples.length >= 20));
 
-  for (const { title, code, fails } of examples) {
+  for (const [index, { title, code, fails }] of examples.entries()) {
     it(title, async () => {
-      const [mine, reference] = await Promise.all([see(ours, code), see(theirs, code)]);
+      const [mine, first] = await Promise.all([see(ours, code), see(theirs, code)]);
+      // tslab loses a message now and then: it is asked once more, in a session of its own.
+      const reference = isDeepStrictEqual(mine, first) ? first : await seeAgain(index);
       assert.deepEqual(mine, reference);
       assert.equal(mine.failed, fails);
-      // tslab drops every cell that comes within 200 ms of a failed one.
+      // It also drops every cell that comes within 200 ms of a failed one.
       if (fails) await setTimeout(400);
     });
+  }
+
+  /** What the cell at `index` shows in a fresh tslab, after all cells before it. */
+  async function seeAgain(index: number): Promise<Seen> {
+    await theirs.stop();
+    theirs = await startPeer("tslab", path.join(folder, "theirs"));
+    await theirs.client.ready();
+    for (const { code, fails } of examples.slice(0, index)) {
+      await see(theirs, code);
+      if (fails) await setTimeout(400);
+    }
+    return see(theirs, examples[index]!.code);
   }
 
   it("completes and explains the same names", async () => {
@@ -71,7 +87,21 @@ describe("compat: tslab's cells", function () {
 });
 
 async function see({ name, client }: Running, code: string): Promise<Seen> {
-  const { reply, outputs } = await client.execute(code);
+  const outputs: Message[] = [];
+  const { reply: replied, idle } = client.request(
+    "execute_request",
+    {
+      code,
+      silent: false,
+      store_history: true,
+      user_expressions: {},
+      allow_stdin: false,
+      stop_on_error: true,
+    },
+    { output: (message) => outputs.push(message) },
+  );
+  const { content: reply } = await replied;
+  await Promise.race([idle, setTimeout(1000)]);
   let text = "";
   let stderr = false;
   const displays: Seen["displays"] = [];

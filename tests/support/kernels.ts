@@ -1,11 +1,18 @@
 // Kernels of any make, started as Jupyter would and driven by our own client: ours, and the peers it is compared with.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { KernelClient } from "../../kernel/client/client.ts";
 import { newConnection } from "../../kernel/protocol/connection.ts";
 import { systemPython } from "./system.ts";
+
+/** Deno's program itself: what npm links to would start it through Node. */
+function denoProgram(): string {
+  const folder = path.resolve("tests/bench/node_modules/@deno");
+  const [platform = ""] = existsSync(folder) ? readdirSync(folder) : [];
+  return path.join(folder, platform, process.platform === "win32" ? "deno.exe" : "deno");
+}
 
 /** How each kernel is started; `{}` stands for the connection file. */
 const commands = {
@@ -17,7 +24,7 @@ const commands = {
     "--config-path",
     "{}",
   ],
-  deno: [path.resolve("tests/bench/node_modules/.bin/deno"), "jupyter", "--kernel", "--conn", "{}"],
+  deno: [denoProgram(), "jupyter", "--kernel", "--conn", "{}"],
   ipykernel: [systemPython, "-m", "ipykernel_launcher", "-f", "{}"],
 } as const;
 
