@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
 import { TestKernel } from "./support.ts";
 
 describe("kernel: cells", () => {
@@ -142,6 +144,49 @@ throw Object.assign(new Error("not in the dialect"), { fnSource: f.toString(), f
     const failed = await kernel.run("import { fail } from './util.ts'; fail();");
     assert.match(failed.traceback, /at fail \(util\.ts, line 3, column 9\)/);
     assert.match((await kernel.run("import x from 'not-there'")).traceback, /TS2307/);
+  });
+
+  it("loads an edited module again, and those that import it, while others keep their state", async () => {
+    const write = (name: string, text: string) => writeFileSync(path.join(kernel.folder, name), text);
+    write("leaf.ts", "export const leaf = 1;");
+    write("middle.ts", "import { leaf } from './leaf.js';\nexport const middle = (): number => leaf * 10;");
+    write("state.ts", "export const state = { n: 0 };");
+    const code =
+      "import { middle } from './middle.ts'; import { state } from './state'; state.n += 1; [middle(), state.n]";
+    assert.equal((await kernel.run(code)).text, "[ 10, 1 ]");
+    assert.equal((await kernel.run(code)).text, "[ 10, 2 ]");
+    write("leaf.ts", "export const leaf = 2; export const more = 'x';");
+    assert.equal((await kernel.run(code)).text, "[ 20, 3 ]");
+    assert.equal((await kernel.run("import { more } from './leaf'; more.toUpperCase()")).text, "'X'");
+  });
+
+  it("shows pictures, Vega-Lite with an SVG beside it, and what tslab's display shows", async () => {
+    const ran = await kernel.run(`
+      import { display as tslab, newDisplay } from "tslab";
+      display(image(new Uint8Array([0x89, 0x50, 0x4e, 0x47, 1])));
+      display(image\`a.png?x=1&y=2\`);
+      tslab.html("<b>1</b>"); tslab.png(new Uint8Array([1, 2])); tslab.raw("text/x-own", "own");
+      const shown = newDisplay(); shown.text("first"); shown.markdown("*second*");
+      ({ $schema: "https://vega.github.io/schema/vega-lite/v6.json", mark: "bar", data: { values: [{ a: 1 }] }, encoding: { x: { field: "a" } } })`);
+    assert.equal(ran.status, "ok", ran.traceback);
+    const shown = ran.outputs.map(({ content }) => content.data as { [mime: string]: unknown });
+    assert.deepEqual(
+      shown.map((data) => Object.keys(data).sort().join(" ")),
+      [
+        "image/png text/plain",
+        "text/html text/plain",
+        "text/html text/plain",
+        "image/png text/plain",
+        "text/plain text/x-own",
+        "text/plain",
+        "text/markdown text/plain",
+        "application/vnd.vegalite.v5+json image/svg+xml text/plain",
+      ],
+    );
+    assert.equal(shown[0]?.["image/png"], "iVBORwE=");
+    assert.match(String(shown[1]?.["text/html"]), /a\.png\?x=1&#38;y=2/);
+    assert.equal(ran.types[6], "update_display_data");
+    assert.match(String(shown[7]?.["image/svg+xml"]), /^<svg/);
   });
 
   it("always finds the library under its name", async () => {

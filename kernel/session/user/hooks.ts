@@ -1,9 +1,10 @@
 // Module resolution and loading for cells: the library under its own name, TypeScript modules of the notebook's
 // folder, JSON. Runs in the loader's own thread.
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { LoadHook, ResolveHook } from "node:module";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import type { MessagePort } from "node:worker_threads";
+import { compiled, guess, version } from "./modules.ts";
 
 /** What the process that runs cells tells the hooks. */
 export interface HooksData {
@@ -31,7 +32,7 @@ export const resolve: ResolveHook = async (specifier, context, next) => {
   if (own !== undefined && !context.parentURL?.includes("/node_modules/"))
     return { url: own, shortCircuit: true };
   try {
-    return versioned(await next(specifier, context));
+    return await versioned(await next(specifier, context));
   } catch (error) {
     const found =
       isPath(specifier) && context.parentURL ? guess(new URL(specifier, context.parentURL)) : undefined;
@@ -52,54 +53,20 @@ export const load: LoadHook = async (url, context, next) => {
 };
 
 async function compile(url: string): Promise<string> {
-  const { default: ts } = await import("typescript");
-  const file = fileURLToPath(url);
-  const { outputText, sourceMapText } = ts.transpileModule(readFileSync(file, "utf8"), {
-    fileName: file,
-    compilerOptions: {
-      target: ts.ScriptTarget.ES2023,
-      module: ts.ModuleKind.ESNext,
-      jsx: ts.JsxEmit.React,
-      sourceMap: true,
-    },
-  });
-  data?.maps.postMessage([url, sourceMapText]);
-  return outputText.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "");
+  const { js, map } = await compiled(url);
+  if (map !== undefined) data?.maps.postMessage([url, map]);
+  return js;
 }
 
-/** Modules of the notebook's folder carry their age in their address, so that an edited one is loaded again. */
-function versioned<R extends { url: string }>(resolved: R): R {
+/** Modules of the notebook's folder carry a version in their address, so that an edited one is loaded again. */
+async function versioned<R extends { url: string }>(resolved: R): Promise<R> {
   const { url } = resolved;
-  if (
-    !data ||
-    !url.startsWith(data.folder) ||
-    url.startsWith(data.build) ||
-    url.includes("/node_modules/") ||
-    url.includes("?")
-  )
-    return resolved;
-  try {
-    return { ...resolved, url: `${url}?v=${Math.round(statSync(fileURLToPath(url)).mtimeMs).toString(36)}` };
-  } catch {
-    return resolved;
-  }
+  if (!data || !url.startsWith(data.folder) || url.startsWith(data.build)) return resolved;
+  if (url.includes("/node_modules/") || url.includes("?")) return resolved;
+  const found = await version(url).catch(() => undefined);
+  return found === undefined ? resolved : { ...resolved, url: `${url}?v=${found}` };
 }
 
 function isPath(specifier: string): boolean {
   return /^(\.{1,2}\/|\/|file:)/.test(specifier);
-}
-
-function guess(base: URL): string | undefined {
-  const path = fileURLToPath(base);
-  const stem = path.replace(/\.([mc]?)js$/, ".$1ts");
-  const candidates = [
-    stem,
-    ...[".ts", ".mts", ".js", ".mjs", ".json", "/index.ts", "/index.js"].map((end) => path + end),
-  ];
-  const found = candidates.find((candidate) => candidate !== path && isFile(candidate));
-  return found && pathToFileURL(found).href;
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
