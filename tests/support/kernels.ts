@@ -52,7 +52,13 @@ export async function startPeer(name: KernelName, folder: string): Promise<Runni
   const file = path.join(scratch, "connection.json");
   writeFileSync(file, JSON.stringify({ ...connection, kernel_name: name }));
   const [program, ...args] = commands[name].map((arg) => (arg === "{}" ? file : arg));
-  const env = { ...process.env, DENO_NO_UPDATE_CHECK: "1", IPYTHONDIR: scratch, NO_COLOR: "1" };
+  const env = {
+    ...process.env,
+    DENO_NO_UPDATE_CHECK: "1",
+    IPYTHONDIR: scratch,
+    NO_COLOR: "1",
+    TILEWRIGHT_HISTORY: "off",
+  };
   const child = spawn(program!, args, { cwd: folder, stdio: "ignore", env });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const client = new KernelClient(connection);
