@@ -4,6 +4,8 @@
  */
 import { prove, simplify } from "../arith/index.ts";
 import {
+  type BlockAxis,
+  constant,
   constInt,
   type Expr,
   type For,
@@ -50,7 +52,7 @@ function go(s: Stmt, r: Rebinding, ranges: Map<number, Interval>): Stmt {
     case "block": {
       const axes = s.axes.map((a) => {
         const binding = swap(a.binding);
-        return binding === a.binding ? a : { ...a, binding };
+        return binding === a.binding ? a : fitted({ ...a, binding }, r.ranges);
       });
       const { predicate: before, ...rest } = s;
       const kept = before && swap(before);
@@ -72,6 +74,17 @@ function go(s: Stmt, r: Rebinding, ranges: Map<number, Interval>): Stmt {
     case "seq":
       return mapStmt(s, { stmt: (x) => go(x, r, ranges) });
   }
+}
+
+/**
+ * An axis that is now bound to a loop alone has the loop's values and no more (verifier, rule 8): a part of a
+ * partitioned loop covers only the beginning of an axis, which shows when it is fused with its inner loop.
+ */
+function fitted(a: BlockAxis, ranges: ReadonlyMap<number, Interval>): BlockAxis {
+  const r = a.binding.kind === "var" ? ranges.get(a.binding.id) : undefined;
+  const n = constInt(a.extent);
+  if (!r || n === undefined || r.min !== 0 || r.max + 1 >= n) return a;
+  return { ...a, extent: constant(r.max + 1, a.v.dtype) };
 }
 
 /** Without the variables that have one value, which `simplify` would replace by it. */

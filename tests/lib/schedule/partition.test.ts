@@ -47,6 +47,17 @@ describe("loopPartition", () => {
     );
   });
 
+  it("the first part may be fused with its inner loop: the axis ends where the part does", () => {
+    scheduled(addOne(), (sch) => {
+      const [i] = sch.getLoops(sch.getBlock("B"));
+      const [outer] = sch.split(i, [4, null]);
+      const [part] = sch.loopPartition(outer, [1]);
+      const [, inner] = sch.getLoops(sch.getBlock("B_i_00"));
+      assert.equal(sch.get(part).v.name, "i_0_0");
+      sch.fuse(part, inner);
+    });
+  });
+
   it("peels what an uneven split guards", () => {
     const out = scheduled(addOne(), (sch) => {
       const [, j] = sch.getLoops(sch.getBlock("B"));
