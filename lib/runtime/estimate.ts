@@ -12,7 +12,7 @@
  * - Predicates and `init` count by the share of iterations in which they run; branches always run.
  */
 
-import { accessesOf } from "../arith/index.ts";
+import { accessesOf, unionRange } from "../arith/index.ts";
 import { evalSize, type SizeMap } from "../codegen/index.ts";
 import {
   type Block,
@@ -26,6 +26,7 @@ import {
   loopRange,
   ownExprs,
   type PrimFunc,
+  type Range,
   type Region,
   rewriteStmt,
   type Stmt,
@@ -257,15 +258,28 @@ class Model {
     const { buffer } = rs[0];
     return buffer.shape.reduce((n, e, d) => {
       const whole = this.size(e);
-      const extents = rs.map((r) => this.size(r.ranges[d].extent));
-      const low = rs.map((r) => intervalOf(r.ranges[d].min, this.ranges).min);
-      // Boxes at the same place are as large as the larger; otherwise the box around both.
-      const same = rs.every((r) => sameExpr(r.ranges[d].min, rs[0].ranges[d].min));
-      const span = same
-        ? Math.max(...extents)
-        : Math.max(...low.map((l, i) => l + extents[i])) - Math.min(...low);
+      const span = this.span(rs.map((r) => r.ranges[d]));
       return n * Math.min(whole, Number.isNaN(span) ? whole : span);
     }, BYTES[buffer.dtype]);
+  }
+
+  /** The length of the smallest range found that contains all. */
+  private span(rs: readonly Range[]): number {
+    let joined: Range | undefined = rs[0];
+    for (const r of rs.slice(1)) {
+      if (!joined) break;
+      // Most are at the same place.
+      joined =
+        sameExpr(r.min, joined.min) && sameExpr(r.extent, joined.extent)
+          ? joined
+          : unionRange(joined, r, this.ranges);
+    }
+    if (joined) return this.size(joined.extent);
+    const bounds = rs.map((r) => intervalOf(r.min, this.ranges));
+    return (
+      Math.max(...rs.map((r, n) => bounds[n].max + this.size(r.extent))) -
+      Math.min(...bounds.map((b) => b.min))
+    );
   }
 
   /** The largest value of a size. */

@@ -36,7 +36,7 @@ export function animate(
   return displayable(() => {
     const trace = iterationTrace(func, o);
     const text = traceText(trace);
-    const motion = new Motion(JSON.stringify(trace.steps), trace.steps.length, o.stepMs ?? 400);
+    const motion = new Motion(JSON.stringify([trace, o.stepMs]), trace.steps.length, o.stepMs ?? 400);
     const picture = pictureOf(trace, motion);
     const body = html`<style>${markup(motion.css())}</style><div class="tw-anim">${picture}<p class="tw-note"><label><input type="checkbox"/> pause</label>  ${legend(trace)}</p></div>${htmlTable(COLUMNS, tableRows(trace))}<details class="tw-more"><summary>steps as text</summary><pre class="tw-code">${text}</pre></details>`;
     return { "text/plain": text, "text/html": frame(["code", "table"], body) };
@@ -216,7 +216,7 @@ const COLUMNS: readonly Column[] = [
   { title: "accesses", align: "right" },
   { title: "lines touched", align: "right" },
   { title: "lines fetched", align: "right" },
-  { title: "accesses a fetch", align: "right" },
+  { title: "accesses per fetch", align: "right" },
 ];
 
 function tableRows(t: IterationTrace): string[][] {

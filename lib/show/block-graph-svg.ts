@@ -1,6 +1,6 @@
 /**
  * The block graph as a picture: blocks in the order of the program, arrows from who makes a buffer to who reads it,
- * and each buffer as a rectangle in which the part one iteration touches is shaded, the darker the more loops stand still.
+ * and each buffer as a rectangle in which the part one iteration touches is shaded, the stronger the more loops stand still.
  */
 
 import type { BlockGraph, Box, GraphAccess, GraphBlock } from "./block-graph.ts";
@@ -22,8 +22,13 @@ const CELL = 210;
 const ROW = THUMB + 12;
 const GAP = 12;
 const CHAR = 7.3;
+/** Middle tones for a picture on an unknown ground; within a display the theme's own take over. */
 const READ = "#2f81f7";
 const WRITE = "#1f8f43";
+const THEME: Readonly<Record<string, string>> = {
+  [READ]: "var(--tw-blue,#2f81f7)",
+  [WRITE]: "var(--tw-green,#1f8f43)",
+};
 /** Blocks drawn; larger functions have the rest as text. */
 const BLOCKS = 40;
 /** Buffers drawn for a block, on each side. */
@@ -47,7 +52,7 @@ export function graphsHtml(all: readonly BlockGraph[]): Html {
     (g) =>
       html`<div>${named && html`<p class="tw-head"><b>${cut(g.name, 60)}</b></p>`}${blockGraphSvg(g)}</div>`,
   );
-  const legend = html`<p class="tw-note">Shaded, from light to dark: what one iteration of each loop touches, the outermost first; the darkest is one instance of the block.</p>`;
+  const legend = html`<p class="tw-note">Shaded, from faint to strong: what one iteration of each loop touches, the outermost first; the strongest is one instance of the block.</p>`;
   return html`${pictures}${left > 0 && html`<p class="tw-note">… ${count(left, "more function")} left out</p>`}${legend}`;
 }
 
@@ -136,7 +141,7 @@ function thumb(a: GraphAccess, colour: string, verb: string, x: number, y: numbe
   const scale = THUMB / Math.max(rows, columns, 1);
   const [w, h] = [Math.max(8, columns * scale), Math.max(8, rows * scale)];
   const out: Html[] = [
-    html`<rect x="${x}" y="${y}" width="${round(w)}" height="${round(h)}" fill="none" stroke="${colour}" stroke-width="1"/>`,
+    html`<rect x="${x}" y="${y}" width="${round(w)}" height="${round(h)}" fill="none" stroke="${colour}" stroke-width="1" style="stroke:${THEME[colour]}"/>`,
   ];
   a.levels.forEach((l, n) => {
     const part = partOf(l.box, dims, rows, columns);
@@ -144,9 +149,9 @@ function thumb(a: GraphAccess, colour: string, verb: string, x: number, y: numbe
     const [pw, ph] = [Math.max(Math.min(3, w), part.w * w), Math.max(Math.min(3, h), part.h * h)];
     const [px, py] = [Math.min(x + part.x * w, x + w - pw), Math.min(y + part.y * h, y + h - ph)];
     const last = n === a.levels.length - 1;
-    const opacity = last ? 0.9 : 0.16 + (0.3 * n) / a.levels.length;
+    const opacity = last ? 0.9 : 0.2 + (0.35 * n) / a.levels.length;
     out.push(
-      html`<rect x="${round(px)}" y="${round(py)}" width="${round(pw)}" height="${round(ph)}" fill="${colour}" fill-opacity="${round(opacity)}"/>`,
+      html`<rect x="${round(px)}" y="${round(py)}" width="${round(pw)}" height="${round(ph)}" fill="${colour}" fill-opacity="${Math.round(opacity * 100) / 100}" style="fill:${THEME[colour]}"/>`,
     );
   });
   const shape = a.shape.map((s) => s ?? "?").join("×");
@@ -234,6 +239,8 @@ interface Look {
 
 function words(text: string, x: number, y: number, o: Look): Html {
   const fill = o.colour ?? INK;
-  const style = o.colour ? html`` : html` style="${o.dim ? `fill:var(--tw-dim,${INK})` : INK_STYLE}"`;
+  const style = o.colour
+    ? html` style="fill:${THEME[o.colour] ?? o.colour}"`
+    : html` style="${o.dim ? `fill:var(--tw-dim,${INK})` : INK_STYLE}"`;
   return html`<text x="${round(x)}" y="${round(y)}" font-family="${o.mono ? MONO : SANS}" font-size="${o.size ?? 12}" fill="${fill}"${style} xml:space="preserve">${text}</text>`;
 }

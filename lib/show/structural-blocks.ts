@@ -158,7 +158,7 @@ function insideOf(p: Pair, was: BlockPlace, now: BlockPlace): Change[] {
   };
   part("init", x.init, y.init);
   part("predicate", x.predicate, y.predicate);
-  const types = (b: Block): string => b.axes.map((a) => `${a.type}${exprText(a.extent)}`).join();
+  const types = (b: Block): string => b.axes.map((a) => `${a.type} ${a.v.name} ${exprText(a.extent)}`).join();
   if (types(x) !== types(y)) out.push({ func, kind: "blockPart", block, part: "axes", change: "changed" });
   // Of a block of blocks the inner ones tell.
   const silent = !out.some((c) => c.kind === "blockAccess" || (c.kind === "blockPart" && c.part === "axes"));
@@ -192,6 +192,8 @@ function stmtText(s: Stmt): string {
           ? `${s.v.name} ${exprText(s.min)} ${exprText(s.extent)}`
           : s.kind === "let"
             ? `${s.v.name} = ${exprText(s.value)}`
-            : "";
+            : s.kind === "extern"
+              ? JSON.stringify([s.func, s.args])
+              : "";
   return `${s.kind} ${own}{${childStmts(s).map(stmtText).join(";")}}`;
 }

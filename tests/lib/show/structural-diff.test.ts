@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
+import { structuralEqual } from "../../../lib/ir/index.ts";
 import { Schedule } from "../../../lib/schedule/index.ts";
 import { parseModule, script, T } from "../../../lib/script/index.ts";
 import {
   changeText,
   DISPLAY,
   diff,
+  graph,
   historyDiffs,
   type MimeBundle,
   scheduleBundle,
   structuralDiff,
 } from "../../../lib/show/index.ts";
+import { programOf, recipe } from "../../support/random-program.ts";
+import { actions, Tally, tryAction } from "../../support/random-schedule.ts";
 import { longSchedule } from "./long-schedule.ts";
 import { readMarkup } from "./markup.ts";
 import { states, swapped } from "./samples.ts";
@@ -149,6 +154,26 @@ describe("show: structural diff", () => {
     assert.deepEqual([c.loop.name, c.into.map((l: { extent: string }) => l.extent)], ["j", ["16", "8"]]);
     assert.match(c.into[0].key, /^loop:\d+$/);
   });
+
+  it("random schedules: no step goes unsaid, and every text is one line", () => {
+    fc.assert(
+      fc.property(recipe, actions, (r, todo) => {
+        const sch = new Schedule(programOf(r));
+        const tally = new Tally();
+        for (const a of todo) tryAction(sch, a, tally);
+        for (const d of historyDiffs(sch.history)) {
+          const { before, after } = sch.history[d.index - 1];
+          if (!structuralEqual(before, after)) assert(d.changes.length > 0, d.call);
+          for (const c of d.changes) assert.match(c.text, /^[^\n]+$/);
+        }
+        const changed = structuralDiff(sch.history[0]?.before ?? sch.mod, sch.mod).length > 0;
+        if (sch.history.length === 0) assert(!changed);
+        structuralDiff(parseModule(script(sch.mod)), sch.history[0]?.before ?? sch.mod);
+        graph(sch.mod).toString();
+      }),
+      { numRuns: 60 },
+    );
+  }).timeout(60_000);
 
   it("a module of 30 blocks: every step is told quickly", () => {
     const sch = longSchedule(60);
