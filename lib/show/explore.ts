@@ -1,6 +1,6 @@
 /**
  * What a choice does to a program: every variant is made beforehand, and one picks among them without a script and
- * without a kernel. With a kernel a slider does the same live: let it show `explore([value], build)`.
+ * without a kernel. With a kernel a slider does the same live: `interact(({ f }) => explore([f], build, { from }), { f: [1, 64] })`.
  */
 import { ScheduleError } from "../schedule/index.ts";
 import { BOUNDS, boundText, count, cut, take } from "./bounds.ts";
@@ -121,6 +121,9 @@ function exploreHtml<V>(
 ): Html {
   const group = `tw-${hash(JSON.stringify([name, built.map((b) => [b.label, b.summary, b.refused])]))}`;
   const { cells, columns } = table(built, name);
+  const all =
+    built.length > 1 &&
+    html`<details class="tw-more"><summary>All variants</summary>${htmlTable(columns, cells)}</details>`;
   let room: number = BOUNDS.html;
   const picks = built.map((b, n) => {
     const panel = panelOf(b, origin, o);
@@ -129,10 +132,13 @@ function exploreHtml<V>(
     const body = fits
       ? panel
       : html`<p class="tw-note">This variant was left out: the display would be too large.</p>`;
+    // One variant alone, as a slider shows it, needs no choice.
+    if (built.length === 1)
+      return html`<div class="tw-panel"><p class="tw-head"><b>${name} = ${b.label}</b></p>${body}</div>`;
     const checked = n === chosen && html` checked`;
     return html`<label class="tw-pick"><input type="radio" name="${group}"${checked}/> ${b.label}</label><div class="tw-panel"><p class="tw-head"><b>${name} = ${b.label}</b></p>${body}</div>`;
   });
-  return html`<div class="tw-explore"><span class="tw-pickname">${name}</span>${picks}</div>${left > 0 && html`<p class="tw-note">… ${count(left, "more value")} left out</p>`}<details class="tw-more"><summary>All variants</summary>${htmlTable(columns, cells)}</details>`;
+  return html`<div class="tw-explore">${built.length > 1 && html`<span class="tw-pickname">${name}</span>`}${picks}</div>${left > 0 && html`<p class="tw-note">… ${count(left, "more value")} left out</p>`}${all}`;
 }
 
 function panelOf<V>(b: Built, origin: Side | undefined, o: ExploreOptions<V>): Html {
