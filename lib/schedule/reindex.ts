@@ -102,6 +102,7 @@ function relaid(
     const detail = `${b.name} reads ${buffer.name} and writes it; the copy would not follow`;
     refuse(primitive, "the block reads what it writes", detail, [b]);
   }
+  if (isWrite) refuseOtherWriter(primitive, scope, b, buffer);
   const top = topOf(primitive, at, scope, buffer, isWrite);
 
   const indices = onlyAccess(primitive, b, buffer);
@@ -147,6 +148,16 @@ function topOf(primitive: string, at: Located<Block>, scope: Block, buffer: Buff
     refuse(primitive, "the buffer is used by another block of the nest", detail, [shared, at.node]);
   }
   return top;
+}
+
+/** The copy behind the nest would overwrite what another block has written there. */
+function refuseOtherWriter(primitive: string, scope: Block, b: Block, buffer: Buffer): void {
+  const other = childBlocks(scope.body).find(
+    (x) => x !== b && regionsOf(x).writes.some((r) => r.buffer.id === buffer.id),
+  );
+  if (!other) return;
+  const detail = `${buffer.name} is written by ${b.name} and by ${other.name}`;
+  refuse(primitive, "the buffer has more than one writer", detail, [other, b]);
 }
 
 /** The indices of every access of the buffer in the block, which have to be the same. */

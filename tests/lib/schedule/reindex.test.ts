@@ -117,6 +117,29 @@ describe("reindex", () => {
     assert.match(text, /Y\[vi\]\[vj\] = Y_local\[vj\]\[vi\]/);
   });
 
+  it("refuses to write aside what another block writes too", () => {
+    const twice = T.primFunc({ A: T.buffer([8]), B: T.buffer([8]) }, ({ A, B }) => {
+      for (const i of T.serial(8)) {
+        T.block("first", () => {
+          const vi = T.axis.spatial(8, i);
+          B[vi] = 0;
+        });
+      }
+      for (const i of T.serial(4)) {
+        T.block("second", () => {
+          const vi = T.axis.spatial(4, i);
+          B[vi] = A[vi];
+        });
+      }
+    });
+    const sch = new Schedule(twice);
+    const first = sch.getBlock("first");
+    refuses(sch, () => sch.reindex(first, ["write", 0]), {
+      rule: /more than one writer/,
+      detail: /B is written by first and by second/,
+    });
+  });
+
   it("refuses what it cannot follow", () => {
     const sch = new Schedule(mmRelu());
     const [y, c] = [sch.getBlock("Y"), sch.getBlock("C")];
