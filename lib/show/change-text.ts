@@ -40,7 +40,7 @@ function text(c: Change): string {
     case "loopKind":
       return `${c.loop.name} is ${c.after}${c.before === "serial" ? "" : ` (was ${c.before})`}`;
     case "loopRange":
-      return `${c.loop.name} runs over ${c.after} (was ${c.before})`;
+      return `extent of ${c.loop.name}: ${c.before} → ${c.after}`;
     case "annotation": {
       const value = (x: unknown): string => JSON.stringify(x);
       if (c.after === undefined) return `annotation ${c.name} of ${c.on.name} removed`;

@@ -37,11 +37,36 @@ export function rewritesOf(a: Structure, b: Structure): Rewrite[] {
   const ordered = (ids: ReadonlySet<number>, s: Structure) => [...s.loops.keys()].filter((l) => ids.has(l));
   return groups
     .map((g) => ({ gone: ordered(g.gone, a), came: ordered(g.came, b) }))
+    .map((r) => withTwins(r, a, b))
     .filter((r) => covers(r, a, b));
+}
+
+/**
+ * A loop that was parted: the blocks of the first part are the old ones, those of the others are copies. The parts are
+ * the new loops in the same place with nothing but new blocks, when together they have as many iterations.
+ */
+function withTwins(r: Rewrite, a: Structure, b: Structure): Rewrite {
+  if (r.gone.length !== 1 || r.came.length !== 1) return r;
+  const extent = (s: Structure, l: number): number => constInt(s.loops.get(l)!.node.extent) ?? Number.NaN;
+  const around = (l: number): string => {
+    const { blocks } = b.loops.get(l)!;
+    const loops = blocks.length > 0 ? b.blocks.get(blocks[0])!.loops : [];
+    return loops.slice(0, loops.indexOf(l)).join();
+  };
+  const [first] = r.came;
+  const parts = [...b.loops.values()].filter(
+    (l) =>
+      l.id === first ||
+      (!a.loops.has(l.id) && l.blocks.every((x) => !a.blocks.has(x)) && around(l.id) === around(first)),
+  );
+  const came = parts.map((l) => l.id);
+  const whole = came.reduce((n, l) => n + extent(b, l), 0);
+  return came.length > 1 && whole === extent(a, r.gone[0]) ? { gone: r.gone, came } : r;
 }
 
 /** Whether the new loops have at least as many iterations: otherwise a block took a part of them elsewhere. */
 function covers(r: Rewrite, a: Structure, b: Structure): boolean {
+  if (parted(r, b)) return true;
   const size = (ids: readonly number[], s: Structure): number =>
     ids.reduce((n, l) => n * (constInt(s.loops.get(l)!.node.extent) ?? Number.NaN), 1);
   const [before, after] = [size(r.gone, a), size(r.came, b)];
@@ -69,13 +94,16 @@ function rewrites(p: Pair, moved: ReadonlySet<string>): Change[] {
       return [{ func, kind: "retiled", loops, into }];
     }
     if (loops.length === 1) {
-      const nested = came.every((l, n) => n === 0 || within(b, came[n - 1], l));
-      return [{ func, kind: nested ? "split" : "partitioned", loop: loops[0], into }];
+      return [{ func, kind: parted({ gone, came }, b) ? "partitioned" : "split", loop: loops[0], into }];
     }
     if (into.length === 1) return [{ func, kind: "fused", loops, into: into[0] }];
     return [{ func, kind: "retiled", loops, into }];
   });
 }
+
+/** Whether the new loops stand one after another. */
+const parted = ({ gone, came }: Rewrite, b: Structure): boolean =>
+  gone.length === 1 && came.length > 1 && came.some((l, n) => n > 0 && !within(b, came[n - 1], l));
 
 /** Whether some block has both loops around it. */
 const within = (s: Structure, outer: number, inner: number): boolean =>
@@ -139,7 +167,10 @@ function marks({ func, a, b }: Pair): Change[] {
     const [p, q] = [was, now].map((l) => l.thread ?? l.loopKind);
     if (p !== q) out.push({ func, kind: "loopKind", loop, before: p, after: q });
     if (was.extent !== now.extent || was.min !== now.min) {
-      const [x, y] = [was, now].map((l) => `${exprText(l.min)} … +${exprText(l.extent)}`);
+      const [x, y] = [was, now].map((l) => {
+        const first = exprText(l.min);
+        return first === "0" ? exprText(l.extent) : `${exprText(l.extent)} from ${first}`;
+      });
       if (x !== y) out.push({ func, kind: "loopRange", loop, before: x, after: y });
     }
     out.push(...annotationChanges(func, loop, was.annotations, now.annotations));

@@ -109,6 +109,10 @@ describe("show: structural diff", () => {
     ]);
     assert.equal(steps[5][0], "block D_o made around D");
     assert.match(steps[6][0], /^loop u\w* \(1\) put around D$/);
+    const parts = told(chain, (sch) => {
+      sch.loopPartition(sch.getLoops(sch.getBlock("C"))[0], [null, 4]);
+    });
+    assert.equal(parts[0][0], "i parted into i_0 (12) then i_1 (4)");
     const layout = told(chain, (sch) => {
       sch.transformLayout(sch.getBlock("B"), "B", "(i, j) => [T.floordiv(j, 4), i, T.floormod(j, 4)]");
     });
