@@ -8,8 +8,8 @@ import { UserProcess } from "./user/process.ts";
 const endsWindow = 10000;
 const maxEnds = 5;
 
-/** Time a cell may still compile after an interrupt, in milliseconds. */
-const compilePatience = 500;
+/** Time an interrupted cell may still be compiled before the compiler is started anew, in milliseconds. */
+const compilePatience = 5000;
 
 /** How a request to run a cell ended. */
 export type ExecuteResult =
@@ -47,7 +47,8 @@ export class Session {
   #user: UserProcess | undefined;
   #running: string | undefined;
   #interrupted = false;
-  #compiling = false;
+  /** Ends the wait for the cell that is being compiled. */
+  #stopCompiling: (() => void) | undefined;
   #crashed: ((reason: string) => void) | undefined;
   #stopped = false;
   /** When the process ended lately, in milliseconds: one that cannot even start must not be started for ever. */
@@ -94,10 +95,7 @@ export class Session {
     this.#user?.interruptHandlers();
     if (this.#running === undefined) return;
     this.#interrupted = true;
-    if (this.#compiling) {
-      const { language } = this;
-      setTimeout(() => this.#compiling && this.#interrupted && language.restart(), compilePatience).unref();
-    }
+    this.#stopCompiling?.();
     this.#user?.interrupt(this.#running);
   }
 
@@ -109,16 +107,15 @@ export class Session {
   async #execute(request: ExecuteRequest): Promise<ExecuteResult> {
     const { code, cell, ...rest } = request;
     if (code.trim() === "") return { status: "ok", expressions: {} };
-    this.#compiling = true;
-    let compiled: CompiledCell | RejectedCell;
-    try {
-      compiled = await this.language.compile(code, cell);
-    } catch (error) {
-      // Types can keep the compiler busy for ever; an interrupt then ends the compiler.
-      if (this.#interrupted) return { status: "error", error: interruption() };
-      throw error;
-    } finally {
-      this.#compiling = false;
+    const compiling = this.language.compile(code, cell);
+    const stopped = new Promise<undefined>((resolve) => {
+      this.#stopCompiling = () => resolve(undefined);
+    });
+    const compiled = await Promise.race([compiling, stopped]);
+    this.#stopCompiling = undefined;
+    if (compiled === undefined) {
+      this.#abandon(cell, compiling);
+      return { status: "error", error: interruption() };
     }
     if (!compiled.ok) return { status: "error", error: rejection(cell, code, compiled.diagnostics) };
     if (this.#interrupted) {
@@ -137,6 +134,16 @@ export class Session {
       await this.language.settle(cell, outcome.unassigned);
     }
     return outcome;
+  }
+
+  /** Lets an interrupted compilation come to its end, which types can put off for ever. */
+  #abandon(cell: number, compiling: Promise<CompiledCell | RejectedCell>): void {
+    const restart = setTimeout(() => this.language.restart(), compilePatience);
+    restart.unref();
+    compiling
+      .then((late) => (late.ok ? this.language.settle(cell, late.names) : undefined))
+      .catch(() => undefined)
+      .finally(() => clearTimeout(restart));
   }
 
   get #process(): UserProcess {

@@ -123,15 +123,17 @@ export class LanguageClient implements CellLanguage {
   /** Another runner in the place of one that ended. */
   #again(reason: string): void {
     if (this.#stopped) return;
-    for (const { reject } of this.#waiting.values())
-      reject(new Error(`the TypeScript service ended: ${reason}`));
-    this.#waiting.clear();
+    // Calls are answered in order, so the oldest is the one that it ended over; the others are asked again.
+    const [culprit] = this.#waiting.values();
+    if (culprit) this.#waiting.delete(culprit.request.id);
+    culprit?.reject(new Error(`the TypeScript service ended: ${reason}`));
     const snapshot = findSnapshot();
     this.#runner = snapshot === undefined ? this.#thread() : this.#process(snapshot);
     for (const call of this.#log) {
       this.#count += 1;
       this.#runner.send({ id: this.#count, ...call });
     }
+    for (const { request } of this.#waiting.values()) this.#runner.send(request);
   }
 
   #thread(): Runner {
