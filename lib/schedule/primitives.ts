@@ -24,6 +24,7 @@ import { fuseReductionEpilogue } from "./reduction-epilogue.ts";
 import { reindex, reindexCacheRead, reindexCacheWrite } from "./reindex.ts";
 import { reorder } from "./reorder.ts";
 import { rfactor } from "./rfactor.ts";
+import { rollingBuffer } from "./rolling-buffer.ts";
 import { split } from "./split.ts";
 import { tensorize } from "./tensorize.ts";
 import { readAt, writeAt } from "./tile-copy.ts";
@@ -185,6 +186,7 @@ export const PRIMITIVES = {
     did: "decomposed",
     run: decomposePadding,
   },
+  rollingBuffer: { inputs: ["block"], attrs: ["writeBufferIndex"], did: "rolled", run: rollingBuffer },
   tensorize: { inputs: ["blockOrLoop"], attrs: ["intrin"], did: "tensorized", run: tensorize },
   transformLayout: {
     inputs: ["block"],

@@ -384,6 +384,14 @@ export class Schedule extends Cursor {
     this.call("storageAlign", [block], { writeBufferIndex, axis, factor, offset });
   }
 
+  /**
+   * Keeps of an output that neighbouring iterations of a loop share with its consumers only the part still needed: the
+   * buffer becomes a circle, and what an iteration before has made is not made again.
+   */
+  rollingBuffer(block: BlockRV, writeBufferIndex: number): void {
+    this.call("rollingBuffer", [block], { writeBufferIndex });
+  }
+
   // Reductions
 
   /**

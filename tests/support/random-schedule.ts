@@ -45,6 +45,8 @@ export const ACTIONS = [
   "cacheInplace",
   "cacheIndex",
   "fuseReductionEpilogue",
+  "rollingBuffer",
+  "rollingBuffer",
   "undo",
 ] as const;
 
@@ -174,6 +176,10 @@ function perform(sch: Schedule, { op, a, b, c }: Action): boolean {
       sch.fuseReductionEpilogue(block, consumer);
       return true;
     }
+    case "rollingBuffer":
+      if (c % 4) return rollAny(sch, b);
+      sch.rollingBuffer(block, 0);
+      return true;
     case "undo":
       if (sch.history.length === 0 || c % 3 > 0) return false;
       sch.undo();
@@ -271,6 +277,30 @@ function perform(sch: Schedule, { op, a, b, c }: Action): boolean {
     case "transformLayout":
       return relay(sch, block, b, c);
   }
+}
+
+/** Rolls the first block that can be, moved under a loop of its consumer for it: by chance it seldom stands there. */
+function rollAny(sch: Schedule, b: number): boolean {
+  let refusal: ScheduleError | undefined;
+  for (const name of blockNames(sch)) {
+    const block = sch.getBlock(name);
+    const [consumer] = sch.getConsumers(block);
+    const around = consumer ? sch.getLoops(consumer) : [];
+    for (const k of around.keys()) {
+      const steps = sch.history.length;
+      try {
+        sch.computeAt(block, at(around, b + k));
+        sch.rollingBuffer(block, 0);
+        return true;
+      } catch (e) {
+        if (!(e instanceof ScheduleError)) throw e;
+        if (e.refusal.primitive === "rollingBuffer") refusal = e;
+        while (sch.history.length > steps) sch.undo();
+      }
+    }
+  }
+  if (refusal) throw refusal;
+  return false;
 }
 
 function namesWithInit(sch: Schedule): string[] {

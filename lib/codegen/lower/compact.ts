@@ -184,11 +184,14 @@ function collect(
   return out;
 }
 
-/** Whether a condition compares a variable from outside for equality. Bounds of tiles do not: they guard both sides. */
+/**
+ * Whether a condition compares a variable from outside for equality, or offers an alternative to what holds of one (the
+ * first iteration makes all, others what is new). Bounds of tiles do neither: they guard both sides.
+ */
 function picksIteration(cond: Expr, outer: ReadonlySet<number>): boolean {
   let found = false;
   visitExpr(cond, (e) => {
-    if (e.kind === "binary" && e.op === "eq" && usesVar(e, outer)) found = true;
+    if (e.kind === "binary" && (e.op === "eq" || e.op === "or") && usesVar(e, outer)) found = true;
   });
   return found;
 }
