@@ -106,7 +106,8 @@ function checkProducer(scope: Block, p: Located<Block>, b: Block): void {
     const detail = `${producer.name} writes ${outside.name}, which is seen outside ${scope.name}`;
     refuse(NAME, "the producer is an output", detail, [producer]);
   }
-  const incomplete = whyNotComplete(p);
+  // All axes of a reduction factored out are spatial, and it still forms its result in two steps.
+  const incomplete = whyNotComplete(p) ?? (producer.init && `${producer.name} has an init`);
   if (incomplete) {
     const detail = `${incomplete}; ${b.name} would be applied before the result is finished`;
     refuse(

@@ -28,6 +28,18 @@ const position = (pick: "argmax" | "argmin"): PrimFunc => {
 };
 
 describe("rfactor", () => {
+  it("leaves partial sums that are not finished in one step: nothing is put into them", () => {
+    const sch = new Schedule(rows());
+    const sums = sch.getBlock("S");
+    const [, k] = sch.getLoops(sums);
+    sch.rfactor(k);
+    const copy = sch.cacheRead(sums, 0, "global");
+    refuses(sch, () => sch.reverseComputeInline(copy), {
+      rule: /the producer is not complete/,
+      detail: /S_rf has an init/,
+    });
+  });
+
   it("a loop of a sum: partial results, then their sum", () => {
     const out = scheduled(rows(), (sch) => {
       const [, k] = sch.getLoops(sch.getBlock("S"));
