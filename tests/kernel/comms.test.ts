@@ -100,6 +100,15 @@ describe("kernel: comms and widgets", () => {
     assert.equal((await kernel.run("[clicks, choice.value]")).text, "[ 2, 2 ]");
   });
 
+  it("shows an interaction once, also where it is the cell's result", async () => {
+    const ran = await kernel.run(`
+      import { interact } from "tilewright/notebook";
+      interact(({ a }) => a, { a: [1, 9] })`);
+    assert.equal(ran.status, "ok", ran.traceback);
+    const views = ran.outputs.filter(({ header }) => /^(display_data|execute_result)$/.test(header.msg_type));
+    assert.equal(views.length, 1);
+  });
+
   it("runs a function again when a slider moves, also one that can be interrupted", async () => {
     const ran = await kernel.run(`
       import { interact } from "tilewright/notebook";

@@ -21,6 +21,8 @@ export class Displays {
   readonly #task: () => Task | undefined;
   readonly #prefix = Math.random().toString(36).slice(2, 10);
   readonly #handles = new WeakSet<object>();
+  /** Values that some work has put on the page by `present`. */
+  readonly #presented = new WeakMap<object, Task | undefined>();
   #count = 0;
   /**
    * What is under way, by the work it belongs to: a promise that settles when everything displayed so far is sent.
@@ -65,13 +67,22 @@ export class Displays {
     return handle;
   };
 
+  /** Shows a value that its maker also returns: as the result of the same cell it is not shown again. */
+  present(value: object): void {
+    this.#presented.set(value, this.#task());
+    this.display(value);
+  }
+
   clearOutput = (wait = false): void => {
     this.#emit({ type: "clear", wait }, this.#task());
   };
 
   /** Shows a cell's result. A handle is none: what it stands for is on the page already. */
   async result(value: unknown, task: Task): Promise<void> {
-    if (typeof value === "object" && value !== null && this.#handles.has(value)) return;
+    if (typeof value === "object" && value !== null) {
+      if (this.#handles.has(value)) return;
+      if (this.#presented.has(value) && this.#presented.get(value) === task) return;
+    }
     const display = await bundleOf(value, this.#host.inspect);
     this.#emit({ type: "result", display }, task);
   }

@@ -43,7 +43,7 @@ export function interact<const A extends { [name: string]: unknown }>(
     Object.entries(args).map(([name, argument]) => [name, control(name, argument as Argument)]),
   );
   const interaction = new Interaction(controls, fn as (values: JsonObject) => unknown);
-  session().displays.display(interaction);
+  session().displays.present(interaction);
   return interaction;
 }
 
