@@ -72,9 +72,9 @@ function text(c: Change): string {
     case "blockPart":
       return `${c.part} of block ${c.block.name} ${c.change}`;
     case "bufferAdded":
-      return `buffer ${c.text} added`;
+      return `buffer ${c.declared} added`;
     case "bufferRemoved":
-      return `buffer ${c.text} removed`;
+      return `buffer ${c.declared} removed`;
     case "bufferChanged":
       if (c.what === "place") return `buffer ${c.buffer} allocated in ${c.after} (was ${c.before})`;
       return `${c.what} of buffer ${c.buffer}: ${c.before} → ${c.after}`;

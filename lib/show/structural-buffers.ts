@@ -7,12 +7,12 @@ export function bufferChanges({ func, a, b }: Pair): Change[] {
   const out: Change[] = [];
   for (const [id, { buffer }] of a.buffers) {
     if (!b.buffers.has(id))
-      out.push({ func, kind: "bufferRemoved", buffer: buffer.name, text: bufferText(buffer) });
+      out.push({ func, kind: "bufferRemoved", buffer: buffer.name, declared: bufferText(buffer) });
   }
   for (const [id, now] of b.buffers) {
     const was = a.buffers.get(id);
     if (!was) {
-      out.push({ func, kind: "bufferAdded", buffer: now.buffer.name, text: bufferText(now.buffer) });
+      out.push({ func, kind: "bufferAdded", buffer: now.buffer.name, declared: bufferText(now.buffer) });
       continue;
     }
     const [x, y] = [was.buffer, now.buffer];

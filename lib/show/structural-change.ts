@@ -83,7 +83,7 @@ export type Change = { readonly func: string } & (
       readonly part: "init" | "predicate" | "body" | "axes";
       readonly change: "added" | "removed" | "changed";
     }
-  | { readonly kind: "bufferAdded" | "bufferRemoved"; readonly buffer: string; readonly text: string }
+  | { readonly kind: "bufferAdded" | "bufferRemoved"; readonly buffer: string; readonly declared: string }
   | {
       readonly kind: "bufferChanged";
       readonly buffer: string;

@@ -52,6 +52,13 @@ function told(mod: typeof chain, run: (sch: Schedule) => void): string[][] {
 }
 
 describe("show: structural diff", () => {
+  it("a schedule's text names a new buffer once", () => {
+    const sch = new Schedule(chain);
+    sch.cacheRead(sch.getBlock("D"), 0, "local");
+    const text = scheduleBundle(sch)["text/plain"];
+    assert.match(text, /; buffer B_local: f32\[16, 16\] in local added\n/);
+  });
+
   it("says what each primitive did, in one line each", () => {
     const steps = told(states[0], (sch) => {
       const Y = sch.getBlock("Y");
