@@ -46,7 +46,8 @@ export function fuseReductionEpilogue(f: PrimFunc, reduction: number, epilogue: 
     const detail = `${b.name} is read by ${consumers.map((c) => c.name).join(", ") || "no block"}`;
     refuse(NAME, "the epilogue is not the only consumer of the reduction", detail, [b, e]);
   }
-  const incomplete = whyNotComplete(end);
+  // A reduction factored out has spatial axes alone; it is no addition either.
+  const incomplete = whyNotComplete(end) ?? (e.init && `${e.name} has an init`);
   if (incomplete) refuse(NAME, "the epilogue is not complete", incomplete, [e]);
   const s = onlyStore(NAME, e);
   const { place, bias } = addition(e, s, buffer);

@@ -21,6 +21,20 @@ const linear = (epilogue: Epilogue, pick: "sum" | "max" = "sum"): PrimFunc => {
 const plus = (): PrimFunc => linear((y, b) => te.add(y, b));
 
 describe("fuseReductionEpilogue", () => {
+  it("refuses a second reduction whose axes are all spatial after rfactor", () => {
+    const A = te.placeholder([4, 6], "A");
+    const [k, l] = [te.reduceAxis(6, "k"), te.reduceAxis(4, "l")];
+    const S = te.compute([4], (i) => te.sum(A.at(i, k), k), "S");
+    const sch = new Schedule(te.createPrimFunc([A, te.compute([1], () => te.sum(S.at(l), l), "R")]));
+    const [, inner] = sch.getLoops(sch.getBlock("R"));
+    sch.rfactor(inner);
+    const [sums, partial] = [sch.getBlock("S"), sch.getBlock("R_rf")];
+    refuses(sch, () => sch.fuseReductionEpilogue(sums, partial), {
+      rule: /the epilogue is not complete/,
+      detail: /R_rf has an init/,
+    });
+  });
+
   it("the bias becomes the init", () => {
     const out = scheduled(plus(), (sch) => {
       sch.fuseReductionEpilogue(sch.getBlock("Y"), sch.getBlock("D"));
