@@ -27,6 +27,9 @@ export const ACTIONS = [
   "blockize",
   "transformLayout",
   "reindex",
+  "reindexCacheRead",
+  "reindexCacheWrite",
+  "bind",
   "readAt",
   "writeAt",
   "transformBlockLayout",
@@ -252,6 +255,18 @@ function perform(sch: Schedule, { op, a, b, c }: Action): boolean {
       return true;
     case "reindex":
       sch.reindex(block, [b % 2 ? "write" : "read", c % 2]);
+      return true;
+    case "reindexCacheRead":
+    case "reindexCacheWrite": {
+      // A layout of some of the axes, in their order or turned round; the access decides which axes it needs.
+      const axes = sch.get(block).axes.map((_, k) => `v${k}`);
+      const spatial = sch.get(block).axes.flatMap((x, k) => (x.type === "S" ? [`v${k}`] : []));
+      const used = at([axes, spatial, [...spatial].reverse()], b);
+      sch[op](block, c % 2, at(["local", "global"], c), `(${axes.join(", ")}) => [${used.join(", ")}]`);
+      return true;
+    }
+    case "bind":
+      sch.bind(at(loops, b), at(["blockIdx.x", "threadIdx.x", "threadIdx.y", "vthread.x"], c));
       return true;
     case "readAt":
     case "writeAt":
