@@ -91,6 +91,13 @@ export function whyNotComplete(at: Located<Block>, scope: Stmt = scopeBlock(at))
   return both && `${b.name} both reads and writes ${both.buffer.name}`;
 }
 
+/**
+ * Why the block does not make each result in one step. CB alone does not say so: a reduction factored out (`rfactor`) has
+ * spatial axes only and still forms its result from an init and an update.
+ */
+export const whyNotOneStep = (at: Located<Block>, scope?: Stmt): string | undefined =>
+  whyNotComplete(at, scope) ?? (at.node.init && `${at.node.name} has an init`);
+
 /** CB within `scope` (default: the block around it). */
 export const isCompleteBlock = (at: Located<Block>, scope?: Stmt): boolean =>
   whyNotComplete(at, scope) === undefined;

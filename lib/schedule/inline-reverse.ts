@@ -17,7 +17,7 @@ import {
   visitExpr,
 } from "../ir/index.ts";
 import { staysInside } from "./compute-at-regions.ts";
-import { whyNotComplete } from "./conditions.ts";
+import { whyNotComplete, whyNotOneStep } from "./conditions.ts";
 import { consumersOf, requireStagePipeline, stagesOf, writtenOutside } from "./dependencies.ts";
 import { refuse } from "./error.ts";
 import { invert } from "./inline-inverse.ts";
@@ -106,8 +106,7 @@ function checkProducer(scope: Block, p: Located<Block>, b: Block): void {
     const detail = `${producer.name} writes ${outside.name}, which is seen outside ${scope.name}`;
     refuse(NAME, "the producer is an output", detail, [producer]);
   }
-  // All axes of a reduction factored out are spatial, and it still forms its result in two steps.
-  const incomplete = whyNotComplete(p) ?? (producer.init && `${producer.name} has an init`);
+  const incomplete = whyNotOneStep(p);
   if (incomplete) {
     const detail = `${incomplete}; ${b.name} would be applied before the result is finished`;
     refuse(

@@ -13,7 +13,7 @@ import {
   substExpr,
   visitExpr,
 } from "../ir/index.ts";
-import { whyNotComplete, whyNotReduction } from "./conditions.ts";
+import { whyNotOneStep, whyNotReduction } from "./conditions.ts";
 import { consumersOf, producersOf, requireStagePipeline, stagesOf, writtenOutside } from "./dependencies.ts";
 import { refuse } from "./error.ts";
 import { dropStatedRegions, onlyStore, refuseOpaqueAccess, takeOut, withScopeBody } from "./inline-parts.ts";
@@ -46,8 +46,7 @@ export function fuseReductionEpilogue(f: PrimFunc, reduction: number, epilogue: 
     const detail = `${b.name} is read by ${consumers.map((c) => c.name).join(", ") || "no block"}`;
     refuse(NAME, "the epilogue is not the only consumer of the reduction", detail, [b, e]);
   }
-  // A reduction factored out has spatial axes alone; it is no addition either.
-  const incomplete = whyNotComplete(end) ?? (e.init && `${e.name} has an init`);
+  const incomplete = whyNotOneStep(end);
   if (incomplete) refuse(NAME, "the epilogue is not complete", incomplete, [e]);
   const s = onlyStore(NAME, e);
   const { place, bias } = addition(e, s, buffer);
