@@ -81,10 +81,11 @@ function onlyBlock(primitive: string, f: PrimFunc, target: Located<For>): Locate
   const children = childBlocks(l);
   if (children.length !== 1) {
     const names = children.map((b) => b.name).join(", ") || "no block";
-    refuse(primitive, "the loop does not contain exactly one block", `below ${l.v.name} stand ${names}`, [
-      l,
-      ...children,
-    ]);
+    const detail = `below ${l.v.name} stand ${names}`;
+    const several = children.length > 1;
+    refuse(primitive, "the loop does not contain exactly one block", detail, [l, ...children], (n) => {
+      return several ? `sch.blockize([${children.map(n).join(", ")}])` : "sch.getLoops(block)";
+    });
   }
   const at = findBlock(f, children[0].id);
   const other = at.path.slice(at.path.indexOf(l)).find((s) => s.kind !== "for" && s !== at.node);
@@ -95,7 +96,7 @@ function onlyBlock(primitive: string, f: PrimFunc, target: Located<For>): Locate
   return at;
 }
 
-function checkBounds(primitive: string, outer: readonly For[], inner: readonly For[]): void {
+export function checkBounds(primitive: string, outer: readonly For[], inner: readonly For[]): void {
   for (const l of inner) {
     const o = outer.find((x) => [l.min, l.extent].some((e) => usesVar(e, new Set([x.v.id]))));
     if (!o) continue;
@@ -104,7 +105,7 @@ function checkBounds(primitive: string, outer: readonly For[], inner: readonly F
   }
 }
 
-function divide(
+export function divide(
   primitive: string,
   f: PrimFunc,
   at: Located<Block>,
@@ -124,7 +125,7 @@ function divide(
 }
 
 /** What becomes of one axis. */
-interface Part {
+export interface Part {
   readonly outer?: BlockAxis;
   readonly inner?: BlockAxis;
   /** The old axis in terms of the new ones. */
@@ -134,7 +135,7 @@ interface Part {
 /** The extent of an outer axis: larger where the condition that bounded the old axis went inside. */
 type Room = (binding: Expr, extent: Expr) => Expr;
 
-function roomIn(division: SubspaceDivision, ranges: Ranges): Room {
+export function roomIn(division: SubspaceDivision, ranges: Ranges): Room {
   return (binding, extent) => {
     const { max } = boundsOf(binding, ranges);
     const n = constInt(extent);
@@ -143,7 +144,7 @@ function roomIn(division: SubspaceDivision, ranges: Ranges): Room {
   };
 }
 
-function partOf(a: BlockAxis, d: Division, b: Block, preserveUnits: boolean, room: Room): Part {
+export function partOf(a: BlockAxis, d: Division, b: Block, preserveUnits: boolean, room: Room): Part {
   if (constInt(d.innerExtent) === 1) {
     return { outer: { ...a, extent: room(d.outer, a.extent), binding: d.outer }, value: a.v };
   }
@@ -200,11 +201,11 @@ function outerBlock(
   });
 }
 
-const nest = (loops: readonly For[], body: Stmt): Stmt =>
+export const nest = (loops: readonly For[], body: Stmt): Stmt =>
   loops.reduceRight<Stmt>((s, l) => (l.body === s ? l : { ...l, body: s }), body);
 
 /** A condition over outer loops and inner ones, with the outer loops had back from the outer axes. */
-function throughAxes(
+export function throughAxes(
   primitive: string,
   b: Block,
   condition: Expr,

@@ -408,6 +408,10 @@ export class Cursor implements TraceTarget {
         return rest.map((v) => id(v, "loop"));
       }
       if (kind === "factors") return numbers(inputs[k]);
+      if (kind === "loopOrBlocks") {
+        const v = inputs[k];
+        return Array.isArray(v) ? v.map((x: Value) => id(x, "block")) : id(v, "loop");
+      }
       return kind === "place" ? place(inputs[k]) : id(inputs[k], kind);
     });
   }

@@ -5,7 +5,7 @@
 import type { PrimFunc } from "../ir/index.ts";
 import { addUnitLoop, annotate, unannotate } from "./annotate.ts";
 import { reorderBlockIterVar } from "./block-axes.ts";
-import { blockize } from "./blockize.ts";
+import { blockizeTarget } from "./blockize-siblings.ts";
 import { setScope, storageAlign, unsafeSetDtype } from "./buffer-properties.ts";
 import { cacheRead, cacheWrite } from "./cache.ts";
 import { cacheIndex } from "./cache-index.ts";
@@ -33,10 +33,10 @@ import { transformLayout } from "./transform-layout.ts";
 import type { Changed } from "./types.ts";
 
 /**
- * What an input may be: a handle of a sort, any number of loops (always last), factors of a tile, or a place to
- * compute at (a loop, also a drawn one).
+ * What an input may be: a handle of a sort, any number of loops (always last), a loop or a list of blocks, factors of
+ * a tile, or a place to compute at (a loop, also a drawn one).
  */
-export type InputKind = "block" | "loop" | "blockOrLoop" | "loops" | "factors" | "place";
+export type InputKind = "block" | "loop" | "blockOrLoop" | "loopOrBlocks" | "loops" | "factors" | "place";
 
 export interface Row {
   /** What takes handles and values that may be drawn at random, in the order of the call. */
@@ -137,11 +137,11 @@ export const PRIMITIVES = {
     run: decomposeReduction,
   },
   blockize: {
-    inputs: ["loop"],
+    inputs: ["loopOrBlocks"],
     attrs: ["options"],
     gives: "block",
     did: "made part of a block",
-    run: blockize,
+    run: blockizeTarget,
   },
   reindex: { inputs: ["block"], attrs: ["buffer"], gives: "block", did: "reindexed", run: reindex },
   reindexCacheRead: {

@@ -20,7 +20,7 @@ import type { ComputeAtOptions } from "./compute-at.ts";
 import { Cursor } from "./cursor.ts";
 import { type LayoutOptions, layoutOptions, mapArgument } from "./layout-arguments.ts";
 import type { Factor, UnitIterOptions } from "./split.ts";
-import type { CallAttr, CallAttrs } from "./trace.ts";
+import type { CallAttr, CallAttrs, Value } from "./trace.ts";
 import type { AnyRV, BlockRV, ExprRV, LoopRV, RV } from "./types.ts";
 
 export interface ScheduleOptions {
@@ -331,9 +331,12 @@ export class Schedule extends Cursor {
 
   // Blocks of blocks
 
-  /** Makes a block of a loop and everything below it. Returns the new block; the inner one keeps its handle. */
-  blockize(loop: LoopRV, options?: BlockizeOptions): BlockRV {
-    return this.block("blockize", [loop], { options });
+  /**
+   * Makes a block of a loop and everything below it, or of neighbouring blocks with the loops around each alone.
+   * Returns the new block; the inner ones keep their handles.
+   */
+  blockize(target: LoopRV | readonly BlockRV[], options?: BlockizeOptions): BlockRV {
+    return this.block("blockize", [target], { options });
   }
 
   /** Replaces a block (or a loop, which is made one) by the registered intrinsic whose description it matches. */
@@ -412,7 +415,7 @@ export class Schedule extends Cursor {
     return this.block("decomposeReduction", [block, loop], {});
   }
 
-  private block(name: string, inputs: readonly RV[], a: Optional): BlockRV {
+  private block(name: string, inputs: readonly Value[], a: Optional): BlockRV {
     return this.call(name, inputs, attrs(a))[0] as BlockRV;
   }
 
