@@ -12,6 +12,7 @@ import {
   firstDifference,
   type IRModule,
   interpret,
+  ir,
   type MimeBundle,
   type PrimFunc,
   type Schedule,
@@ -88,7 +89,7 @@ function functionOf(attempt: Attempt): PrimFunc | undefined {
   if (!attempt) return undefined;
   if ("kind" in attempt && attempt.kind === "primFunc") return attempt;
   const mod = "kind" in attempt ? attempt : attempt.mod;
-  const funcs = Object.values(mod.funcs);
+  const funcs = Object.values(ir.primFuncs(mod));
   return funcs.length === 1 ? funcs[0] : undefined;
 }
 

@@ -4,7 +4,9 @@
  */
 import type { Region } from "./buffer.ts";
 import { type Buffer, type Expr, isCompareOp, type Var } from "./expr.ts";
-import type { IRModule, PrimFunc } from "./func.ts";
+import type { BaseFunc, IRModule, PrimFunc } from "./func.ts";
+import type { GraphFunc } from "./graph.ts";
+import { type GraphMatching, matchGraphFunc } from "./graph-equal.ts";
 import type { Attrs, Stmt } from "./stmt.ts";
 
 /** Where two programs first differ, in program order: the two parts and what is wrong with them. */
@@ -16,7 +18,7 @@ export interface Difference {
   readonly path: readonly string[];
 }
 
-type Node = Expr | Stmt | PrimFunc | IRModule;
+type Node = Expr | Stmt | BaseFunc | IRModule;
 
 /** True when `a` and `b` are the same program. Free variables and buffers must be the same by identity. */
 export function structuralEqual(a: Node, b: Node): boolean {
@@ -34,6 +36,9 @@ export function firstDifference(a: Node, b: Node): Difference | undefined {
   }
 }
 
+/** What has an identity. */
+type Named = { readonly kind: string; readonly id: number; readonly name: string };
+
 class Mismatch extends Error {
   readonly difference: Difference;
   constructor(difference: Difference) {
@@ -42,18 +47,18 @@ class Mismatch extends Error {
   }
 }
 
-class Matcher {
+class Matcher implements GraphMatching {
   private readonly ab = new Map<number, number>();
   private readonly ba = new Map<number, number>();
   private readonly path: string[] = [];
   /** Set while the shapes of parameters are compared: variables met first in them are symbolic sizes. */
   private declaring = false;
 
-  private fail(what: string, a: unknown, b: unknown): never {
+  fail(what: string, a: unknown, b: unknown): never {
     throw new Mismatch({ what, a, b, path: [...this.path] });
   }
 
-  private same(what: string, x: unknown, y: unknown, a: unknown = x, b: unknown = y): void {
+  same(what: string, x: unknown, y: unknown, a: unknown = x, b: unknown = y): void {
     if (x !== y) this.fail(`${what}: ${String(x)} against ${String(y)}`, a, b);
   }
 
@@ -64,19 +69,41 @@ class Matcher {
       this.attrs(a.attrs, b.attrs);
       for (const name of Object.keys(a.funcs)) {
         this.path.push(name);
-        this.func(a.funcs[name], b.funcs[name]);
+        this.node(a.funcs[name], b.funcs[name]);
         this.path.pop();
       }
     } else if (a.kind === "primFunc") {
       if (b.kind !== "primFunc") this.fail("kind", a, b);
       this.func(a, b);
+    } else if (a.kind === "graphFunc") {
+      if (b.kind !== "graphFunc") this.fail("kind", a, b);
+      matchGraphFunc(a, b, this);
     } else if (isStmt(a)) {
-      if (b.kind === "module" || b.kind === "primFunc" || !isStmt(b)) this.fail("kind", a, b);
+      if (isFunc(b) || !isStmt(b)) this.fail("kind", a, b);
       this.stmt(a, b);
     } else {
-      if (b.kind === "module" || b.kind === "primFunc" || isStmt(b)) this.fail("kind", a, b);
+      if (isFunc(b) || isStmt(b)) this.fail("kind", a, b);
       this.expr(a, b);
     }
+  }
+
+  bindId(a: number, b: number): void {
+    this.ab.set(a, b);
+    this.ba.set(b, a);
+  }
+
+  /** Within `run`, variables of sizes that are met first are bound to each other. */
+  declares(run: () => void): void {
+    const before = this.declaring;
+    this.declaring = true;
+    run();
+    this.declaring = before;
+  }
+
+  within(name: string, run: () => void): void {
+    this.path.push(name);
+    run();
+    this.path.pop();
   }
 
   private func(a: PrimFunc, b: PrimFunc): void {
@@ -92,7 +119,7 @@ class Matcher {
     this.stmt(a.body, b.body);
   }
 
-  private bindVar(a: Var, b: Var): void {
+  bindVar(a: Var, b: Var): void {
     this.same(`dtype of ${a.name}`, a.dtype, b.dtype, a, b);
     this.ab.set(a.id, b.id);
     this.ba.set(b.id, a.id);
@@ -118,12 +145,12 @@ class Matcher {
     this.ba.set(b.id, a.id);
   }
 
-  private identity(what: string, a: Var | Buffer, b: Var | Buffer): void {
+  identity(what: string, a: Named, b: Named): void {
     const to = this.ab.get(a.id);
     const from = this.ba.get(b.id);
     const unseen = to === undefined && from === undefined;
     if (this.declaring && unseen && a.kind === "var" && b.kind === "var") {
-      this.bindVar(a, b);
+      this.bindVar(a as Var, b as Var);
       return;
     }
     const ok = unseen ? a.id === b.id : to === b.id && from === a.id;
@@ -216,7 +243,7 @@ class Matcher {
     this.path.pop();
   }
 
-  private expr(a: Expr, b: Expr): void {
+  expr(a: Expr, b: Expr): void {
     if (a.kind !== b.kind) this.fail(`${a.kind} against ${b.kind}`, a, b);
     this.same("dtype", a.dtype, b.dtype, a, b);
     switch (a.kind) {
@@ -274,13 +301,16 @@ class Matcher {
     }
   }
 
-  private attrs(a: Attrs, b: Attrs): void {
+  attrs(a: Attrs, b: Attrs): void {
     const text = (x: Attrs) => JSON.stringify(Object.entries(x).sort(([p], [q]) => (p < q ? -1 : 1)));
     this.same("annotations", text(a), text(b), a, b);
   }
 }
 
-function isStmt(n: Expr | Stmt): n is Stmt {
+const isFunc = (n: Node): n is IRModule | BaseFunc =>
+  n.kind === "module" || n.kind === "primFunc" || n.kind === "graphFunc";
+
+function isStmt(n: Expr | Stmt | PrimFunc | GraphFunc | IRModule): n is Stmt {
   switch (n.kind) {
     case "for":
     case "block":

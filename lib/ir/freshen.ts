@@ -1,6 +1,7 @@
 /** New identities: copies of programs that can stand beside the original. */
 import { type Buffer, type Expr, type Var, variable } from "./expr.ts";
 import { type IRModule, irModule, type PrimFunc, primFunc } from "./func.ts";
+import { freshenGraphFunc } from "./graph-freshen.ts";
 import { freshId } from "./id.ts";
 import type { Block, BlockAxis, Stmt } from "./stmt.ts";
 import { mapSame, mapStmt, rewriteExpr, varsOf } from "./walk.ts";
@@ -23,7 +24,10 @@ export function freshenFunc(f: PrimFunc): PrimFunc {
 
 /** A module of this realm from one that came as JSON: methods restored, identities new. */
 export function reviveModule(json: IRModule): IRModule {
-  const funcs = Object.entries(json.funcs).map(([name, f]) => [name, freshenFunc(f)]);
+  const funcs = Object.entries(json.funcs).map(([name, f]) => [
+    name,
+    f.kind === "graphFunc" ? freshenGraphFunc(f) : freshenFunc(f),
+  ]);
   return irModule(Object.fromEntries(funcs), json.attrs);
 }
 

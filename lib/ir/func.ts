@@ -3,6 +3,7 @@
  * the layers which know how to print fill in, so that ir depends on none of them and JSON sees data alone.
  */
 import type { Buffer, Var } from "./expr.ts";
+import type { GraphFunc } from "./graph.ts";
 import { type Attrs, type Block, block, NO_ATTRS, type Stmt } from "./stmt.ts";
 
 export type Param = Buffer | Var;
@@ -25,12 +26,15 @@ export interface PrimFunc extends PrimFuncMethods {
   readonly attrs: Attrs;
 }
 
-/** Functions of any level by name. Graph-level functions join this union with lib/graph. */
-export type BaseFunc = PrimFunc;
+/** Functions of either level: tensor programs, and graph-level functions that call them. */
+export type BaseFunc = PrimFunc | GraphFunc;
 
-export interface IRModule extends IRModuleMethods {
+export type Funcs = { readonly [name: string]: BaseFunc };
+
+/** `F`: what is known of the functions, where a module was just written out. */
+export interface IRModule<F extends Funcs = Funcs> extends IRModuleMethods {
   readonly kind: "module";
-  readonly funcs: { readonly [name: string]: BaseFunc };
+  readonly funcs: F;
   readonly attrs: Attrs;
 }
 
@@ -63,7 +67,7 @@ export function withAttrs(f: PrimFunc, attrs: Attrs): PrimFunc {
   return primFunc(f.params, f.body, { attrs: { ...f.attrs, ...attrs } });
 }
 
-export function irModule(funcs: { readonly [name: string]: BaseFunc }, attrs: Attrs = NO_ATTRS): IRModule {
+export function irModule<const F extends Funcs>(funcs: F, attrs: Attrs = NO_ATTRS): IRModule<F> {
   return Object.assign(Object.create(moduleMethods), { kind: "module", funcs: { ...funcs }, attrs });
 }
 
@@ -80,6 +84,43 @@ export function getFunc(mod: IRModule, name: string): BaseFunc {
       `the module has no function "${name}"; it has ${Object.keys(mod.funcs).join(", ") || "none"}`,
     );
   return f;
+}
+
+/** The tensor program of that name. Throws when there is none, or a graph-level function has the name. */
+export function getPrimFunc(mod: IRModule, name: string): PrimFunc {
+  const f = getFunc(mod, name);
+  if (f.kind === "primFunc") return f;
+  const programs = Object.keys(primFuncs(mod)).join(", ") || "none";
+  throw new TypeError(
+    `"${name}" is a graph-level function; the tensor programs of the module are: ${programs}`,
+  );
+}
+
+/** The graph-level function of that name. Throws when there is none, or a tensor program has the name. */
+export function getGraphFunc(mod: IRModule, name: string): GraphFunc {
+  const f = getFunc(mod, name);
+  if (f.kind === "graphFunc") return f;
+  const graphs = Object.keys(graphFuncs(mod)).join(", ") || "none";
+  throw new TypeError(
+    `"${name}" is a tensor program; the graph-level functions of the module are: ${graphs}`,
+  );
+}
+
+const ofKind = <K extends BaseFunc["kind"]>(mod: IRModule, kind: K) =>
+  Object.fromEntries(Object.entries(mod.funcs).filter(([, f]) => f.kind === kind)) as Record<
+    string,
+    Extract<BaseFunc, { kind: K }>
+  >;
+
+/** The tensor programs of a module by name, in its order. */
+export const primFuncs = (mod: IRModule): Record<string, PrimFunc> => ofKind(mod, "primFunc");
+/** The graph-level functions of a module by name, in its order. */
+export const graphFuncs = (mod: IRModule): Record<string, GraphFunc> => ofKind(mod, "graphFunc");
+
+/** The module without some functions; the same object when it has none of them. */
+export function removeFuncs(mod: IRModule, names: ReadonlySet<string>): IRModule {
+  const kept = Object.entries(mod.funcs).filter(([name]) => !names.has(name));
+  return kept.length === Object.keys(mod.funcs).length ? mod : irModule(Object.fromEntries(kept), mod.attrs);
 }
 
 export const bufferParams = (f: PrimFunc): Buffer[] =>

@@ -18,6 +18,7 @@
  */
 import { type Buffer, constInt, type Expr, type Var } from "./expr.ts";
 import type { IRModule, PrimFunc } from "./func.ts";
+import { verifyGraphFunc } from "./graph-verify.ts";
 import { type Interval, intervalOf, loopRange } from "./interval.ts";
 import { type Span, spanOf } from "./span.ts";
 import type { Block, BlockAxis, For, Stmt } from "./stmt.ts";
@@ -27,7 +28,7 @@ export interface Problem {
   /** Number of the broken invariant in the list above. */
   readonly rule: number;
   readonly message: string;
-  readonly node: Stmt | PrimFunc;
+  readonly node: object;
   readonly span?: Span;
 }
 
@@ -69,7 +70,13 @@ export function assertWellFormed<F extends PrimFunc>(f: F, name = "the function"
 
 /** `assertWellFormed` for each function of a module. */
 export function assertModuleWellFormed(mod: IRModule): IRModule {
-  for (const [name, f] of Object.entries(mod.funcs)) assertWellFormed(f, name);
+  for (const [name, f] of Object.entries(mod.funcs)) {
+    if (f.kind === "primFunc") assertWellFormed(f, name);
+    else {
+      const problems = verifyGraphFunc(f, mod.funcs);
+      if (problems.length > 0) throw new VerifyError(problems, name);
+    }
+  }
   return mod;
 }
 

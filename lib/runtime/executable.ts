@@ -8,7 +8,7 @@ import {
   isBufferArg,
   type Scalar,
 } from "../codegen/index.ts";
-import { getFunc, type IRModule, type PrimFunc, visitStmt } from "../ir/index.ts";
+import { getPrimFunc, type IRModule, type PrimFunc, primFuncs, visitStmt } from "../ir/index.ts";
 import type { Backend, Prepared, Target } from "./backend.ts";
 import { countFlops } from "./flops.ts";
 import { Tensor } from "./tensor.ts";
@@ -51,7 +51,7 @@ export class Built implements ExecutableMethods {
     this.target = backend.target;
     this.#backend = backend;
     const functions: Record<string, Kernel> = {};
-    for (const name of Object.keys(module.funcs)) {
+    for (const name of Object.keys(primFuncs(module))) {
       functions[name] = async (...args) => this.prepare(name, args)();
       if (!RESERVED.has(name)) {
         Object.defineProperty(this, name, { value: functions[name], enumerable: true });
@@ -66,7 +66,7 @@ export class Built implements ExecutableMethods {
 
   async time(name: string, args: readonly KernelArg[], options: TimeOptions = {}): Promise<Timing> {
     const { run, bound } = this.#bind(name, args);
-    const flops = options.flops ?? (countFlops(getFunc(this.module, name), bound.sizes) || undefined);
+    const flops = options.flops ?? (countFlops(getPrimFunc(this.module, name), bound.sizes) || undefined);
     return measure(name, this.target, run, { ...options, flops });
   }
 
@@ -79,7 +79,7 @@ export class Built implements ExecutableMethods {
   }
 
   #bind(name: string, args: readonly KernelArg[]): { run: Prepared; bound: Bound } {
-    const func = getFunc(this.module, name);
+    const func = getPrimFunc(this.module, name);
     func.params.slice(0, args.length).forEach((p, i) => {
       if (p.kind === "buffer") checkTensor(args[i], `${name}: argument ${i} (${p.name})`, describeParam(p));
     });
@@ -108,7 +108,7 @@ export async function compare(
 ): Promise<Timing[]> {
   const things = Object.entries(variants).map(([name, lib]) => {
     const run = lib.prepare(func, args);
-    const f = getFunc(lib.module, func);
+    const f = getPrimFunc(lib.module, func);
     const flops = options.flops ?? (countFlops(f, bindArguments(f, args, func).sizes) || undefined);
     return { name, target: lib.target, run, flops };
   });

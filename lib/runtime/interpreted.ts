@@ -1,6 +1,6 @@
 /** The interpreter as a target: slow, exact, and it checks every access. */
 import { compileInterpreter } from "../codegen/index.ts";
-import type { IRModule } from "../ir/index.ts";
+import { getPrimFunc, type IRModule, primFuncs } from "../ir/index.ts";
 import type { Backend } from "./backend.ts";
 
 export function interpreterBackend(mod: IRModule): Backend {
@@ -10,7 +10,7 @@ export function interpreterBackend(mod: IRModule): Backend {
     prepare(name, args) {
       let run = compiled.get(name);
       if (!run) {
-        run = compileInterpreter(mod.funcs[name], { name, functions: mod.funcs });
+        run = compileInterpreter(getPrimFunc(mod, name), { name, functions: primFuncs(mod) });
         compiled.set(name, run);
       }
       const ready = run;

@@ -8,8 +8,10 @@ import {
   type Block,
   type For,
   freshId,
+  getPrimFunc,
   type IRModule,
   type PrimFunc,
+  primFuncs,
   updateFunc,
   visitStmt,
 } from "../ir/index.ts";
@@ -112,7 +114,7 @@ export class Cursor implements TraceTarget {
   /** The node a handle stands for now. Throws when it is gone. */
   protected node(rv: RV, primitive = "get"): Node {
     this.checkHandle(primitive, rv);
-    const f = this.now.module.funcs[rv.func];
+    const f = getPrimFunc(this.now.module, rv.func);
     const id = this.now.places.get(rv.id) ?? rv.id;
     const node = nodesOf(f).get(id);
     if (node) return node;
@@ -213,7 +215,7 @@ export class Cursor implements TraceTarget {
 
   private find(name: string, inputs: readonly Value[], attrs: Attrs, run: () => Found): readonly RV[] {
     const rv = handlesIn(inputs)[0];
-    const only = Object.keys(this.now.module.funcs);
+    const only = Object.keys(primFuncs(this.now.module));
     const func = rv?.func ?? (typeof attrs.func === "string" ? attrs.func : (this.now.current ?? only[0]));
     const found = this.explained(func, run);
     const fresh: (string | null)[] = [];
@@ -241,7 +243,7 @@ export class Cursor implements TraceTarget {
         refuse(name, "the handles belong to different functions", detail, []);
       }
       const start = performance.now();
-      const changed = row.run(this.now.module.funcs[func], ...(args as never[]));
+      const changed = row.run(getPrimFunc(this.now.module, func), ...(args as never[]));
       return { changed, ms: performance.now() - start };
     });
     return this.commit(name, row, func, inputs, attrs, changed, ms);
@@ -259,7 +261,7 @@ export class Cursor implements TraceTarget {
     this.checkpoint();
     const before = this.now.module;
     const f = "func" in changed ? changed.func : changed;
-    const was = nodesOf(before.funcs[func]);
+    const was = nodesOf(getPrimFunc(before, func));
     const is = nodesOf(f);
     this.now.module = updateFunc(before, func, f);
     const fresh: (string | null)[] = [];
@@ -300,7 +302,7 @@ export class Cursor implements TraceTarget {
     const drawn = this.explained(func, () => {
       const ids = this.idsOf(name, row.inputs, inputs);
       const plain = row.attrs.map((a) => attrs[a]);
-      const f = func === undefined ? [] : [this.now.module.funcs[func]];
+      const f = func === undefined ? [] : [getPrimFunc(this.now.module, func)];
       return row.run(...([...f, random, ...ids, ...plain, given] as never[]));
     });
     this.checkpoint();
@@ -429,7 +431,7 @@ export class Cursor implements TraceTarget {
       return run();
     } catch (e) {
       if (!(e instanceof ScheduleError) || func === undefined) throw e;
-      const f = this.now.module.funcs[func];
+      const f = getPrimFunc(this.now.module, func);
       const name = (n: Node) =>
         this.now.names.get(keyOf({ kind: "blockRV", func, id: idOf(n) })) ??
         (n.kind === "for" ? n.v.name : n.name);

@@ -1,5 +1,5 @@
 /** Questions about a program: which blocks and loops there are. They change nothing. */
-import type { Block, For, IRModule } from "../ir/index.ts";
+import { type Block, type For, getPrimFunc, type IRModule, primFuncs } from "../ir/index.ts";
 import { consumersOf, outputBlocks, producersOf } from "./dependencies.ts";
 import { refuse } from "./error.ts";
 import { allBlocks, blocksNamed, childBlocks, findBlock, findNode, loopsOf, scopeBlock } from "./lookup.ts";
@@ -14,9 +14,9 @@ const inFunc = (func: string, nodes: readonly (Block | For)[]): Found => ({ func
 
 /** The one block of that name, in the function given or in the only one that has it. */
 export function getBlock(mod: IRModule, name: string, func: string | undefined): Found {
-  const where = func === undefined ? Object.keys(mod.funcs) : [func];
+  const where = func === undefined ? Object.keys(primFuncs(mod)) : [func];
   const hits = where.flatMap((fn) => {
-    const f = mod.funcs[fn];
+    const f = getPrimFunc(mod, fn);
     const blocks = blocksNamed(f, name);
     // "root" is the root block, unless the author gave the name to another.
     return blocks.length === 0 && name === f.body.name
@@ -25,7 +25,7 @@ export function getBlock(mod: IRModule, name: string, func: string | undefined):
   });
   if (hits.length === 1) return inFunc(hits[0].fn, [hits[0].block]);
   const names = where.map((fn) => {
-    const list = allBlocks(mod.funcs[fn]).map((b) => b.name);
+    const list = allBlocks(getPrimFunc(mod, fn)).map((b) => b.name);
     return `${fn} has ${list.length > 0 ? list.join(", ") : "no blocks"}`;
   });
   if (hits.length === 0) {
@@ -43,29 +43,29 @@ export function getBlock(mod: IRModule, name: string, func: string | undefined):
 
 /** The loops around a block within its scope, outermost first. */
 export function getLoops(mod: IRModule, func: string, block: number): Found {
-  return inFunc(func, loopsOf(findBlock(mod.funcs[func], block)));
+  return inFunc(func, loopsOf(findBlock(getPrimFunc(mod, func), block)));
 }
 
 /** The outermost blocks inside a block or below a loop. */
 export function getChildBlocks(mod: IRModule, func: string, id: number): Found {
-  return inFunc(func, childBlocks(findNode(mod.funcs[func], id).node));
+  return inFunc(func, childBlocks(findNode(getPrimFunc(mod, func), id).node));
 }
 
 /** The blocks of the same scope that make what a block uses. */
 export function getProducers(mod: IRModule, func: string, block: number): Found {
-  const at = findBlock(mod.funcs[func], block);
+  const at = findBlock(getPrimFunc(mod, func), block);
   return inFunc(func, producersOf(scopeBlock(at), at.node));
 }
 
 /** The blocks of the same scope that use what a block makes. */
 export function getConsumers(mod: IRModule, func: string, block: number): Found {
-  const at = findBlock(mod.funcs[func], block);
+  const at = findBlock(getPrimFunc(mod, func), block);
   return inFunc(func, consumersOf(scopeBlock(at), at.node));
 }
 
 /** The blocks inside a scope block that write buffers which live outside of it. */
 export function getOutputBlocks(mod: IRModule, func: string, scope: number): Found {
-  return inFunc(func, [...outputBlocks(findBlock(mod.funcs[func], scope).node)]);
+  return inFunc(func, [...outputBlocks(findBlock(getPrimFunc(mod, func), scope).node)]);
 }
 
 /** Queries about one node, by name. */

@@ -6,10 +6,11 @@ import {
   type Block,
   type DType,
   type For,
-  getFunc,
+  getPrimFunc,
   type IRModule,
   irModule,
   type PrimFunc,
+  primFuncs,
   type Scope,
 } from "../ir/index.ts";
 import { script } from "../script/index.ts";
@@ -63,16 +64,16 @@ export class Schedule extends Cursor {
 
   /** A function of the module as it is now; its only one when no name is given. */
   func(name?: string): PrimFunc {
-    const names = Object.keys(this.mod.funcs);
+    const names = Object.keys(primFuncs(this.mod));
     if (name === undefined && names.length !== 1) {
       throw new Error(`the module has ${names.length} functions (${names.join(", ")}): give a name`);
     }
-    return getFunc(this.mod, name ?? names[0]);
+    return getPrimFunc(this.mod, name ?? names[0]);
   }
 
   /** Makes `getBlock` look in that function from now on. */
   workOn(func: string): void {
-    getFunc(this.mod, func);
+    getPrimFunc(this.mod, func);
     this.call("workOn", [], { func });
   }
 
@@ -90,7 +91,7 @@ export class Schedule extends Cursor {
 
   /** The block of that name. Throws when there is none or several. */
   getBlock(name: string, func?: string): BlockRV {
-    if (func !== undefined) getFunc(this.mod, func);
+    if (func !== undefined) getPrimFunc(this.mod, func);
     return this.block("getBlock", [], { name, func });
   }
 

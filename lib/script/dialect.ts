@@ -2,7 +2,7 @@
  * The type of `T`: every word of the dialect, documented for the editor. Inside `T.primFunc` nothing is run; the words
  * are read from the function's source, and these types are what the checker sees.
  */
-import type { Attrs, DType, IRModule, PrimFunc, Scope } from "../ir/index.ts";
+import type { Attrs, DType, Funcs, IRModule, PrimFunc, Scope } from "../ir/index.ts";
 import type { ConstValue } from "./parse/scope.ts";
 import type { BufferOptions, BufferSpec, Dim, ParamSpecs, ScalarSpec } from "./spec.ts";
 import type { BufferOf, NumbersLike, ProgramArgs, ScalarOf } from "./types.ts";
@@ -36,7 +36,7 @@ export interface Axes {
 /** Words that declare programs; these are real functions. */
 export interface Declarations {
   /** A module of functions by name. */
-  module(funcs: { readonly [name: string]: PrimFunc }, options?: { readonly attrs?: Attrs }): IRModule;
+  module<const F extends Funcs>(funcs: F, options?: { readonly attrs?: Attrs }): IRModule<F>;
   /**
    * A tensor program. The callback is never run: its source is read. Values from outside that it mentions are passed
    * by name: `{ consts: { K } }`.

@@ -7,7 +7,7 @@ export { type IndexFunction, type IndexFunctionNames, parseIndexFunction } from 
 export type { ConstValue } from "./parse/scope.ts";
 export { parseModule, parsePrimFunc } from "./parse/text.ts";
 export { linesText, type Printable, script, scriptLines } from "./print/index.ts";
-export { INDENT, type ScriptLine } from "./print/lines.ts";
+export { INDENT, type LineNode, type ScriptLine } from "./print/lines.ts";
 export type { BufferOptions, BufferSpec, Dim, ParamSpec, ParamSpecs, ScalarSpec } from "./spec.ts";
 export { T } from "./t.ts";
 export type { BufferOf, ProgramArgs, ScalarOf } from "./types.ts";

@@ -1,7 +1,20 @@
 /** `script()` and `toString()` on functions and modules. */
-import { type IRModule, moduleMethods, type PrimFunc, primFuncMethods } from "../ir/index.ts";
+import {
+  type GraphFunc,
+  graphFuncMethods,
+  type IRModule,
+  moduleMethods,
+  type PrimFunc,
+  primFuncMethods,
+} from "../ir/index.ts";
 import { script } from "./print/index.ts";
 
+declare module "../ir/graph.ts" {
+  interface GraphFuncMethods {
+    /** The function as TypeScript, which can be pasted. */
+    script(): string;
+  }
+}
 declare module "../ir/func.ts" {
   interface PrimFuncMethods {
     /** The function as TypeScript, which can be pasted. */
@@ -13,11 +26,11 @@ declare module "../ir/func.ts" {
   }
 }
 
-function scriptOfThis(this: PrimFunc | IRModule): string {
+function scriptOfThis(this: PrimFunc | GraphFunc | IRModule): string {
   return script(this);
 }
 
-for (const methods of [primFuncMethods, moduleMethods]) {
+for (const methods of [primFuncMethods, graphFuncMethods, moduleMethods]) {
   Object.defineProperties(methods, {
     script: { value: scriptOfThis, configurable: true },
     toString: { value: scriptOfThis, configurable: true },

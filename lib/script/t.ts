@@ -1,15 +1,16 @@
 /** `T` itself. */
-import { type DType, type IRModule, irModule, type PrimFunc } from "../ir/index.ts";
+import { type DType, irModule, type PrimFunc } from "../ir/index.ts";
 import type { Declarations, Dialect, Program, Values } from "./dialect.ts";
 import { parseFunction } from "./parse/function.ts";
 import { functionSyntax } from "./parse/source.ts";
 import { type BufferOptions, bufferSpec, type Dim, scalarSpec } from "./spec.ts";
 
 const declarations: Declarations = {
-  module(funcs, options): IRModule {
+  module(funcs, options) {
     for (const [name, f] of Object.entries(funcs)) {
-      if ((f as { kind?: unknown } | null)?.kind !== "primFunc")
-        throw new TypeError(`T.module: ${name} is no function; write ${name}: T.primFunc(…)`);
+      const kind = (f as { kind?: unknown } | null)?.kind;
+      if (kind !== "primFunc" && kind !== "graphFunc")
+        throw new TypeError(`T.module: ${name} is no function; write ${name}: T.primFunc(…) or R.func(…)`);
     }
     return irModule(funcs, options?.attrs);
   },

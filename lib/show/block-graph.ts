@@ -19,7 +19,7 @@ import { stagesOf } from "../schedule/index.ts";
 import { boundText, count, take } from "./bounds.ts";
 import { exprText } from "./expr-text.ts";
 import { plain } from "./html.ts";
-import { nodeKey, type Program } from "./lines.ts";
+import { nodeKey, type Program, tensorPrograms } from "./lines.ts";
 import type { LoopRef } from "./structural-change.ts";
 
 /** Part of a buffer, in elements. */
@@ -74,7 +74,7 @@ export interface BlockGraph {
 /** The block graphs of the functions of a program. */
 export function blockGraphs(x: Program): BlockGraph[] {
   if (x.kind === "primFunc") return [blockGraph(x)];
-  return Object.entries(x.funcs).map(([name, f]) => blockGraph(f, name));
+  return tensorPrograms(x).map(([name, f]) => blockGraph(f, name));
 }
 
 /** The blocks of a function in program order, with the edges between the blocks of each scope. */

@@ -3,7 +3,7 @@ import { type Estimate, type EstimateOptions, estimate } from "../runtime/estima
 import { BOUNDS, count, cut, take } from "./bounds.ts";
 import { type Displayable, displayable, type MimeBundle } from "./display.ts";
 import { type Hole, type Html, html, plain } from "./html.ts";
-import type { Program } from "./lines.ts";
+import { type Program, tensorPrograms } from "./lines.ts";
 import { bytes, num } from "./number.ts";
 import { frame } from "./style.ts";
 import { type Column, htmlTable, textTable } from "./table.ts";
@@ -15,8 +15,7 @@ export interface FunctionEstimate extends Estimate {
 
 /** Estimates of the functions of a program. */
 export function estimates(x: Program, o: EstimateOptions = {}): FunctionEstimate[] {
-  const funcs = x.kind === "primFunc" ? [["primFunc", x] as const] : Object.entries(x.funcs);
-  return funcs.map(([func, f]) => ({ func, ...estimate(f, o) }));
+  return tensorPrograms(x).map(([func, f]) => ({ func, ...estimate(f, o) }));
 }
 
 /** What a program costs, estimated: FLOPs, bytes moved, arithmetic intensity, and the working set of each loop. */

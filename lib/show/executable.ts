@@ -1,4 +1,5 @@
 /** A built module: what can be called, with what, and the generated code folded beneath. */
+import { primFuncs } from "../ir/index.ts";
 import type { ExecutableMethods } from "../runtime/index.ts";
 import type { MimeBundle } from "./display.ts";
 import { html, plain } from "./html.ts";
@@ -15,7 +16,10 @@ export interface FunctionSignature {
 
 /** The functions of a built module: the JSON twin of its display. */
 export function signatures(lib: ExecutableMethods): FunctionSignature[] {
-  return Object.entries(lib.module.funcs).map(([name, f]) => ({ name, params: loopTree(f, name).params }));
+  return Object.entries(primFuncs(lib.module)).map(([name, f]) => ({
+    name,
+    params: loopTree(f, name).params,
+  }));
 }
 
 export function executableBundle(lib: ExecutableMethods): MimeBundle {

@@ -2,7 +2,14 @@
  * Puts the displays onto what readers meet: programs, schedules, traces, tensors, timings, refusals. Imported for
  * this effect by the library's entry; nothing above lib/show knows that displays exist.
  */
-import { type IRModule, moduleMethods, type PrimFunc, primFuncMethods } from "../ir/index.ts";
+import {
+  type GraphFunc,
+  graphFuncMethods,
+  type IRModule,
+  moduleMethods,
+  type PrimFunc,
+  primFuncMethods,
+} from "../ir/index.ts";
 import { Built, Tensor, Timing } from "../runtime/index.ts";
 import { Schedule, ScheduleError, Trace } from "../schedule/index.ts";
 import { DISPLAY, type Displayable, type MimeBundle } from "./display.ts";
@@ -22,6 +29,13 @@ declare module "../ir/func.ts" {
   }
   interface IRModuleMethods {
     /** The module, to be shown: its script, its loop trees or both. */
+    show(options?: ShowOptions): Displayable;
+    [DISPLAY](): MimeBundle;
+  }
+}
+declare module "../ir/graph.ts" {
+  interface GraphFuncMethods {
+    /** The function, to be shown as its script. */
     show(options?: ShowOptions): Displayable;
     [DISPLAY](): MimeBundle;
   }
@@ -58,11 +72,11 @@ function method(on: object, name: string | symbol, value: (this: never, ...args:
   Object.defineProperty(on, name, { value, configurable: true, writable: true });
 }
 
-for (const methods of [primFuncMethods, moduleMethods]) {
-  method(methods, DISPLAY, function (this: PrimFunc | IRModule) {
+for (const methods of [primFuncMethods, graphFuncMethods, moduleMethods]) {
+  method(methods, DISPLAY, function (this: PrimFunc | GraphFunc | IRModule) {
     return programBundle(this);
   });
-  method(methods, "show", function (this: PrimFunc | IRModule, options?: ShowOptions) {
+  method(methods, "show", function (this: PrimFunc | GraphFunc | IRModule, options?: ShowOptions) {
     return show(this, options);
   });
 }

@@ -1,19 +1,26 @@
 /** The lines displays work on: printed text together with the parts of the program each line stands for. */
-import type { Block, For, IRModule, PrimFunc, Stmt } from "../ir/index.ts";
-import { INDENT, scriptLines } from "../script/index.ts";
+import {
+  type Block,
+  type For,
+  type GraphFunc,
+  type IRModule,
+  type PrimFunc,
+  primFuncs,
+} from "../ir/index.ts";
+import { INDENT, type LineNode, scriptLines } from "../script/index.ts";
 
 /** One line of a printed program. */
 export interface Line {
   /** With its indentation, without a line break. */
   readonly text: string;
   /** Loops, blocks, statements and functions that begin on this line. */
-  readonly nodes: readonly (Stmt | PrimFunc)[];
+  readonly nodes: readonly LineNode[];
   /** Index of the line that closes what this one opens. */
   readonly close?: number;
 }
 
-/** A program at tensor level: one function or a module of them. */
-export type Program = PrimFunc | IRModule;
+/** A program: one function or a module of them. */
+export type Program = PrimFunc | GraphFunc | IRModule;
 
 /** Programs never change, and each state of a schedule is printed for two diffs. */
 const printed = new WeakMap<Program, readonly Line[]>();
@@ -32,11 +39,17 @@ export function linesOf(x: Program): readonly Line[] {
  * A name for a loop or block that survives transformation and JSON: what cross-highlighting and diffs match by.
  * Undefined for other statements, which have no identity.
  */
-export function nodeKey(n: Stmt | PrimFunc): string | undefined {
+export function nodeKey(n: LineNode): string | undefined {
   if (n.kind === "for") return `loop:${n.v.id}`;
   if (n.kind === "block") return `block:${n.id}`;
   return undefined;
 }
 
-export const isLoop = (n: Stmt | PrimFunc): n is For => n.kind === "for";
-export const isBlock = (n: Stmt | PrimFunc): n is Block => n.kind === "block";
+export const isLoop = (n: LineNode): n is For => n.kind === "for";
+export const isBlock = (n: LineNode): n is Block => n.kind === "block";
+
+/** The tensor programs of a program, by name. */
+export function tensorPrograms(x: Program): readonly (readonly [string, PrimFunc])[] {
+  if (x.kind === "primFunc") return [["primFunc", x]];
+  return x.kind === "graphFunc" ? [] : Object.entries(primFuncs(x));
+}

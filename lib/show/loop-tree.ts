@@ -3,7 +3,7 @@ import { type Buffer, type Expr, type PrimFunc, type Stmt, visitExpr } from "../
 import { boundText, cut } from "./bounds.ts";
 import { accessText, exprText } from "./expr-text.ts";
 import { plain } from "./html.ts";
-import { nodeKey, type Program } from "./lines.ts";
+import { nodeKey, type Program, tensorPrograms } from "./lines.ts";
 
 export interface LoopNode {
   readonly kind: "loop";
@@ -59,7 +59,7 @@ export interface LoopTree {
 /** The loop trees of the functions of a program. */
 export function loopTrees(x: Program): LoopTree[] {
   if (x.kind === "primFunc") return [loopTree(x)];
-  return Object.entries(x.funcs).map(([name, f]) => loopTree(f, name));
+  return tensorPrograms(x).map(([name, f]) => loopTree(f, name));
 }
 
 /** The loop tree of a function. The root block, which every function has, is not a node of its own. */

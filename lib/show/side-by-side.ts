@@ -9,7 +9,7 @@ import { type Displayable, displayable, type MimeBundle } from "./display.ts";
 import { size, work } from "./estimate-view.ts";
 import { renderTokens, tokensOf } from "./highlight.ts";
 import { type Html, html, plain } from "./html.ts";
-import type { Program } from "./lines.ts";
+import { type Program, tensorPrograms } from "./lines.ts";
 import { loopTrees } from "./loop-tree.ts";
 import { loopTreeSvg } from "./loop-tree-svg.ts";
 import { duration, num, ratio } from "./number.ts";
@@ -56,7 +56,7 @@ export function comparable(a: Side, b: Side): [Program, Program] {
   return fs.length === 1 && gs.length === 1 ? [fs[0], gs[0]] : [p, q];
 }
 
-const functionsOf = (p: Program): PrimFunc[] => (p.kind === "primFunc" ? [p] : Object.values(p.funcs));
+const functionsOf = (p: Program): PrimFunc[] => tensorPrograms(p).map(([, f]) => f);
 
 /** The numbers of one side: the JSON twin. */
 export function sideSummary(

@@ -1,5 +1,5 @@
 /** What each step of a schedule did: the JSON twin of the strip of steps in `history.ts`. */
-import type { IRModule } from "../ir/index.ts";
+import { getPrimFunc, type IRModule, primFuncs } from "../ir/index.ts";
 import type { Estimate } from "../runtime/estimate.ts";
 import { estimate } from "../runtime/estimate.ts";
 import { changeText } from "./change-text.ts";
@@ -50,7 +50,9 @@ function found(before: IRModule, after: IRModule): Found {
   let known = of.get(after);
   if (!known) {
     const rows = programDiff(before, after);
-    const func = Object.keys(after.funcs).find((n) => before.funcs[n] && before.funcs[n] !== after.funcs[n]);
+    const func = Object.keys(primFuncs(after)).find(
+      (n) => before.funcs[n] && before.funcs[n] !== after.funcs[n],
+    );
     const changes = structuralDiff(before, after).map((c) => ({ ...c, text: changeText(c) }));
     known = {
       changes,
@@ -58,7 +60,12 @@ function found(before: IRModule, after: IRModule): Found {
       rows,
       ...(func === undefined
         ? {}
-        : { estimate: { before: estimate(before.funcs[func]), after: estimate(after.funcs[func]) } }),
+        : {
+            estimate: {
+              before: estimate(getPrimFunc(before, func)),
+              after: estimate(getPrimFunc(after, func)),
+            },
+          }),
     };
     of.set(after, known);
   }

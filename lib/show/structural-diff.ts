@@ -3,7 +3,7 @@
  * that a split is a split and not three changed lines. The texts are in `change-text.ts`.
  */
 import type { PrimFunc } from "../ir/index.ts";
-import type { Program } from "./lines.ts";
+import { type Program, tensorPrograms } from "./lines.ts";
 import { blockChanges } from "./structural-blocks.ts";
 import { bufferChanges } from "./structural-buffers.ts";
 import type { Change, Pair } from "./structural-change.ts";
@@ -27,8 +27,7 @@ export function structuralDiff(a: Program, b: Program): Change[] {
   return out;
 }
 
-const functionsOf = (x: Program): Map<string, PrimFunc> =>
-  new Map(x.kind === "primFunc" ? [["primFunc", x]] : Object.entries(x.funcs));
+const functionsOf = (x: Program): Map<string, PrimFunc> => new Map(tensorPrograms(x));
 
 function funcDiff(func: string, f: PrimFunc, g: PrimFunc): readonly Change[] {
   if (f === g) return [];

@@ -3,7 +3,7 @@
  * `npx tsx tests/support/gallery.ts`, then open the pages in a browser.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { blocksIn, loopsIn } from "../../lib/ir/index.ts";
+import { blocksIn, getPrimFunc, loopsIn } from "../../lib/ir/index.ts";
 import { ScheduleError } from "../../lib/schedule/index.ts";
 import {
   animate,
@@ -53,7 +53,7 @@ const pictures = {
   }),
 } as const;
 
-const f = states[4].funcs.mm_relu;
+const f = getPrimFunc(states[4], "mm_relu");
 const error = new ScheduleError(
   {
     primitive: "reorder",

@@ -11,7 +11,7 @@
  * (Node 20) moves all loads of a straight-line body before its arithmetic, so unrolling k as well costs registers
  * there.
  */
-import type { Expr, IRModule, Param, Var } from "../../ir/index.ts";
+import { type Expr, type IRModule, type Param, primFuncs, type Var } from "../../ir/index.ts";
 import { expandExterns } from "../externs.ts";
 import { lower } from "../lower/index.ts";
 import { hostFunctions } from "./calls.ts";
@@ -53,10 +53,11 @@ export interface WasmModule {
  * not overlap unless they are only read.
  */
 export function compileWasm(mod: IRModule, options: WasmOptions = {}): WasmModule {
+  const programs = primFuncs(mod);
   const functions: Record<string, WasmFunction> = {};
   const codes: ModuleParts["functions"][number][] = [];
-  for (const [name, given] of Object.entries(mod.funcs)) {
-    const f = expandExterns(given, (callee) => mod.funcs[callee]);
+  for (const [name, given] of Object.entries(programs)) {
+    const f = expandExterns(given, (callee) => programs[callee]);
     const { body, notes } = lower(f);
     const { code, sizes, workspace } = generateFunction(name, f, body, {
       relaxedSimd: options.relaxedSimd ?? false,

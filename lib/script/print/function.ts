@@ -11,6 +11,7 @@ import {
 import { printDeclarations } from "./block.ts";
 import { attrsText, keyText } from "./data.ts";
 import { exprText } from "./expression.ts";
+import { printGraphFunc } from "./graph.ts";
 import { type Lines, WIDTH } from "./lines.ts";
 import { Names } from "./names.ts";
 import { printStmt } from "./statement.ts";
@@ -19,7 +20,11 @@ import { printStmt } from "./statement.ts";
 export function printModule(mod: IRModule, lines: Lines): void {
   const attrs = Object.keys(mod.attrs).length > 0 ? `, { attrs: ${attrsText(mod.attrs)} }` : "";
   lines.around("T.module({", `}${attrs});`, [], () => {
-    for (const [name, f] of Object.entries(mod.funcs)) printPrimFunc(f, lines, `${keyText(name)}: `, ",");
+    for (const [name, f] of Object.entries(mod.funcs)) {
+      const before = `${keyText(name)}: `;
+      if (f.kind === "primFunc") printPrimFunc(f, lines, before, ",");
+      else printGraphFunc(f, lines, before, ",");
+    }
   });
 }
 

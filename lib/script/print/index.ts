@@ -1,12 +1,13 @@
 /** Programs as text that can be pasted. */
-import type { Expr, IRModule, PrimFunc, Stmt } from "../../ir/index.ts";
+import type { Expr, GraphFunc, IRModule, PrimFunc, Stmt } from "../../ir/index.ts";
 import { exprText } from "./expression.ts";
 import { printModule, printPrimFunc } from "./function.ts";
+import { printGraphFunc } from "./graph.ts";
 import { INDENT, Lines, type ScriptLine } from "./lines.ts";
 import { Names } from "./names.ts";
 import { printStmt } from "./statement.ts";
 
-export type Printable = IRModule | PrimFunc | Stmt | Expr;
+export type Printable = IRModule | PrimFunc | GraphFunc | Stmt | Expr;
 
 /** The lines of a program, each with the nodes it stands for and the line that closes it. */
 export function scriptLines(x: Printable): ScriptLine[] {
@@ -17,6 +18,9 @@ export function scriptLines(x: Printable): ScriptLine[] {
       break;
     case "primFunc":
       printPrimFunc(x, lines);
+      break;
+    case "graphFunc":
+      printGraphFunc(x, lines);
       break;
     case "for":
     case "block":

@@ -1,5 +1,8 @@
 /** Lines of a printed program, and what each stands for. */
-import type { PrimFunc, Stmt } from "../../ir/index.ts";
+import type { GraphBinding, GraphFunc, PrimFunc, Stmt } from "../../ir/index.ts";
+
+/** What a line may stand for. */
+export type LineNode = Stmt | PrimFunc | GraphFunc | GraphBinding;
 
 export interface ScriptLine {
   /** Without indentation. */
@@ -11,7 +14,7 @@ export interface ScriptLine {
    * loops, the line of a function for the function and its root block. Lines that only say something about a node
    * or close it have none.
    */
-  readonly nodes: readonly (Stmt | PrimFunc)[];
+  readonly nodes: readonly LineNode[];
   /** Index of the line that closes what this one opens. */
   readonly close?: number;
 }
@@ -24,7 +27,7 @@ export const WIDTH = 100;
 interface MutableLine {
   text: string;
   depth: number;
-  nodes: readonly (Stmt | PrimFunc)[];
+  nodes: readonly LineNode[];
   close?: number;
 }
 
@@ -37,12 +40,12 @@ export class Lines {
     this.depth = depth;
   }
 
-  line(text: string, nodes: readonly (Stmt | PrimFunc)[] = []): void {
+  line(text: string, nodes: readonly LineNode[] = []): void {
     this.all.push({ text, depth: this.depth, nodes });
   }
 
   /** `open`, what `inside` prints one level deeper, and `close`. */
-  around(open: string, close: string, nodes: readonly (Stmt | PrimFunc)[], inside: () => void): void {
+  around(open: string, close: string, nodes: readonly LineNode[], inside: () => void): void {
     const opener = this.all.length;
     this.line(open, nodes);
     this.indented(inside);

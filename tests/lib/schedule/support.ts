@@ -6,6 +6,7 @@ import {
   constInt,
   firstDifference,
   freshenFunc,
+  getPrimFunc,
   irModule,
   type PrimFunc,
 } from "../../../lib/ir/index.ts";
@@ -56,7 +57,7 @@ export function sameResults(a: PrimFunc, b: PrimFunc): void {
  */
 export function scheduled(f: PrimFunc, steps: (sch: Schedule) => void, results = true): PrimFunc {
   const sch = new Schedule(f);
-  sch.onStep((s) => assertWellFormed(s.after.funcs[s.func], `${s.call} gives a function that`));
+  sch.onStep((s) => assertWellFormed(getPrimFunc(s.after, s.func), `${s.call} gives a function that`));
   steps(sch);
   const out = sch.func();
   if (results) sameResults(f, out);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { getPrimFunc } from "../../../lib/ir/index.ts";
 import "../../../lib/show/install.ts";
 import { Tensor, Timing } from "../../../lib/runtime/index.ts";
 import { Schedule, ScheduleError } from "../../../lib/schedule/index.ts";
@@ -37,7 +38,7 @@ describe("show: displays", () => {
     sch.split(j, [null, 8]);
     const values = [
       states[0],
-      states[0].funcs.mm_relu,
+      getPrimFunc(states[0], "mm_relu"),
       sch,
       sch.trace,
       Tensor.random([4, 4]),
@@ -91,7 +92,7 @@ describe("show: displays", () => {
   });
 
   it("golden: loop tree", () => {
-    golden("loop-tree.txt", `${loopTreeText(loopTree(states[4].funcs.mm_relu, "mm_relu"))}\n`);
+    golden("loop-tree.txt", `${loopTreeText(loopTree(getPrimFunc(states[4], "mm_relu"), "mm_relu"))}\n`);
     const bundle = states[4].show({ view: "tree" })[DISPLAY]() as MimeBundle;
     golden("loop-tree.html", readable(bundle["text/html"]!));
   });

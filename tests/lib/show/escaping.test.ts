@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { primFuncs } from "../../../lib/ir/index.ts";
 import { ScheduleError } from "../../../lib/schedule/index.ts";
 import { html, markup, plain } from "../../../lib/show/html.ts";
 import {
@@ -81,7 +82,7 @@ describe("show: escaping", () => {
         check(shown(diff(mod, named("x"), { layout: "inline", names: [name, name] })));
         const step = { index: 1, primitive: name, call: name, before: mod, after: states[0], ms: 1 };
         check(scheduleBundle({ mod, history: [step] }));
-        const f = Object.values(mod.funcs)[0];
+        const f = Object.values(primFuncs(mod))[0];
         check(shown(diff(states[0], mod, { layout: "tree" })));
         check(shown(graph(mod)));
         check(shown(estimateTable(mod)));

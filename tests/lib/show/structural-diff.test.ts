@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { structuralEqual } from "../../../lib/ir/index.ts";
+import { type IRModule, structuralEqual } from "../../../lib/ir/index.ts";
 import { Schedule } from "../../../lib/schedule/index.ts";
 import { parseModule, script, T } from "../../../lib/script/index.ts";
 import {
@@ -45,7 +45,7 @@ const chain = T.module({
 });
 
 /** What each step of a schedule did. */
-function told(mod: typeof chain, run: (sch: Schedule) => void): string[][] {
+function told(mod: IRModule, run: (sch: Schedule) => void): string[][] {
   const sch = new Schedule(mod);
   run(sch);
   return historyDiffs(sch.history).map((d) => d.changes.map((c) => c.text));
@@ -127,7 +127,7 @@ describe("show: structural diff", () => {
   });
 
   it("several steps at once; programs that share no ids; blocks that changed places", () => {
-    const texts = (a: typeof chain, b: typeof chain) => structuralDiff(a, b).map((c) => changeText(c));
+    const texts = (a: IRModule, b: IRModule) => structuralDiff(a, b).map((c) => changeText(c));
     const all = [
       "j split into j_0 (16) × j_1 (8, vectorized)",
       "loops reordered: j_0, k, j_1 (was j, k)",

@@ -1,5 +1,16 @@
 import assert from "node:assert/strict";
-import { axis, block, buffer, load, loop, ops, primFunc, store, variable } from "../../../lib/ir/index.ts";
+import {
+  axis,
+  block,
+  buffer,
+  getPrimFunc,
+  load,
+  loop,
+  ops,
+  primFunc,
+  store,
+  variable,
+} from "../../../lib/ir/index.ts";
 import { Schedule } from "../../../lib/schedule/index.ts";
 import {
   animate,
@@ -30,7 +41,7 @@ function read(d: Displayable): string {
 
 describe("show: block graph", () => {
   it("edges by buffer, loops, and the part one iteration of each loop touches", () => {
-    const g = blockGraph(states[2].funcs.mm_relu, "mm_relu");
+    const g = blockGraph(getPrimFunc(states[2], "mm_relu"), "mm_relu");
     const [y, c] = g.blocks;
     assert.deepEqual(g.edges, [{ from: y.key, to: c.key, buffer: "Y", kind: "readAfterWrite" }]);
     assert.deepEqual(
@@ -143,7 +154,7 @@ describe("show: two schedules, and many", () => {
     assert.match(text, /sch\.vectorize\(j_1\);/);
     read(d);
     assert.match(
-      read(sideBySide(states[0].funcs.mm_relu, states[0].funcs.mm_relu)),
+      read(sideBySide(getPrimFunc(states[0], "mm_relu"), getPrimFunc(states[0], "mm_relu"))),
       /Difference from A to B/,
     );
   });
