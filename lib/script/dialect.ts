@@ -13,6 +13,16 @@ export interface ForOptions {
   readonly annotations?: Attrs;
 }
 
+/** What a part of a buffer has to be like. */
+export interface MatchOptions {
+  /** Of its dimensions, in elements; a name stands for any stride, the same one wherever it stands. */
+  readonly strides?: readonly (number | string)[];
+  /** The part starts at a multiple of so many elements. */
+  readonly offsetFactor?: number;
+  readonly dtype?: DType;
+  readonly scope?: Scope;
+}
+
 export type ThreadAxis =
   | "blockIdx.x"
   | "blockIdx.y"
@@ -68,6 +78,18 @@ export interface Program {
     shape: S,
     dtype: D,
     scope?: Scope | { readonly scope?: Scope; readonly strides?: readonly number[] },
+  ): BufferOf<S, D>;
+
+  /**
+   * A name for a part of a buffer: `const W = T.matchBuffer(A[T.slice(vi * 4, 4)][T.slice(0, 8)], [4, 8])`. Dimensions
+   * of one element in front may be left out of the shape. What goes through the name is an access of the buffer; what
+   * is asked of the part is checked where it can be shown false.
+   */
+  matchBuffer<B extends object>(part: B, options?: MatchOptions): B;
+  matchBuffer<const S extends readonly number[], D extends DType = "f32">(
+    part: unknown,
+    shape: S,
+    options?: MatchOptions & { readonly dtype?: D },
   ): BufferOf<S, D>;
 
   /** Nested loops: `for (const [i, j] of T.grid(m, n))`. */

@@ -35,6 +35,7 @@ type Word = keyof Program | keyof Values;
 /** Complete by type: a word that is missing here does not compile. */
 const WORDS: Readonly<Record<Word, true>> = {
   alloc: true,
+  matchBuffer: true,
   grid: true,
   serial: true,
   parallel: true,

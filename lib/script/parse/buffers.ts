@@ -2,7 +2,7 @@
 import type { CallExpression, Expression } from "acorn";
 import { type Buffer, buffer, constant, type Expr, type Range, type Region } from "../../ir/index.ts";
 import { at, built, type Context, dialectName, fail, plainArgs } from "./context.ts";
-import { access, expression, indexed, unknownName, value } from "./expression.ts";
+import { access, expression, indexed, place, unknownName, value } from "./expression.ts";
 import { dtypeArg } from "./functions.ts";
 import { entries, text } from "./literals.ts";
 import { pairOf } from "./value.ts";
@@ -43,6 +43,7 @@ export function region(e: Expression, cx: Context): Region {
     if (!found) return unknownName(e.name, e, cx);
     const b = found.binding;
     if (b.kind !== "buffer") return fail(cx, e, `${e.name} is no buffer`);
+    if (b.part) return b.part;
     return {
       buffer: b.buffer,
       ranges: b.buffer.shape.map((extent) => ({ min: { ...constant(0), dtype: extent.dtype }, extent })),
@@ -53,7 +54,15 @@ export function region(e: Expression, cx: Context): Region {
   if (a.indices.length !== a.buffer.shape.length) {
     fail(cx, e, `${a.name} has ${a.buffer.shape.length} dimension(s): write ${indexed(a.name, a.buffer)}`);
   }
-  return { buffer: a.buffer, ranges: a.indices.map((i) => range(i, cx)) };
+  const ranges = a.indices.map((i) => range(i, cx));
+  if (!a.part) return { buffer: a.buffer, ranges };
+  const starts = place(
+    a,
+    ranges.map((r) => r.min),
+  ).indices;
+  const lead = starts.length - ranges.length;
+  const extents = a.part.ranges.map((r, d) => (d < lead ? r.extent : ranges[d - lead].extent));
+  return { buffer: a.part.buffer, ranges: starts.map((min, d) => ({ min, extent: extents[d] })) };
 }
 
 function range(e: Expression, cx: Context): Range {

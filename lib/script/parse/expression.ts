@@ -12,6 +12,8 @@ import {
   load,
   neg,
   not,
+  ops,
+  type Region,
   select,
 } from "../../ir/index.ts";
 import { nearest } from "../error.ts";
@@ -169,11 +171,17 @@ export function indexed(name: string, b: Buffer): string {
   return `${name}${b.shape.map((_, d) => `[${"ijklmnpq"[d] ?? `i${d}`}]`).join("")}`;
 }
 
+/** An element, or a part, of a buffer as it is written. */
+export interface Access {
+  readonly buffer: Buffer;
+  readonly name: string;
+  readonly indices: readonly Expression[];
+  /** The name stands for this part of another buffer. */
+  readonly part?: Region;
+}
+
 /** The buffer and index expressions of `A[i][j]` (or `A.value`, which has none); undefined when it is neither. */
-export function access(
-  e: Expression,
-  cx: Context,
-): { buffer: Buffer; name: string; indices: readonly Expression[] } | undefined {
+export function access(e: Expression, cx: Context): Access | undefined {
   const indices: Expression[] = [];
   let o: Expression = e;
   while (o.type === "MemberExpression" && o.computed) {
@@ -195,12 +203,23 @@ export function access(
     const what = b.kind === "const" ? "a constant" : `an ${b.v.dtype} scalar`;
     return fail(cx, o, `${o.name} is ${what}, not a buffer: it cannot be indexed`);
   }
-  return { buffer: b.buffer, name: o.name, indices };
+  return { buffer: b.buffer, name: o.name, indices, ...(b.part ? { part: b.part } : {}) };
+}
+
+/** Where an element lies: of a name for a part, in the buffer of the part. */
+export function place(
+  { buffer, part }: Pick<Access, "buffer" | "part">,
+  indices: readonly Expr[],
+): { readonly buffer: Buffer; readonly indices: readonly Expr[] } {
+  if (!part) return { buffer, indices };
+  const lead = part.ranges.length - indices.length;
+  const moved = part.ranges.map((r, d) => (d < lead ? r.min : ops.add(r.min, indices[d - lead])));
+  return { buffer: part.buffer, indices: moved };
 }
 
 /** Index expressions, checked against the buffer's rank. */
 export function indexExprs(
-  a: { buffer: Buffer; name: string; indices: readonly Expression[] },
+  a: Pick<Access, "buffer" | "name" | "indices">,
   e: Expression,
   cx: Context,
 ): Expr[] {
@@ -223,8 +242,8 @@ export function indexExprs(
 function member(e: MemberExpression, cx: Context): Value {
   const a = access(e, cx);
   if (a) {
-    const indices = indexExprs(a, e, cx);
-    return built(cx, e, () => load(a.buffer, indices));
+    const at = place(a, indexExprs(a, e, cx));
+    return built(cx, e, () => load(at.buffer, at.indices));
   }
   if (!e.computed && e.object.type === "Identifier" && e.property.type === "Identifier") {
     const [o, p] = [e.object.name, e.property.name];

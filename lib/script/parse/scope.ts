@@ -1,5 +1,5 @@
 /** Names in a program. */
-import type { Buffer, Expr, Var } from "../../ir/index.ts";
+import type { Buffer, Expr, Region, Var } from "../../ir/index.ts";
 
 /**
  * What a name stands for. Loops and lets are visible up to the next block inwards; axes, buffers, scalar parameters,
@@ -8,7 +8,8 @@ import type { Buffer, Expr, Var } from "../../ir/index.ts";
 export type Binding =
   | { readonly kind: "axis" | "let" | "scalar" | "size"; readonly v: Var }
   | { readonly kind: "loop"; readonly v: Var; readonly min: Expr; readonly extent: Expr }
-  | { readonly kind: "buffer"; readonly buffer: Buffer }
+  /** `part`: the name stands for that part of another buffer, seen as `buffer`. */
+  | { readonly kind: "buffer"; readonly buffer: Buffer; readonly part?: Region }
   | { readonly kind: "const"; readonly value: ConstValue };
 
 /** Constants of the surroundings that a program may mention. */

@@ -14,10 +14,11 @@ import { declareAxes } from "./axes.ts";
 import { block, DECLARATIONS } from "./blocks.ts";
 import { alloc } from "./buffers.ts";
 import { at, built, type Context, dialectName, fail } from "./context.ts";
-import { access, condition, expression, indexExprs, operator, value } from "./expression.ts";
+import { access, condition, expression, indexExprs, operator, place, value } from "./expression.ts";
 import { extern } from "./extern.ts";
 import type { Frame } from "./frame.ts";
 import { forOf } from "./loops.ts";
+import { matchBuffer } from "./match-buffer.ts";
 import { Scope } from "./scope.ts";
 import { concrete, literal } from "./value.ts";
 
@@ -62,7 +63,7 @@ function list(items: readonly Item[], cx: Context, frame?: Frame): Stmt {
   return seq(out);
 }
 
-/** `const Y = T.alloc(…)` and `const … = T.axis.…(…)`; false for any other declaration. */
+/** `const Y = T.alloc(…)`, `const W = T.matchBuffer(…)` and `const … = T.axis.…(…)`; false for any other declaration. */
 function declaration(d: VariableDeclarator, cx: Context, frame?: Frame): boolean {
   const e = d.init;
   const name = e?.type === "CallExpression" ? dialectName(e.callee) : undefined;
@@ -76,6 +77,15 @@ function declaration(d: VariableDeclarator, cx: Context, frame?: Frame): boolean
     const b = alloc(d.id.name, e, { ...cx, scope: frame.scope });
     frame.allocs.push(b);
     frame.scope.declare(d.id.name, { kind: "buffer", buffer: b });
+    return true;
+  }
+  if (name === "matchBuffer") {
+    if (!frame)
+      return fail(cx, e, "T.matchBuffer belongs directly in the body of the function or of a T.block");
+    if (d.id.type !== "Identifier")
+      return fail(cx, d.id, "T.matchBuffer gives one name: const W = T.matchBuffer(A[T.slice(0, 4)], [4])");
+    const inside = { ...cx, scope: frame.scope };
+    frame.scope.declare(d.id.name, matchBuffer(d.id.name, e, inside, frame.axes));
     return true;
   }
   if (name.startsWith("axis.")) {
@@ -181,11 +191,11 @@ function update(
 ): Stmt {
   const a = access(target, cx);
   if (!a) return notStorable(target, cx);
-  const indices = indexExprs(a, target, cx);
-  const old = () => built(cx, target, () => load(a.buffer, indices));
+  const { buffer, indices } = place(a, indexExprs(a, target, cx));
+  const old = () => built(cx, target, () => load(buffer, indices));
   const v = op === "" ? right() : operator(op, old(), right(), e, cx);
-  const x = at(cx, e, () => concrete(v, a.buffer.dtype));
-  return built(cx, e, () => store(a.buffer, indices, x));
+  const x = at(cx, e, () => concrete(v, buffer.dtype));
+  return built(cx, e, () => store(buffer, indices, x));
 }
 
 function notStorable(target: Expression, cx: Context): never {
@@ -217,6 +227,7 @@ function callStatement(e: CallExpression, cx: Context, frame?: Frame): Stmt | un
   }
   if (name?.startsWith("axis.")) return fail(cx, e, `name the axis: const vi = T.${name}(…)`);
   if (name === "alloc") return fail(cx, e, "name the buffer: const Y = T.alloc(…)");
+  if (name === "matchBuffer") return fail(cx, e, "name the part: const W = T.matchBuffer(…)");
   const known = ["block", "callExtern", ...Object.keys(DECLARATIONS)];
   const near = name !== undefined ? nearest(name, known) : undefined;
   if (near) return fail(cx, e, `T.${name} does not exist. Did you mean T.${near}?`);
