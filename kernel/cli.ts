@@ -1,105 +1,13 @@
 #!/usr/bin/env node
-// The command line. Each command loads its own code, so that starting the kernel loads nothing else.
-import { Command, InvalidArgumentError } from "commander";
-import type { RunFlags } from "./notebook/commands.ts";
-import { packageVersion } from "./paths.ts";
-
-const program = new Command("tilewright")
-  .description(
-    "A machine-learning-compilation workbench: a compiler library, a Jupyter kernel and a course of notebooks.",
-  )
-  .version(packageVersion())
-  .showHelpAfterError();
-
-program
-  .command("install")
-  .description("register the kernel with an existing Jupyter")
-  .option("--user", "for this user (the default)")
-  .option("--sys-prefix", "for the active Python environment, or the whole machine")
-  .option("--prefix <folder>", "under another prefix (its share/jupyter)")
-  .option("--remove", "take the kernel away again")
-  .action(async (options: { user?: boolean; sysPrefix?: boolean; prefix?: string; remove?: boolean }) => {
-    const { install } = await import("./install.ts");
-    if ([options.user, options.sysPrefix, options.prefix].filter(Boolean).length > 1) {
-      program.error("error: --user, --sys-prefix and --prefix exclude each other");
-    }
-    process.exitCode = await told(() => {
-      console.log(install(options));
-      return 0;
-    });
-  });
-
-program
-  .command("kernel")
-  .description("run the kernel; this is what Jupyter starts")
-  .requiredOption("--connection-file <file>", "the connection file that Jupyter wrote")
-  .action(async ({ connectionFile }: { connectionFile: string }) => {
-    const { runKernel } = await import("./jupyter/main.ts");
-    await runKernel(connectionFile);
-  });
-
-program
-  .command("run")
-  .description("run a notebook without a browser, through the real kernel; fails when a cell throws")
-  .argument("<notebook>", "the .ipynb file; cells run in its folder")
-  .option("-o, --output <file>", "write the executed notebook here, after each cell")
-  .option("--html <file>", "write the executed notebook as a page that needs no script")
-  .option("-p, --param <name=value>", "set a parameter (JSON or text); may be repeated", collect, [])
-  .option("--timeout <seconds>", "longest time for one cell; it is then stopped, and the run fails", positive)
-  .option("--resume", "do nothing when --output holds a complete run of the same cells and parameters")
-  .action(async (notebook: string, flags: RunFlags) => {
-    const { runCommand } = await import("./notebook/commands.ts");
-    process.exitCode = await told(() => runCommand(notebook, flags));
-  });
-
-program
-  .command("check")
-  .description("run notebooks again and compare with their stored outputs; fails when they differ")
-  .argument("<notebooks...>", "the .ipynb files; they are left alone")
-  .option("--timeout <seconds>", "longest time for one cell", positive)
-  .option("--tolerance <part>", "relative tolerance of cells tagged check-numeric (1e-3)", positive)
-  .action(async (notebooks: string[], flags: { timeout?: number; tolerance?: number }) => {
-    const { checkCommand } = await import("./notebook/commands.ts");
-    process.exitCode = await told(() => checkCommand(notebooks, flags));
-  });
-
-program
-  .command("strip")
-  .description("take outputs and execution counts out of notebooks, for Git")
-  .argument("<notebooks...>", "the .ipynb files, or - for a filter")
-  .option("--check", "change nothing; fail when there is something to strip")
-  .action(async (notebooks: string[], flags: { check?: boolean }) => {
-    const { stripCommand } = await import("./notebook/commands.ts");
-    process.exitCode = await told(() => stripCommand(notebooks, flags));
-  });
-
-program
-  .command("start")
-  .description("run the first chapter of the course and say where its result is")
-  .action(async () => {
-    const { startCommand } = await import("./notebook/commands.ts");
-    process.exitCode = await told(startCommand);
-  });
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, value];
+// What `tilewright` starts. Jupyter's own call is answered before the command line's parser is loaded: a reader waits
+// for it.
+const [command, option, file, ...more] = process.argv.slice(2);
+if (command === "kernel" && option === "--connection-file" && file !== undefined && more.length === 0) {
+  const { runKernel } = await import("./jupyter/main.ts");
+  await runKernel(file);
+} else {
+  const { runProgram } = await import("./program.ts");
+  await runProgram();
 }
 
-function positive(value: string): number {
-  const number = Number(value);
-  if (!(number > 0 && number < Number.POSITIVE_INFINITY))
-    throw new InvalidArgumentError("a number above 0 is wanted");
-  return number;
-}
-
-/** A command's failure is told in one line; stacks are for bugs in notebooks, not for a missing file. */
-async function told(command: () => Promise<number> | number): Promise<number> {
-  try {
-    return await command();
-  } catch (error) {
-    console.error(`error: ${error instanceof Error ? error.message : error}`);
-    return 2;
-  }
-}
-
-await program.parseAsync();
+export {};

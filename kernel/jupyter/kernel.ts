@@ -81,8 +81,9 @@ export class Kernel {
       (channel, message) => this.#receive(channel, message),
       (topic) => this.#welcome(topic),
     );
-    this.#session.start();
     this.#publish("status", { execution_state: "starting" }, {});
+    // A process takes a while to start, so what clients have asked meanwhile comes first.
+    setImmediate(() => this.#session.start());
     await this.#finished;
   }
 
@@ -165,7 +166,6 @@ export class Kernel {
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
       this.#current = next;
       const { header } = next.message;
-      this.#publish("status", { execution_state: "busy" });
       const failed = await this.#execute(next);
       const aborted =
         failed && booleanField(next.message.content, "stop_on_error", true) ? this.#queue.splice(0) : [];
@@ -187,9 +187,13 @@ export class Kernel {
     } else this.#uncounted += 1;
     const cell = counted ? this.#count : -this.#uncounted;
     const execution_count = this.#count;
-    if (!silent) this.#publish("execute_input", { code, execution_count });
     const help = /^\s*\??([\p{ID_Start}$_][\w$.]*)(\?{1,2})?\s*$/u.exec(code);
+    const announce = () => {
+      this.#publish("status", { execution_state: "busy" });
+      if (!silent) this.#publish("execute_input", { code, execution_count });
+    };
     if (help && code.includes("?")) {
+      announce();
       this.#reply(request, "execute_reply", await this.#page(help[1]!, execution_count));
       return false;
     }
@@ -198,7 +202,10 @@ export class Kernel {
     );
     const origin = this.#origin(request);
     const allowInput = booleanField(content, "allow_stdin", false);
-    const result = await this.#session.execute({ code, cell, origin, silent, allowInput, expressions });
+    // The session is set to work first; what it has to say comes later than what is said here.
+    const running = this.#session.execute({ code, cell, origin, silent, allowInput, expressions });
+    announce();
+    const result = await running;
     this.#asking = undefined;
     if (result.status === "error") this.#publish("error", { ...result.error });
     this.#reply(request, "execute_reply", executeReply(result, execution_count));

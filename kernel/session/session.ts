@@ -60,12 +60,12 @@ export class Session {
     this.language = new LanguageClient(folder);
   }
 
-  /** Starts the process that runs cells. Apart from the constructor, so that a kernel can first open its sockets. */
+  /** Starts the process that runs cells, unless a request already has. */
   start(): void {
-    this.#user = this.#spawn();
+    if (!this.#stopped) this.#user ??= this.#spawn();
   }
 
-  /** Checks, compiles and runs a cell; never rejects. Needs `start`. */
+  /** Checks, compiles and runs a cell; never rejects. */
   async execute(request: ExecuteRequest): Promise<ExecuteResult> {
     this.#running = request.origin;
     this.#interrupted = false;
@@ -147,7 +147,8 @@ export class Session {
   }
 
   get #process(): UserProcess {
-    if (!this.#user) throw new Error("the session has not been started");
+    this.start();
+    if (!this.#user) throw new Error("the session has ended");
     return this.#user;
   }
 

@@ -1,5 +1,6 @@
 import ts from "typescript";
 import { cellGlobals, smallPlatform } from "./globals.ts";
+import { standardFiles, standardLibrary } from "./standard.ts";
 
 /** The file system as the language service sees it; in a browser tab, a virtual one. */
 export interface LanguageFiles {
@@ -41,12 +42,7 @@ const options: ts.CompilerOptions = {
   sourceMap: true,
   noEmit: false,
   types: [],
-  lib: [
-    "lib.es2023.d.ts",
-    "lib.esnext.disposable.d.ts",
-    "lib.esnext.collection.d.ts",
-    "lib.esnext.iterator.d.ts",
-  ],
+  lib: [standardLibrary],
 };
 
 /** Of all programs together: those that share parsed files tell texts of one name apart by their versions. */
@@ -62,12 +58,20 @@ export class CellProgram {
   readonly cellFile: string;
   readonly #virtual = new Map<string, { text: string; version: number; snapshot: ts.IScriptSnapshot }>();
   readonly #snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
+  readonly #standard: ReadonlyMap<string, ts.IScriptSnapshot>;
+  /** Folders whose files never change while the session runs. */
+  readonly #fixed: readonly string[];
+  /** Versions of files on the disk, looked up once for each text of the cell. */
+  readonly #versions = new Map<string, string>();
   #resolutions: ts.ModuleResolutionCache;
   #complete = false;
 
   constructor(files: LanguageFiles, registry?: ts.DocumentRegistry) {
     this.files = files;
     this.cellFile = `${files.folder}/__tw_cell.ts`;
+    this.#standard = standardFiles(files);
+    const folders = Object.values(files.modules).map((file) => file.slice(0, file.lastIndexOf("/") + 1));
+    this.#fixed = [`${files.libFolder}/`, ...folders];
     this.setFile(this.cellFile, "export {};");
     this.setFile(this.#globalsFile, cellGlobals);
     this.setFile(this.#platformFile, smallPlatform);
@@ -77,6 +81,7 @@ export class CellProgram {
 
   /** Adds or replaces a virtual file. */
   setFile(name: string, text: string): void {
+    if (name === this.cellFile) this.#versions.clear();
     if (this.#virtual.get(name)?.text === text) return;
     versions += 1;
     this.#virtual.set(name, { text, version: versions, snapshot: ts.ScriptSnapshot.fromString(text) });
@@ -126,7 +131,11 @@ export class CellProgram {
 
   #host(): ts.LanguageServiceHost {
     const { files } = this;
+    // Without it the service reads package.json files anew for every program. TypeScript looks for it, though its
+    // types do not say so.
+    const cached = { getModuleResolutionCache: () => this.#resolutions };
     return {
+      ...cached,
       getCompilationSettings: () => options,
       getScriptFileNames: () => {
         const platform = this.#complete && files.platformTypes ? files.platformTypes : this.#platformFile;
@@ -171,18 +180,24 @@ export class CellProgram {
   };
 
   #isFixed(name: string): boolean {
-    return name.includes("/node_modules/") || name.startsWith(this.files.libFolder);
+    return name.includes("/node_modules/") || this.#fixed.some((folder) => name.startsWith(folder));
   }
 
   #versionOf(name: string): string {
     const virtual = this.#virtual.get(name);
     if (virtual) return String(virtual.version);
-    return this.#isFixed(name) ? "0" : this.files.version(name);
+    const known = this.#versions.get(name);
+    if (known !== undefined) return known;
+    const version = this.#isFixed(name) ? "0" : this.files.version(name);
+    this.#versions.set(name, version);
+    return version;
   }
 
   #snapshotOf(name: string): ts.IScriptSnapshot | undefined {
     const virtual = this.#virtual.get(name);
     if (virtual) return virtual.snapshot;
+    const standard = this.#standard.get(name);
+    if (standard) return standard;
     const version = this.#versionOf(name);
     const known = this.#snapshots.get(name);
     if (known?.version === version) return known.snapshot;
