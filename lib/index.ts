@@ -3,6 +3,16 @@ import "./show/install.ts";
 
 export { prove, regionsOf, simplify } from "./arith/index.ts";
 export { ArgumentError, InterpretError, interpret } from "./codegen/index.ts";
+export {
+  BlockBuilder,
+  callOp,
+  GraphError,
+  getOp,
+  listOps,
+  type OpDef,
+  R,
+  registerOp,
+} from "./graph/index.ts";
 export * as ir from "./ir/index.ts";
 export {
   assertModuleWellFormed,

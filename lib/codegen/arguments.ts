@@ -1,9 +1,16 @@
 /** Arguments of a call: what fits a parameter, and what the shapes say about the symbolic sizes. */
 import type { Buffer, DType, Expr, Param, PrimFunc, Var } from "../ir/index.ts";
-import { intRange, isFloat, varsOf } from "../ir/index.ts";
-import { roundF16 } from "./half.ts";
+import {
+  compactStrides,
+  holds,
+  intRange,
+  isFloat,
+  roundF16,
+  type Scalar,
+  type TypedArray,
+  varsOf,
+} from "../ir/index.ts";
 import { evalSize } from "./size.ts";
-import { compactStrides, holds, type Scalar, type TypedArray } from "./typed-array.ts";
 
 /** What a buffer parameter takes. The runtime's Tensor is one. Without strides the layout is compact row-major. */
 export interface BufferArg {

@@ -10,9 +10,7 @@ export {
   isBufferArg,
 } from "./arguments.ts";
 export { ExternFunc, expandExterns } from "./externs.ts";
-export * from "./half.ts";
 export * from "./interpreter/index.ts";
 export * from "./scalar-math.ts";
 export * from "./size.ts";
-export * from "./typed-array.ts";
 export * from "./wasm/index.ts";

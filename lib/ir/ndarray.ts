@@ -3,6 +3,8 @@
  * same object is the same constant, whatever number of places mention it.
  */
 import { BYTES, type DType } from "./dtype.ts";
+import { f16FromBits } from "./half.ts";
+import { ARRAYS, type TypedArray } from "./typed-array.ts";
 
 export interface NDArray {
   readonly kind: "ndarray";
@@ -61,4 +63,18 @@ function toBase64(bytes: Uint8Array): string {
 function fromBase64(text: string): Uint8Array {
   const raw = atob(text);
   return Uint8Array.from(raw, (c) => c.charCodeAt(0));
+}
+
+/** The elements as a typed array: a view where the bytes are aligned, a copy otherwise. */
+export function elementsOf(a: NDArray): TypedArray {
+  const size = BYTES[a.dtype];
+  const { buffer, byteOffset, byteLength } =
+    a.bytes.byteOffset % size === 0 ? a.bytes : (a.bytes.slice() as Uint8Array);
+  return new ARRAYS[a.dtype](buffer as ArrayBuffer, byteOffset, byteLength / size);
+}
+
+/** The elements as plain numbers, i64 rounded to doubles, halves decoded. */
+export function numbersOf(a: NDArray): number[] {
+  const decode = a.dtype === "f16" ? f16FromBits : Number;
+  return Array.from(elementsOf(a) as ArrayLike<number | bigint>, (x) => decode(x as number));
 }

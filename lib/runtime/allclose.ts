@@ -1,6 +1,6 @@
 /** Comparing results with a tolerance. */
-import type { BufferArg, Scalar } from "../codegen/index.ts";
-import { isFloat } from "../ir/index.ts";
+import type { BufferArg } from "../codegen/index.ts";
+import { isFloat, type Scalar } from "../ir/index.ts";
 import { readElement } from "./elements.ts";
 
 export interface Tolerance {

@@ -1,6 +1,13 @@
 /** Elements of tensors: JavaScript values to stored ones and back, and the layout of nested arrays. */
-import { f16FromBits, f16ToBits, type Scalar, type TypedArray } from "../codegen/index.ts";
-import { type DType, intRange, isFloat } from "../ir/index.ts";
+import {
+  type DType,
+  f16FromBits,
+  f16ToBits,
+  intRange,
+  isFloat,
+  type Scalar,
+  type TypedArray,
+} from "../ir/index.ts";
 
 /** Nested arrays of numbers, bigints or booleans: what `Tensor.from` takes and `toArray` gives. */
 export type Nested = Scalar | boolean | readonly Nested[];

@@ -6,9 +6,8 @@ import {
   bindArguments,
   describeParam,
   isBufferArg,
-  type Scalar,
 } from "../codegen/index.ts";
-import { getPrimFunc, type IRModule, type PrimFunc, primFuncs, visitStmt } from "../ir/index.ts";
+import { getPrimFunc, type IRModule, type PrimFunc, primFuncs, type Scalar, visitStmt } from "../ir/index.ts";
 import type { Backend, Prepared, Target } from "./backend.ts";
 import { countFlops } from "./flops.ts";
 import { Tensor } from "./tensor.ts";

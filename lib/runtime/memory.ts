@@ -1,6 +1,5 @@
 /** The memory of the CPU device: one WebAssembly memory that tensors live in and generated modules import. */
-import { ARRAYS, type TypedArray } from "../codegen/index.ts";
-import { BYTES, type DType } from "../ir/index.ts";
+import { ARRAYS, BYTES, type DType, type TypedArray } from "../ir/index.ts";
 import { ALIGNMENT, Allocator } from "./allocator.ts";
 
 const PAGE = 65536;

@@ -1,6 +1,15 @@
 /** Tensors: arrays in the memory of the CPU device. */
-import { type BufferArg, roundF16, type Scalar, sizeOf, type TypedArray } from "../codegen/index.ts";
-import { BYTES, type DType, isDType, isFloat } from "../ir/index.ts";
+import type { BufferArg } from "../codegen/index.ts";
+import {
+  BYTES,
+  type DType,
+  isDType,
+  isFloat,
+  roundF16,
+  type Scalar,
+  sizeOf,
+  type TypedArray,
+} from "../ir/index.ts";
 import {
   checkShape,
   dtypeOfArray,

@@ -1,6 +1,15 @@
 /** The order in which a small program touches memory, by running it: the JSON twin of the animation. */
-import { type Argument, InterpretError, interpret, newArray, sizeOf } from "../codegen/index.ts";
-import { type Buffer, BYTES, constInt, loopsIn, type PrimFunc, visitStmt } from "../ir/index.ts";
+import { type Argument, InterpretError, interpret } from "../codegen/index.ts";
+import {
+  type Buffer,
+  BYTES,
+  constInt,
+  loopsIn,
+  newArray,
+  type PrimFunc,
+  sizeOf,
+  visitStmt,
+} from "../ir/index.ts";
 
 export interface AnimateOptions {
   /** Names of the buffers to watch; all when absent. */

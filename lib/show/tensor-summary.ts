@@ -1,6 +1,5 @@
 /** What there is to say about a tensor: the JSON twin of the tensor card. */
-import { f16FromBits } from "../codegen/index.ts";
-import { BYTES, type DType } from "../ir/index.ts";
+import { BYTES, type DType, f16FromBits } from "../ir/index.ts";
 import { BOUNDS } from "./bounds.ts";
 
 /** Anything with a dtype, a shape and its elements in row-major order: runtime tensors, and plain objects. */

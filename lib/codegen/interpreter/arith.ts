@@ -3,7 +3,7 @@
  * rounding or wrapping of the dtype inside, so that evaluating a node is one call.
  */
 import type { ArithOp, CompareOp, DType } from "../../ir/index.ts";
-import { roundF16 } from "../half.ts";
+import { roundF16 } from "../../ir/index.ts";
 import type { Big, Eval, Num } from "./scope.ts";
 
 type FloatOp = Exclude<ArithOp, "floordiv" | "floormod" | "truncdiv" | "truncmod">;

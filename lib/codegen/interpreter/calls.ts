@@ -3,7 +3,7 @@
  * modulo 32 (64 for i64), as JavaScript and WebAssembly do.
  */
 import type { DType, IntrinsicName } from "../../ir/index.ts";
-import { roundF16 } from "../half.ts";
+import { roundF16 } from "../../ir/index.ts";
 import { erf, roundEven } from "../scalar-math.ts";
 import { WRAP } from "./arith.ts";
 import type { Big, Eval, Num } from "./scope.ts";

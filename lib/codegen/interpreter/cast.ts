@@ -1,8 +1,8 @@
 /** Casts between dtypes, and the values of literals. */
-import { type Const, constBigInt, constNumber, type DType } from "../../ir/index.ts";
-import { roundF16 } from "../half.ts";
+
+import type { Scalar } from "../../ir/index.ts";
+import { type Const, constBigInt, constNumber, type DType, roundF16 } from "../../ir/index.ts";
 import { i64ToF32 } from "../scalar-math.ts";
-import type { Scalar } from "../typed-array.ts";
 import { WRAP } from "./arith.ts";
 import type { Big, Eval, Num } from "./scope.ts";
 

@@ -1,6 +1,7 @@
 /** Where the interpreter is: cells of the variables, and the words that place an error in the program. */
+
+import type { Scalar } from "../../ir/index.ts";
 import { type Block, type Buffer, type Span, type Stmt, spanOf, type Var } from "../../ir/index.ts";
-import type { Scalar } from "../typed-array.ts";
 
 /** The current value of one variable. */
 export class Cell {

@@ -1,6 +1,5 @@
 /** Statements to closures: a complete table over the kinds. */
-import type { Block, Stmt, StmtKind, Var } from "../../ir/index.ts";
-import type { Scalar } from "../typed-array.ts";
+import type { Block, Scalar, Stmt, StmtKind, Var } from "../../ir/index.ts";
 import { access, compileExpr, compileIndices, compileInt, type Env } from "./expr.ts";
 import type { Big, Eval, Num, Scope } from "./scope.ts";
 import { offset, type Storage, WRITE } from "./storage.ts";

@@ -1,7 +1,6 @@
 /** The memory behind a buffer while a program runs, and how its elements are read, written and found. */
 import type { Buffer, DType } from "../../ir/index.ts";
-import { f16FromBits, f16ToBits } from "../half.ts";
-import { compactStrides, newArray, sizeOf, type TypedArray } from "../typed-array.ts";
+import { compactStrides, f16FromBits, f16ToBits, newArray, sizeOf, type TypedArray } from "../../ir/index.ts";
 import type { Big, Eval, Num, Scope } from "./scope.ts";
 
 /** Bound to an argument, or allocated by a block; compiled accesses hold on to it. */

@@ -11,8 +11,8 @@ import {
   constNumber,
   type DType,
   isFloat,
+  roundF16,
 } from "../../ir/index.ts";
-import { roundF16 } from "../half.ts";
 import type { Graph, Value } from "./graph.ts";
 import { roundHalf, roundHalfF64 } from "./half-float.ts";
 import type { ValType } from "./opcodes.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { f16FromBits, f16ToBits, roundF16 } from "../../../lib/codegen/index.ts";
+import { f16FromBits, f16ToBits, roundF16 } from "../../../lib/ir/index.ts";
 
 describe("half floats", () => {
   it("every bit pattern survives the way through a number", () => {

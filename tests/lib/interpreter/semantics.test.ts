@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import type { Scalar } from "../../../lib/codegen/index.ts";
 import {
   ARITH_OPS,
   type BinaryOp,
@@ -15,6 +14,7 @@ import {
   isFloat,
   neg,
   not,
+  type Scalar,
   select,
 } from "../../../lib/ir/index.ts";
 import { evaluate } from "./support.ts";

@@ -1,23 +1,21 @@
 /** Running one expression over a list of operand values. */
-import {
-  f16FromBits,
-  f16ToBits,
-  interpret,
-  newArray,
-  type Scalar,
-  type TypedArray,
-} from "../../../lib/codegen/index.ts";
+import { interpret } from "../../../lib/codegen/index.ts";
 import {
   axis,
   block,
   buffer,
   type DType,
   type Expr,
+  f16FromBits,
+  f16ToBits,
   load,
   loop,
+  newArray,
   type PrimFunc,
   primFunc,
+  type Scalar,
   store,
+  type TypedArray,
   variable,
 } from "../../../lib/ir/index.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { interpret, newArray, sizeOf } from "../../../lib/codegen/index.ts";
-import { BYTES, constInt, loopsIn, type PrimFunc } from "../../../lib/ir/index.ts";
+import { interpret } from "../../../lib/codegen/index.ts";
+import { BYTES, constInt, loopsIn, newArray, type PrimFunc, sizeOf } from "../../../lib/ir/index.ts";
 import { estimate } from "../../../lib/runtime/index.ts";
 import { Schedule } from "../../../lib/schedule/index.ts";
 import { programOf, recipe } from "../../support/random-program.ts";

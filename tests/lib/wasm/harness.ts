@@ -1,18 +1,18 @@
 /** Runs a function through the interpreter and through WebAssembly on the same data, and compares. */
 import assert from "node:assert/strict";
+import { type BufferArg, bindArguments, evalSize, interpret } from "../../../lib/codegen/index.ts";
+import { compileWasm, hostFunctions, type WasmOptions } from "../../../lib/codegen/wasm/index.ts";
 import {
-  type BufferArg,
-  bindArguments,
-  evalSize,
+  assertWellFormed,
+  type DType,
   f16FromBits,
   f16ToBits,
-  interpret,
+  irModule,
   newArray,
+  type PrimFunc,
   type Scalar,
   type TypedArray,
-} from "../../../lib/codegen/index.ts";
-import { compileWasm, hostFunctions, type WasmOptions } from "../../../lib/codegen/wasm/index.ts";
-import { assertWellFormed, type DType, irModule, type PrimFunc } from "../../../lib/ir/index.ts";
+} from "../../../lib/ir/index.ts";
 
 /** Deterministic numbers in [0, 1): mulberry32. */
 export function rng(seed: number): () => number {

@@ -1,6 +1,6 @@
 /** Loops of every kind against the interpreter: odd extents, strides, predicates, dependences, symbolic sizes. */
 import assert from "node:assert/strict";
-import { type BufferArg, newArray } from "../../../lib/codegen/index.ts";
+import type { BufferArg } from "../../../lib/codegen/index.ts";
 import {
   axis,
   block,
@@ -16,6 +16,7 @@ import {
   letIn,
   load,
   loop,
+  newArray,
   ops,
   type PrimFunc,
   primFunc,

@@ -1,5 +1,5 @@
 /** Every operator on every dtype it exists for, scalar and vectorised, against the interpreter. */
-import { type BufferArg, f16ToBits, newArray, type TypedArray } from "../../../lib/codegen/index.ts";
+import type { BufferArg } from "../../../lib/codegen/index.ts";
 import {
   ARITH_OPS,
   binary,
@@ -11,6 +11,7 @@ import {
   DTYPES,
   type DType,
   type Expr,
+  f16ToBits,
   INTRINSICS,
   type IntrinsicName,
   intRange,
@@ -20,10 +21,12 @@ import {
   load,
   loop,
   neg,
+  newArray,
   ops,
   primFunc,
   select,
   store,
+  type TypedArray,
   variable,
 } from "../../../lib/ir/index.ts";
 import { assertSame } from "./harness.ts";

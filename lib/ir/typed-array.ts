@@ -1,5 +1,5 @@
 /** Which typed array holds the elements of which dtype. */
-import type { DType } from "../ir/index.ts";
+import type { DType } from "./dtype.ts";
 
 /** f16 is kept as its bits (`half.ts`), bool as bytes 0 and 1. */
 export const ARRAYS = {
