@@ -15,6 +15,18 @@ const config: LanguageConfig = JSON.parse(readFileSync(process.env.TILEWRIGHT_SN
 // Never given up, so that the registry keeps its files.
 const warmed = new TypeScriptLanguage(diskFiles(config), registry);
 warmed.warmAll();
+// The snapshot keeps compiled functions, so most of a session's work is done once, on a language that is
+// thrown away. Not completion, which loads what a snapshot cannot hold.
+const rehearsal = new TypeScriptLanguage(diskFiles(config), registry);
+const sketch =
+  "interface P { a: number }\nconst [p, { a }]: [number, P] = [1, { a: await 2 }];\nclass C {}\np";
+void rehearsal
+  .compile(sketch, 1)
+  .then(() => rehearsal.finish())
+  .then(() => rehearsal.compile("import os from 'node:os';\nfunction f() { return p; }\nf() + a", 2))
+  .then(() => rehearsal.finish())
+  .then(() => rehearsal.compile("p.q", 3))
+  .then(() => rehearsal.inspect("p", 1, 1));
 
 startupSnapshot.setDeserializeMainFunction(() => {
   const reader = new FrameReader<LanguageConfig | LanguageRequest>();

@@ -19,7 +19,9 @@ export function captureResult(end: number): ts.TransformerFactory<ts.SourceFile>
     if (!last || !ts.isExpressionStatement(last)) return source;
     const call = f.createCallExpression(api("result"), undefined, [last.expression]);
     const captured = ts.setOriginalNode(ts.setTextRange(f.createExpressionStatement(call), last), last);
-    return f.updateSourceFile(source, source.statements.with(at, captured));
+    // Not `with`: the newest methods are missing while a snapshot is made.
+    const statements = source.statements.map((statement, index) => (index === at ? captured : statement));
+    return f.updateSourceFile(source, statements);
   };
 }
 
