@@ -2,9 +2,13 @@
  * Calls of other tensor programs. Before a function runs or is compiled, each call is replaced by the body of what it
  * calls: a function of the module, or one registered under that name. Parameters become parts of the caller's buffers,
  * so strides need not be passed.
+ *
+ * A registered program may come with a kernel that does the same. Targets that can link it keep the call; the program
+ * is then its typed signature, and what it is to compute, by which the interpreter and every other target go.
  */
 import {
   block,
+  bufferParams,
   constInt,
   type Expr,
   type Extern,
@@ -12,31 +16,63 @@ import {
   type PrimFunc,
   rewriteStmt,
   type Stmt,
+  stridesOf,
   type Tile,
   visitStmt,
   withBody,
 } from "../ir/index.ts";
+import { symbolicSizes } from "./size.ts";
+import { type Kernel, type KernelSource, kernelOf } from "./wasm/kernel.ts";
 
-const registry = new Map<string, PrimFunc>();
+interface Registered {
+  readonly program: PrimFunc;
+  readonly kernel?: Kernel;
+}
 
-/** Tensor programs that every program may call by name: micro-kernels written in the dialect. */
+const registry = new Map<string, Registered>();
+
+/** Tensor programs that every program may call by name: micro-kernels, in the dialect or imported. */
 export const ExternFunc = {
-  /** Makes a program callable as `T.callExtern(name, …)`. A later one of the same name replaces it. */
-  register(name: string, program: PrimFunc): void {
-    registry.set(name, program);
+  /**
+   * Makes a program callable as `T.callExtern(name, …)`. A later one of the same name replaces it. With a kernel, in
+   * WAT or as bytes, WebAssembly calls that instead of the program's own code: see `wasm/kernel.ts` for how it takes its
+   * arguments. Throws when the kernel cannot be read or is not valid.
+   */
+  register(name: string, program: PrimFunc, source?: KernelSource): void {
+    if (!source) {
+      registry.set(name, { program });
+      return;
+    }
+    for (const v of symbolicSizes(program)) {
+      const alone = (e: Expr): boolean => e.kind === "var" && e.id === v.id;
+      if (bufferParams(program).some((b) => [...b.shape, ...(b.strides ?? [])].some(alone))) continue;
+      throw new TypeError(`kernel "${name}": size ${v.name} is no dimension or stride of its own`);
+    }
+    registry.set(name, { program, kernel: kernelOf(name, source) });
   },
-  get: (name: string): PrimFunc | undefined => registry.get(name),
+  get: (name: string): PrimFunc | undefined => registry.get(name)?.program,
+  /** The imported kernel of that name. */
+  kernel: (name: string): Kernel | undefined => registry.get(name)?.kernel,
   names: (): string[] => [...registry.keys()],
 } as const;
 
 type Lookup = (name: string) => PrimFunc | undefined;
 
-/** The function without calls. `lookup` finds functions of its module, which go before registered ones. */
-export function expandExterns(f: PrimFunc, lookup: Lookup = () => undefined): PrimFunc {
-  return withBody(f, expand(f.body, lookup, []) as PrimFunc["body"]);
+interface Options {
+  readonly lookup: Lookup;
+  /** Calls of imported kernels stay. */
+  readonly keepKernels: boolean;
 }
 
-function expand(s: Stmt, lookup: Lookup, within: readonly string[]): Stmt {
+/**
+ * The function without calls, or with those of imported kernels alone. `lookup` finds functions of its module, which go
+ * before registered ones.
+ */
+export function expandExterns(f: PrimFunc, lookup: Lookup = () => undefined, keepKernels = false): PrimFunc {
+  return withBody(f, expand(f.body, { lookup, keepKernels }, []) as PrimFunc["body"]);
+}
+
+function expand(s: Stmt, options: Options, within: readonly string[]): Stmt {
   let calls = false;
   visitStmt(s, {
     stmt: (x) => {
@@ -45,14 +81,15 @@ function expand(s: Stmt, lookup: Lookup, within: readonly string[]): Stmt {
     },
   });
   if (!calls) return s;
-  return rewriteStmt(s, { stmt: (x) => (x.kind === "extern" ? bodyOf(x, lookup, within) : x) });
+  return rewriteStmt(s, { stmt: (x) => (x.kind === "extern" ? bodyOf(x, options, within) : x) });
 }
 
-function bodyOf(call: Extern, lookup: Lookup, within: readonly string[]): Stmt {
+function bodyOf(call: Extern, options: Options, within: readonly string[]): Stmt {
   const { func } = call;
   if (within.includes(func))
     throw new Error(`T.callExtern: ${[...within, func].join(" calls ")}: calls cannot recur`);
-  const callee = lookup(func) ?? registry.get(func);
+  const own = options.lookup(func);
+  const callee = own ?? registry.get(func)?.program;
   if (!callee) {
     const known = [...registry.keys()].join(", ") || "none";
     throw new Error(
@@ -60,8 +97,9 @@ function bodyOf(call: Extern, lookup: Lookup, within: readonly string[]): Stmt {
     );
   }
   const args = argumentsOf(call, callee);
+  if (options.keepKernels && !own && registry.get(func)?.kernel) return call;
   const root = instantiate(callee, args);
-  return expand(block({ name: func, allocs: root.allocs, body: root.body }), lookup, [...within, func]);
+  return expand(block({ name: func, allocs: root.allocs, body: root.body }), options, [...within, func]);
 }
 
 function argumentsOf(call: Extern, callee: PrimFunc): (Tile | Expr)[] {
@@ -89,4 +127,32 @@ function argumentsOf(call: Extern, callee: PrimFunc): (Tile | Expr)[] {
     });
     return { buffer, offsets: ranges.map((r) => r.min), extents: ranges.map((r) => r.extent) };
   });
+}
+
+/** What the names in shapes and strides of the callee's parameters stand for in a call. */
+export function sizesOfCall(call: Extern, callee: PrimFunc): Map<number, Expr> {
+  const out = new Map<number, Expr>();
+  call.args.forEach((a, i) => {
+    const p = callee.params[i];
+    if (a.kind !== "accessPtr" || p.kind !== "buffer") return;
+    const { buffer, ranges } = a.region;
+    const lead = ranges.length - p.shape.length;
+    const bind = (e: Expr, value: Expr): void => {
+      if (e.kind !== "var") return;
+      const known = out.get(e.id);
+      const [x, y] = [known && constInt(known), constInt(value)];
+      if (x !== undefined && y !== undefined && x !== y) {
+        throw new Error(`T.callExtern("${call.func}"): ${e.name} would be ${x} and, in ${p.name}, ${y}`);
+      }
+      if (!known) out.set(e.id, value);
+    };
+    const strides = stridesOf(buffer);
+    p.shape.forEach((s, d) => {
+      bind(s, ranges[lead + d].extent);
+    });
+    p.strides?.forEach((s, d) => {
+      bind(s, strides[lead + d]);
+    });
+  });
+  return out;
 }

@@ -1,6 +1,6 @@
 /** WebAssembly as a target: compile, instantiate over the device's memory, call with addresses. */
 import { type Argument, type Bound, evalSize } from "../codegen/index.ts";
-import { compileWasm, hostFunctions, type WasmFunction } from "../codegen/wasm/index.ts";
+import { compileWasm, instantiateWasm, type WasmFunction } from "../codegen/wasm/index.ts";
 import type { IRModule } from "../ir/index.ts";
 import type { Backend, Prepared } from "./backend.ts";
 import { features } from "./features.ts";
@@ -16,9 +16,7 @@ export async function wasmBackend(mod: IRModule, options: { relaxedSimd?: boolea
   if (relaxedSimd && !has.relaxedSimd) throw new Error("this engine has no relaxed SIMD");
   const memory = cpuMemory();
   const code = compileWasm(mod, { relaxedSimd });
-  const { instance } = await WebAssembly.instantiate(code.bytes, {
-    env: { memory: memory.memory, ...hostFunctions },
-  });
+  const instance = await instantiateWasm(code, memory.memory);
   return {
     target: "wasm",
     prepare(name, args, bound) {

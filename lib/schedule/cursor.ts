@@ -412,7 +412,9 @@ export class Cursor implements TraceTarget {
       if (kind === "factors") return numbers(inputs[k]);
       if (kind === "loopOrBlocks") {
         const v = inputs[k];
-        return Array.isArray(v) ? v.map((x: Value) => id(x, "block")) : id(v, "loop");
+        if (!Array.isArray(v)) return id(v, "loop");
+        if (v.length === 0) this.refuseInput(primitive, "a loop, or a list of blocks,", v);
+        return v.map((x: Value) => id(x, "block"));
       }
       return kind === "place" ? place(inputs[k]) : id(inputs[k], kind);
     });

@@ -6,6 +6,7 @@ import {
   type For,
   mapExpr,
   not,
+  ownExprs,
   type Stmt,
   visitExpr,
 } from "../../ir/index.ts";
@@ -23,6 +24,8 @@ export interface BufferAccess {
   readonly guards: readonly Expr[];
   /** May not run for a reason other than the guards: a lazy operand, a loop that may be empty. */
   readonly lazy: boolean;
+  /** A kernel does it, at all elements from these indices on. */
+  readonly opaque?: boolean;
 }
 
 /** Every access in `s` in program order (the operands of a store before the store). */
@@ -70,6 +73,16 @@ export function accessesIn(s: Stmt): BufferAccess[] {
         for (const i of x.indices) read(i);
         read(x.value);
         out.push({ ...at, buffer: x.buffer, indices: x.indices, isStore: true });
+        return;
+      case "extern":
+        for (const e of ownExprs(x)) read(e);
+        for (const a of x.args) {
+          if (a.kind !== "accessPtr") continue;
+          const { buffer, ranges } = a.region;
+          const part = { ...at, buffer, indices: ranges.map((r) => r.min), opaque: true };
+          if (a.access !== "w") out.push({ ...part, isStore: false });
+          if (a.access !== "r") out.push({ ...part, isStore: true });
+        }
         return;
     }
   };

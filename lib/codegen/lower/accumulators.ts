@@ -99,7 +99,7 @@ interface Slot {
 
 function accumulate(s: For, accesses: readonly BufferAccess[], outer?: For): Wrap | undefined {
   const target = accesses[0].buffer;
-  if (target.dtype === "bool") return undefined;
+  if (target.dtype === "bool" || accesses.some((a) => a.opaque)) return undefined;
   const slots = slotsOf(s, accesses);
   if (!slots) return undefined;
   const guards = new Map<Slot, Expr | undefined>();

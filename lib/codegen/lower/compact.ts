@@ -10,6 +10,7 @@
  */
 import { differenceOf, relaxIndex, unionRange, type VarDomain } from "../../arith/index.ts";
 import {
+  type AccessPtr,
   type Buffer,
   block,
   childStmts,
@@ -23,9 +24,11 @@ import {
   ops,
   ownExprs,
   type Range,
+  type Region,
   rewriteExpr,
   type Stmt,
   usesVar,
+  variable,
   varsOf,
   visitExpr,
 } from "../../ir/index.ts";
@@ -85,6 +88,7 @@ function usedBuffers(s: Stmt): ReadonlySet<number> {
       });
     }
     if (s.kind === "store") out.add(s.buffer.id);
+    for (const { buffer } of partsOf(s)) out.add(buffer.id);
     for (const x of childStmts(s)) for (const id of usedBuffers(x)) out.add(id);
     known = out;
     usesCache.set(s, known);
@@ -93,8 +97,15 @@ function usedBuffers(s: Stmt): ReadonlySet<number> {
 }
 const uses = (s: Stmt, id: number): boolean => usedBuffers(s).has(id);
 
+/** Parts of buffers that a statement passes to a kernel. */
+function partsOf(s: Stmt): readonly (Region & Pick<AccessPtr, "access">)[] {
+  if (s.kind !== "extern") return [];
+  return s.args.flatMap((a) => (a.kind === "accessPtr" ? [{ ...a.region, access: a.access }] : []));
+}
+
 function ownUse(s: Stmt, id: number): boolean {
   if (s.kind === "store" && s.buffer.id === id) return true;
+  if (partsOf(s).some((p) => p.buffer.id === id)) return true;
   let found = false;
   for (const e of ownExprs(s)) {
     visitExpr(e, (x) => {
@@ -166,6 +177,19 @@ function collect(
     }
     if (s.kind === "store" && s.buffer.id === id) {
       out.push({ indices: s.indices, isStore: true, once, inner, lets });
+    }
+    for (const p of partsOf(s)) {
+      if (p.buffer.id !== id) continue;
+      // Every element of the part, as loops over it would touch it.
+      const over = p.ranges.map((r): VarDomain => {
+        const v = variable("part", r.min.dtype);
+        ranges.set(v.id, loopRange(constant(0, v.dtype), r.extent, ranges));
+        return { v, min: constant(0, v.dtype), extent: r.extent };
+      });
+      const indices = p.ranges.map((r, d) => ops.add(r.min, over[d].v));
+      const touch = { indices, once, inner: [...inner, ...over], lets };
+      if (p.access !== "w") out.push({ ...touch, isStore: false });
+      if (p.access !== "r") out.push({ ...touch, isStore: true });
     }
     let below = inner;
     let bound = lets;
@@ -279,6 +303,19 @@ function rebuild(
     if (out.kind === "store") {
       const l = layouts.get(out.buffer.id);
       if (l) out = { ...out, buffer: l.buffer, indices: shift(out.indices, l) };
+    }
+    if (out.kind === "extern") {
+      const args = out.args.map((a): AccessPtr | Expr => {
+        const l = a.kind === "accessPtr" ? layouts.get(a.region.buffer.id) : undefined;
+        if (a.kind !== "accessPtr" || !l) return a;
+        const starts = shift(
+          a.region.ranges.map((r) => r.min),
+          l,
+        );
+        const ranges = a.region.ranges.map((r, d) => ({ min: starts[d], extent: r.extent }));
+        return { ...a, region: { buffer: l.buffer, ranges } };
+      });
+      out = { ...out, args };
     }
     const allocs = placed.get(s);
     return allocs ? block({ name: "scope", body: out, allocs }) : out;

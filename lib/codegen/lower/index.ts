@@ -2,7 +2,8 @@
  * Target-independent lowering: from a scheduled function to plain loops, ready for code generation. Passes run in the
  * order of the table; each entry says what it needs done before it.
  *
- * The lowered form has loops, ifs, lets, stores and sequences; blocks remain only as scopes that allocate buffers.
+ * The lowered form has loops, ifs, lets, stores and sequences; blocks remain only as scopes that allocate buffers, and
+ * calls of imported kernels where the target links them.
  */
 import type { Interval, PrimFunc, Stmt } from "../../ir/index.ts";
 import { expandExterns } from "../externs.ts";
@@ -83,9 +84,9 @@ export interface Lowered {
   readonly notes: readonly string[];
 }
 
-/** The body of a function as plain loops. */
-export function lower(given: PrimFunc, observe?: Observer): Lowered {
-  const func = expandExterns(given);
+/** The body of a function as plain loops. Calls of imported kernels stay where the target asks for it. */
+export function lower(given: PrimFunc, observe?: Observer, keepKernels = false): Lowered {
+  const func = expandExterns(given, () => undefined, keepKernels);
   const notes: string[] = [];
   const sizes = new Map<number, Interval>();
   for (const v of symbolicSizes(func)) sizes.set(v.id, { min: 0, max: Number.POSITIVE_INFINITY });

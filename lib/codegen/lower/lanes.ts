@@ -44,6 +44,7 @@ export function isLaneParallel(s: For): boolean {
         if (depends(x.value)) varying.add(x.v.id);
       }
       if (x.kind === "if" && depends(x.cond)) uniform = false;
+      if (x.kind === "extern") uniform = false;
       if (x.kind === "for" && (depends(x.min) || depends(x.extent))) uniform = false;
     },
   });

@@ -40,6 +40,8 @@ function planBuffer(b: Buffer, accesses: readonly BufferAccess[]): RegisterPlan 
   if (!(elements <= 4 * MAX_REGISTERS) || b.strides) return undefined;
   let lanes: 1 | 2 | 4 = 1;
   for (const a of accesses) {
+    // A kernel wants an address.
+    if (a.opaque) return undefined;
     const vectors = a.loops.filter(isUnrolledVector);
     const split = splitLane(linearIndex(b, a.indices), new Set(vectors.map((l) => l.v.id)));
     const base = split && polyConst(split.base);

@@ -88,7 +88,10 @@ function simplifier(c: PassContext, indices: boolean): (s: Stmt) => Stmt {
       case "block":
         return mapStmt(s, { stmt: go });
       case "extern":
-        return s;
+        return mapStmt(s, {
+          stmt: go,
+          expr: (e) => (s.args.includes(e) ? value(e) : indices ? index(e) : e),
+        });
     }
   };
   return go;

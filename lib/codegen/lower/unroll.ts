@@ -32,7 +32,7 @@ function countStores(s: Stmt): number {
   let n = 0;
   visitStmt(s, {
     stmt: (x) => {
-      if (x.kind === "store") n++;
+      if (x.kind === "store" || x.kind === "extern") n++;
     },
   });
   return n;

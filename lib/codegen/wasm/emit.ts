@@ -11,9 +11,11 @@ import type { ValType } from "./opcodes.ts";
 export interface Instr {
   readonly op: string;
   readonly imm?: Imm;
-  /** Index of a local for local.*; number of enclosing labels for br_if. */
+  /** Index of a local for local.*; number of enclosing labels for br and br_if. */
   readonly index?: number;
-  /** Name of a called import, or of a loop. */
+  /** What a block, loop or if leaves on the stack. */
+  readonly type?: ValType;
+  /** Name of a called function, or of a loop. */
   readonly name?: string;
 }
 
@@ -27,6 +29,9 @@ export interface FunctionCode {
   readonly params: readonly LocalDecl[];
   readonly locals: readonly LocalDecl[];
   readonly body: readonly Instr[];
+  readonly result?: ValType;
+  /** Names under which it is exported; its own where nothing is said. */
+  readonly exports?: readonly string[];
 }
 
 /** Linearises a function. `params` are the locals of the parameters in order. */
@@ -67,6 +72,7 @@ class Emitter {
           this.use(n.value);
           break;
         case "store":
+        case "call":
           for (const a of n.args) this.use(a);
           break;
         case "loop":
@@ -113,6 +119,10 @@ class Emitter {
       case "store":
         for (const a of n.args) this.value(a);
         this.out.push({ op: n.op, imm: n.imm });
+        return;
+      case "call":
+        for (const a of n.args) this.value(a);
+        this.out.push({ op: "call", name: n.name });
         return;
       case "loop":
         this.out.push({ op: "loop", name: n.name });

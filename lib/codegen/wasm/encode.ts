@@ -4,13 +4,16 @@ import type { Imm, LaneArg, MemArg } from "./graph.ts";
 import { instruction, type ValType } from "./opcodes.ts";
 
 export interface ImportedFunction {
+  /** By which calls name it. */
   readonly name: string;
   readonly params: readonly ValType[];
-  readonly result: ValType;
+  readonly result?: ValType;
+  /** Where it comes from: module and field; `env` and its name where nothing is said. */
+  readonly from?: readonly [string, string];
 }
 
 export interface ModuleParts {
-  /** Imported from `env`, besides its memory. */
+  /** Besides the memory of `env`. */
   readonly imports: readonly ImportedFunction[];
   readonly functions: readonly FunctionCode[];
   readonly sharedMemory: boolean;
@@ -36,11 +39,27 @@ export function encodeModule(m: ModuleParts): Uint8Array<ArrayBuffer> {
   const memory = m.sharedMemory ? [0x02, 0x03, 0, ...u32(MAX_PAGES)] : [0x02, 0x00, 0];
   const imports = [
     [...text("env"), ...text("memory"), ...memory],
-    ...m.imports.map((f) => [...text("env"), ...text(f.name), 0x00, ...u32(typeOf(f.params, f.result))]),
+    ...m.imports.map((f) => {
+      const [module, field] = f.from ?? ["env", f.name];
+      return [...text(module), ...text(field), 0x00, ...u32(typeOf(f.params, f.result))];
+    }),
   ];
-  const callees = new Map(m.imports.map((f, i) => [f.name, i]));
-  const declared = m.functions.map((f) => u32(typeOf(f.params.map((p) => p.type))));
-  const exports = m.functions.map((f, i) => [...text(f.name), 0x00, ...u32(m.imports.length + i)]);
+  const callees = new Map([
+    ...m.functions.map((f, i) => [f.name, m.imports.length + i] as const),
+    // Code calls imports by name; a function of the program may have the name of one.
+    ...m.imports.map((f, i) => [f.name, i] as const),
+  ]);
+  const declared = m.functions.map((f) =>
+    u32(
+      typeOf(
+        f.params.map((p) => p.type),
+        f.result,
+      ),
+    ),
+  );
+  const exports = m.functions.flatMap((f, i) =>
+    (f.exports ?? [f.name]).map((name) => [...text(name), 0x00, ...u32(m.imports.length + i)]),
+  );
   const bodies = m.functions.map((f) => encodeBody(f, callees));
 
   const out = new Bytes();
@@ -108,13 +127,20 @@ function runs(locals: readonly LocalDecl[]): [number, ValType][] {
   return out;
 }
 
-const CONTROL: Record<string, readonly number[]> = {
-  loop: [0x03, 0x40],
-  if: [0x04, 0x40],
-  else: [0x05],
-  end: [0x0b],
+/** Begin a block of instructions; its type follows. */
+const OPENING: Record<string, number> = { block: 0x02, loop: 0x03, if: 0x04 };
+const NO_RESULT = 0x40;
+/** Without immediates, and of operands that no table can tell. */
+const PLAIN: Record<string, number> = {
+  else: 0x05,
+  end: 0x0b,
+  unreachable: 0x00,
+  nop: 0x01,
+  return: 0x0f,
+  drop: 0x1a,
 };
 const INDEXED: Record<string, number> = {
+  br: 0x0c,
   "local.get": 0x20,
   "local.set": 0x21,
   "local.tee": 0x22,
@@ -122,13 +148,15 @@ const INDEXED: Record<string, number> = {
 };
 
 function encodeInstr(out: Bytes, i: Instr, callees: ReadonlyMap<string, number>): void {
-  const control = CONTROL[i.op];
-  if (control) return out.push(...control);
+  const opening = OPENING[i.op];
+  if (opening !== undefined) return out.push(opening, i.type ? TYPE[i.type] : NO_RESULT);
+  const plain = PLAIN[i.op];
+  if (plain !== undefined) return out.push(plain);
   const indexed = INDEXED[i.op];
   if (indexed !== undefined) return out.push(indexed, ...u32(i.index ?? 0));
   if (i.op === "call") {
     const index = callees.get(i.name ?? "");
-    if (index === undefined) throw new Error(`call of ${i.name}, which is not imported`);
+    if (index === undefined) throw new Error(`call of ${i.name}, which the module does not have`);
     return out.push(0x10, ...u32(index));
   }
   const info = instruction(i.op);

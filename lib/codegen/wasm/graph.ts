@@ -52,6 +52,7 @@ export type Node =
   | { readonly kind: "def"; readonly value: Value }
   | { readonly kind: "set"; readonly local: Local; readonly value: Value }
   | { readonly kind: "store"; readonly op: string; readonly imm: Imm; readonly args: readonly Value[] }
+  | { readonly kind: "call"; readonly name: string; readonly args: readonly Value[] }
   | { readonly kind: "loop"; readonly name: string; readonly body: Node[]; again?: Value }
   | { readonly kind: "if"; readonly cond: Value; readonly yes: Node[]; readonly no: Node[] };
 
@@ -237,6 +238,13 @@ export class Graph {
     let level = this.condLevel();
     for (const a of args) level = Math.max(level, a.level);
     return this.intern(`call ${name}`, args, undefined, type, level, "");
+  }
+
+  /** A call for what it does to buffers, those in `changes`. */
+  effect(name: string, args: readonly Value[], changes: ReadonlySet<number>): void {
+    for (const a of args) this.root(a);
+    this.top.nodes.push({ kind: "call", name, args });
+    for (const id of changes) this.bump(id);
   }
 
   /** `if cond { then } else { otherwise }`. */

@@ -11,14 +11,17 @@
  * (Node 20) moves all loads of a straight-line body before its arithmetic, so unrolling k as well costs registers
  * there.
  */
-import { type Expr, type IRModule, type Param, primFuncs, type Var } from "../../ir/index.ts";
-import { expandExterns } from "../externs.ts";
+import { type Expr, type IRModule, type Param, type PrimFunc, primFuncs, type Var } from "../../ir/index.ts";
+import { ExternFunc, expandExterns } from "../externs.ts";
 import { lower } from "../lower/index.ts";
 import { hostFunctions } from "./calls.ts";
 import { encodeModule, type ImportedFunction, type ModuleParts } from "./encode.ts";
 import { generateFunction } from "./function.ts";
+import { type Kernel, kernelCall, kernelImport, type LinkedKernel } from "./kernel.ts";
 import { printModule } from "./wat.ts";
 
+export type { Kernel, KernelSource, LinkedKernel } from "./kernel.ts";
+export { instantiateWasm } from "./link.ts";
 export { hostFunctions };
 
 export interface WasmOptions {
@@ -41,8 +44,10 @@ export interface WasmFunction {
 }
 
 export interface WasmModule {
-  /** Imports `env.memory` and, by name, whatever of `hostFunctions` it uses. */
+  /** Imports `env.memory` and, by name, whatever of `hostFunctions` and of `kernels` (from `kernel`) it uses. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Modules to link first, over the same memory: `instantiateWasm` does. */
+  readonly kernels: readonly LinkedKernel[];
   readonly functions: Readonly<Record<string, WasmFunction>>;
   /** The generated code as text. */
   wat(): string;
@@ -57,8 +62,8 @@ export function compileWasm(mod: IRModule, options: WasmOptions = {}): WasmModul
   const functions: Record<string, WasmFunction> = {};
   const codes: ModuleParts["functions"][number][] = [];
   for (const [name, given] of Object.entries(programs)) {
-    const f = expandExterns(given, (callee) => programs[callee]);
-    const { body, notes } = lower(f);
+    const f = expandExterns(given, (callee) => programs[callee], true);
+    const { body, notes } = lower(f, undefined, true);
     const { code, sizes, workspace } = generateFunction(name, f, body, {
       relaxedSimd: options.relaxedSimd ?? false,
     });
@@ -66,7 +71,7 @@ export function compileWasm(mod: IRModule, options: WasmOptions = {}): WasmModul
     functions[name] = { name, params: f.params, sizes, workspace, notes };
   }
   const called = new Set(codes.flatMap((f) => f.body.filter((i) => i.op === "call").map((i) => i.name)));
-  const imports = Object.entries(hostFunctions)
+  const hosts = Object.entries(hostFunctions)
     .filter(([name]) => called.has(name))
     .map(
       ([name, fn]): ImportedFunction => ({
@@ -75,8 +80,16 @@ export function compileWasm(mod: IRModule, options: WasmOptions = {}): WasmModul
         result: "f64",
       }),
     );
-  const parts: ModuleParts = { imports, functions: codes, sharedMemory: options.sharedMemory ?? false };
-  return { bytes: encodeModule(parts), functions, wat: () => printModule(parts) };
+  const used = ExternFunc.names().filter((name) => called.has(kernelCall(name)));
+  const kernels = used.map((name) => kernelImport(name, ExternFunc.get(name) as PrimFunc));
+  const imports = [...hosts, ...kernels];
+  const sharedMemory = options.sharedMemory ?? false;
+  const parts: ModuleParts = { imports, functions: codes, sharedMemory };
+  const linked = used.map((name): LinkedKernel => {
+    const kernel = ExternFunc.kernel(name) as Kernel;
+    return { name, bytes: kernel.bytes(sharedMemory), export: kernel.export };
+  });
+  return { bytes: encodeModule(parts), kernels: linked, functions, wat: () => printModule(parts) };
 }
 
 /** A module of one function, without operands or result, whose body is `f32x4.relaxed_madd` of zeros. */

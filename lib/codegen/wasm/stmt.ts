@@ -12,6 +12,7 @@ import {
 import { isUnrolledVector } from "../lower/access.ts";
 import { linearIndex } from "./access.ts";
 import type { Context } from "./context.ts";
+import { callKernel } from "./kernel-call.ts";
 import { storeElement } from "./scalar-expr.ts";
 import { vectorLoop } from "./vector-loop.ts";
 
@@ -36,9 +37,7 @@ const HANDLERS: Handlers = {
     statement(c, s.body);
   },
   for: forLoop,
-  extern: (_, s) => {
-    throw new Error(`the call of ${s.func} was not expanded`);
-  },
+  extern: callKernel,
 };
 
 /** Generates the code of a lowered statement. */
@@ -130,6 +129,8 @@ export function storedBuffers(s: Stmt): ReadonlySet<number> {
   visitStmt(s, {
     stmt: (x) => {
       if (x.kind === "store") out.add(x.buffer.id);
+      if (x.kind !== "extern") return;
+      for (const a of x.args) if (a.kind === "accessPtr" && a.access !== "r") out.add(a.region.buffer.id);
     },
   });
   return out;

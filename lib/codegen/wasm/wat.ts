@@ -1,6 +1,6 @@
 /** The text format of generated code: one instruction a line, stack operands folded into readable expressions. */
 import type { FunctionCode, Instr } from "./emit.ts";
-import type { ModuleParts } from "./encode.ts";
+import type { ImportedFunction, ModuleParts } from "./encode.ts";
 import type { LaneArg, MemArg } from "./graph.ts";
 import { instruction } from "./opcodes.ts";
 
@@ -10,15 +10,19 @@ export function printModule(m: ModuleParts): string {
   lines.push(`  (import "env" "memory" (memory 0${m.sharedMemory ? " 65536 shared" : ""}))`);
   for (const f of m.imports) {
     const params = f.params.length > 0 ? ` (param ${f.params.join(" ")})` : "";
-    lines.push(`  (import "env" "${f.name}" (func $${f.name}${params} (result ${f.result})))`);
+    const result = f.result ? ` (result ${f.result})` : "";
+    const [module, field] = f.from ?? ["env", f.name];
+    lines.push(`  (import "${module}" "${field}" (func $${f.name}${params}${result}))`);
   }
-  const arity = new Map(m.imports.map((f) => [f.name, f.params.length]));
-  for (const f of m.functions) lines.push(...printFunction(f, arity));
+  const callees = new Map(m.imports.map((f) => [f.name, f]));
+  for (const f of m.functions) lines.push(...printFunction(f, callees));
   lines.push(")");
   return `${lines.join("\n")}\n`;
 }
 
-function printFunction(f: FunctionCode, arity: ReadonlyMap<string, number>): string[] {
+type Callees = ReadonlyMap<string, ImportedFunction>;
+
+function printFunction(f: FunctionCode, callees: Callees): string[] {
   const params = f.params.map((p) => ` (param $${p.name} ${p.type})`).join("");
   const lines = [`  (func $${f.name} (export "${f.name}")${params}`];
   for (let i = 0; i < f.locals.length; i += 6) {
@@ -26,7 +30,7 @@ function printFunction(f: FunctionCode, arity: ReadonlyMap<string, number>): str
     lines.push(`    ${part.map((l) => `(local $${l.name} ${l.type})`).join(" ")}`);
   }
   const names = [...f.params, ...f.locals].map((l) => `$${l.name}`);
-  printBody(f.body, names, arity, lines);
+  printBody(f.body, names, callees, lines);
   lines.push("  )");
   return lines;
 }
@@ -37,7 +41,7 @@ const WIDTH = 110;
 function printBody(
   body: readonly Instr[],
   names: readonly string[],
-  arity: ReadonlyMap<string, number>,
+  callees: Callees,
   lines: string[],
 ): void {
   let indent = "    ";
@@ -95,9 +99,13 @@ function printBody(
       case "end":
         if (close() === "arm") close();
         break;
-      case "call":
-        stack.push(fold(`call $${i.name}`, pop(arity.get(i.name ?? "") ?? 0)));
+      case "call": {
+        const callee = callees.get(i.name ?? "");
+        const call = fold(`call $${i.name}`, pop(callee?.params.length ?? 0));
+        if (callee?.result) stack.push(call);
+        else line(call);
         break;
+      }
       default: {
         const info = instruction(i.op);
         const text = fold(`${i.op.replace(/^select\..*/, "select")}${immediate(i)}`, pop(info.params.length));

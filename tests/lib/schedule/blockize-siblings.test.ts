@@ -179,7 +179,10 @@ describe("blockize of several blocks", () => {
     const sch = new Schedule(stages());
     const b = sch.getBlock("B");
     const [row] = sch.getLoops(b);
-    refuses(sch, () => sch.blockize([]), { rule: /different blocks are needed/, detail: /got none/ });
+    refuses(sch, () => sch.blockize([]), {
+      rule: /a loop, or a list of blocks, is needed/,
+      detail: /got \[\]/,
+    });
     refuses(sch, () => sch.blockize([b, b]), { rule: /different blocks are needed/, detail: /got B, B/ });
     refuses(sch, () => sch.blockize([row as never]), { rule: /a block is needed/ });
 
