@@ -1,13 +1,21 @@
 import ts from "typescript";
 import type { Completions } from "../types.ts";
+import { readable } from "./readable.ts";
 
 /** Most completions that are sent; a longer list helps nobody. */
 const limit = 500;
+
+/** Time for working out signatures, in milliseconds: what is left then goes without one. */
+const signatureTime = 60;
+
+/** Longest signature that is sent. */
+const maxSignature = 300;
 
 const preferences: ts.GetCompletionsAtPositionOptions = {
   includeCompletionsForModuleExports: false,
   includeCompletionsWithInsertText: false,
   includeCompletionsForImportStatements: true,
+  includeSymbol: true,
   quotePreference: "double",
 };
 
@@ -34,12 +42,47 @@ export function complete(
   const matches = (exact.length > 0 ? exact : visible.filter(loose))
     .sort((a, b) => compare(a.sortText, b.sortText) || compare(a.name, b.name))
     .slice(0, limit)
-    .map((entry) => ({ text: entry.name, type: kindName(entry.kind) }));
+    .map(describe(service, file));
   return matches.length > 0 ? { start, end: offset, matches } : nothing;
+}
+
+/** Gives an entry its kind and, while there is time, its signature or type. */
+function describe(service: ts.LanguageService, file: string) {
+  const program = service.getProgram();
+  const checker = program?.getTypeChecker();
+  const source = program?.getSourceFile(file);
+  const end = performance.now() + signatureTime;
+  return ({ name, kind, symbol }: ts.CompletionEntry): Completions["matches"][number] => {
+    if (!symbol || !checker || !source) return { text: name, type: kindName(kind) };
+    const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+    // What an earlier cell has declared comes as an import, which says nothing of its kind.
+    const type = target === symbol ? kindName(kind) : symbolKind(target);
+    const signature = performance.now() > end ? undefined : signatureOf(target, checker, source);
+    return { text: name, type, ...(signature === undefined ? {} : { signature }) };
+  };
+}
+
+/** `(a: number): string` for what can be called, the type for other values, nothing for types and modules. */
+function signatureOf(target: ts.Symbol, checker: ts.TypeChecker, source: ts.SourceFile): string | undefined {
+  if (!(target.flags & ts.SymbolFlags.Value) || target.flags & ts.SymbolFlags.ValueModule) return undefined;
+  const type = checker.getTypeOfSymbolAtLocation(target, source);
+  const calls = type.getCallSignatures();
+  const [first] = calls.length > 0 ? calls : type.getConstructSignatures();
+  const text = first ? checker.signatureToString(first) : checker.typeToString(type);
+  const short = readable(text).slice(0, maxSignature);
+  return calls.length > 1 ? `${short} (+${calls.length - 1} more)` : short;
 }
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function symbolKind({ flags }: ts.Symbol): string {
+  if (flags & ts.SymbolFlags.Function) return "function";
+  if (flags & ts.SymbolFlags.Class) return "class";
+  if (flags & ts.SymbolFlags.Variable) return "variable";
+  if (flags & ts.SymbolFlags.Type) return "interface";
+  return flags & ts.SymbolFlags.ValueModule ? "module" : "variable";
 }
 
 /** Front ends draw an icon for these words. */

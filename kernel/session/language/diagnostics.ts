@@ -1,5 +1,6 @@
 import ts from "typescript";
 import type { CellDiagnostic, CellPosition } from "../types.ts";
+import { readable } from "./readable.ts";
 
 /** TypeScript's diagnostics as errors of the cell. What lies in text appended to it is moved to its end. */
 export function toDiagnostics(found: readonly ts.Diagnostic[], code: string): CellDiagnostic[] {
@@ -8,7 +9,7 @@ export function toDiagnostics(found: readonly ts.Diagnostic[], code: string): Ce
   return shown.map((diagnostic) => {
     const offset = Math.min(diagnostic.start ?? 0, code.trimEnd().length);
     return {
-      message: ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n"),
+      message: readable(ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n")),
       code: diagnostic.code,
       start: positionAt(code, offset),
       length: Math.max(1, Math.min(diagnostic.length ?? 1, code.length - offset)),

@@ -114,6 +114,48 @@ describe("kernel unit: compiling cells", () => {
     const found = await service.inspect("hidden", 3, 0);
     assert.match(found.found ? String(found.data["text/plain"]) : "", /const hidden: [\s\S]*get\(\): number/);
   });
+
+  it("shows the documentation that an earlier cell gave its names, and nothing of how cells are kept", async () => {
+    const code = [
+      "/** Metres in a second. */\nconst light = 299792458;",
+      "/** Adds. */\nfunction plus(a: number, b = 1) { return a + b; }",
+      "/** A place. */\ninterface Place {\n/** Degrees. */\nnorth: number; }",
+      "const home: Place = { north: 52 };",
+    ];
+    assert.ok((await service.compile(code.join("\n"), 90)).ok);
+    service.finish();
+    const expected = {
+      light:
+        "const light: 299792458\n\nMetres in a second.\n\nDefined as:\n\ndeclare const light = 299792458;",
+      plus: "function plus(a: number, b?: number): number\n\nAdds.\n\nDefined as:\n\ndeclare function plus(a: number, b?: number): number;",
+      Place:
+        "interface Place\n\nA place.\n\nDefined as:\n\ninterface Place {\n    /** Degrees. */\n    north: number;\n}",
+      home: "const home: Place\n\nDefined as:\n\ndeclare const home: Place;",
+      "home.north": "(property) Place.north: number\n\nDegrees.\n\nDefined as:\n\nnorth: number;",
+    };
+    for (const [text, shown] of Object.entries(expected)) {
+      const found = await service.inspect(text, text.length, 1);
+      assert.equal(found.found ? found.data["text/plain"] : "", shown);
+    }
+  });
+
+  it("completes with kinds and signatures", async () => {
+    const one = async (code: string) => (await service.complete(code, code.length)).matches;
+    assert.deepEqual(await one("plu"), [
+      { text: "plus", type: "function", signature: "(a: number, b?: number | undefined): number" },
+    ]);
+    assert.deepEqual(await one("home."), [{ text: "north", type: "property", signature: "number" }]);
+    assert.deepEqual(await one("hom"), [{ text: "home", type: "variable", signature: "Place" }]);
+    const slice = (await one("[1].sl")).find(({ text }) => text === "slice");
+    assert.match(slice?.signature ?? "", /^\(start\?: number[^)]*end\?: number[^)]*\): number\[\]$/);
+  });
+
+  it("knows the newest library methods", async () => {
+    const code = "new Set([1]).union(new Set([2])).values().map((x) => x + 1).toArray().toSorted()";
+    assert.deepEqual(await service.compile(code, 91).then((compiled) => compiled.ok), true);
+    const wrong = await service.compile("const s: string = [1].values().map((x) => x).next().value;", 92);
+    assert.ok(!wrong.ok && wrong.diagnostics[0]?.code === 2322);
+  });
 });
 
 describe("kernel unit: completeness", () => {
