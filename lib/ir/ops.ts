@@ -130,6 +130,17 @@ export const rsqrt = unaryCall("rsqrt");
 export const sin = unaryCall("sin");
 export const cos = unaryCall("cos");
 export const tanh = unaryCall("tanh");
+export const tan = unaryCall("tan");
+export const asin = unaryCall("asin");
+export const acos = unaryCall("acos");
+export const atan = unaryCall("atan");
+export const sinh = unaryCall("sinh");
+export const cosh = unaryCall("cosh");
+export const asinh = unaryCall("asinh");
+export const acosh = unaryCall("acosh");
+export const atanh = unaryCall("atanh");
+export const log1p = unaryCall("log1p");
+export const expm1 = unaryCall("expm1");
 export const sigmoid = unaryCall("sigmoid");
 export const erf = unaryCall("erf");
 export const floor = unaryCall("floor");
@@ -137,11 +148,15 @@ export const ceil = unaryCall("ceil");
 export const trunc = unaryCall("trunc");
 export const round = unaryCall("round");
 export const abs = unaryCall("abs");
-export function pow(x: ExprLike, y: ExprLike): Expr {
-  const [a, b] =
-    typeof x === "object" || typeof y === "object" ? pair(x, y) : [toExpr(x, "f32"), toExpr(y, "f32")];
-  return call("pow", [a, b]);
-}
+const binaryCall =
+  (op: string) =>
+  (x: ExprLike, y: ExprLike): Expr =>
+    call(
+      op,
+      typeof x === "object" || typeof y === "object" ? pair(x, y) : [toExpr(x, "f32"), toExpr(y, "f32")],
+    );
+export const pow = binaryCall("pow");
+export const fmod = binaryCall("fmod");
 
 /** The smallest value of a dtype: the identity of max. */
 export function minValue(t: DType): Expr {

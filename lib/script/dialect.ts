@@ -166,6 +166,19 @@ export interface Values {
   sin(x: number): number;
   cos(x: number): number;
   tanh(x: number): number;
+  tan(x: number): number;
+  asin(x: number): number;
+  acos(x: number): number;
+  atan(x: number): number;
+  sinh(x: number): number;
+  cosh(x: number): number;
+  asinh(x: number): number;
+  acosh(x: number): number;
+  atanh(x: number): number;
+  /** log(1 + x), exact also where x is small */
+  log1p(x: number): number;
+  /** exp(x) - 1, exact also where x is small */
+  expm1(x: number): number;
   /** 1 / (1 + exp(-x)) */
   sigmoid(x: number): number;
   /** The Gauss error function. */
@@ -176,6 +189,8 @@ export interface Values {
   /** The nearest whole number, ties to even. */
   round(x: number): number;
   pow(a: number, b: number): number;
+  /** The remainder of a / b for floats; it has the sign of a. */
+  fmod(a: number, b: number): number;
   abs(x: number): number;
   isnan(x: number): boolean;
   bitAnd(a: number, b: number): number;

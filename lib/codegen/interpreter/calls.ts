@@ -29,6 +29,15 @@ const float1 =
     return () => round(f(a()));
   };
 
+const float2 =
+  (f: (a: number, b: number) => number): Compile =>
+  (t, [x, y]) => {
+    const round = roundOf(t);
+    const a = x as Num;
+    const b = y as Num;
+    return () => round(f(a(), b()));
+  };
+
 const int2 =
   (small: (a: number, b: number) => number, large: (a: bigint, b: bigint) => bigint): Compile =>
   (t, [x, y]) => {
@@ -52,18 +61,25 @@ export const CALLS: Record<IntrinsicName, Compile> = {
   sin: float1(Math.sin),
   cos: float1(Math.cos),
   tanh: float1(Math.tanh),
+  tan: float1(Math.tan),
+  asin: float1(Math.asin),
+  acos: float1(Math.acos),
+  atan: float1(Math.atan),
+  sinh: float1(Math.sinh),
+  cosh: float1(Math.cosh),
+  asinh: float1(Math.asinh),
+  acosh: float1(Math.acosh),
+  atanh: float1(Math.atanh),
+  log1p: float1(Math.log1p),
+  expm1: float1(Math.expm1),
   sigmoid: float1((x) => 1 / (1 + Math.exp(-x))),
   erf: float1(erf),
   floor: float1(Math.floor),
   ceil: float1(Math.ceil),
   trunc: float1(Math.trunc),
   round: float1(roundEven),
-  pow: (t, [x, y]) => {
-    const round = roundOf(t);
-    const a = x as Num;
-    const b = y as Num;
-    return () => round(a() ** b());
-  },
+  pow: float2((a, b) => a ** b),
+  fmod: float2((a, b) => a % b),
   abs: (t, [x]) => {
     if (t === "i64") {
       const a = x as Big;

@@ -16,9 +16,21 @@ export const hostFunctions: Readonly<Record<string, (...xs: number[]) => number>
   sin: Math.sin,
   cos: Math.cos,
   tanh: Math.tanh,
+  tan: Math.tan,
+  asin: Math.asin,
+  acos: Math.acos,
+  atan: Math.atan,
+  sinh: Math.sinh,
+  cosh: Math.cosh,
+  asinh: Math.asinh,
+  acosh: Math.acosh,
+  atanh: Math.atanh,
+  log1p: Math.log1p,
+  expm1: Math.expm1,
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
   erf,
   pow: (x, y) => x ** y,
+  fmod: (x, y) => x % y,
 };
 
 type Compile = (g: Graph, t: DType, args: readonly Value[]) => Value;
@@ -57,6 +69,17 @@ const CALLS: Record<IntrinsicName, Compile> = {
   },
   sin: host("sin"),
   cos: host("cos"),
+  tan: host("tan"),
+  asin: host("asin"),
+  acos: host("acos"),
+  atan: host("atan"),
+  sinh: host("sinh"),
+  cosh: host("cosh"),
+  asinh: host("asinh"),
+  acosh: host("acosh"),
+  atanh: host("atanh"),
+  log1p: host("log1p"),
+  expm1: host("expm1"),
   tanh: math("tanh"),
   sigmoid: math("sigmoid"),
   erf: math("erf"),
@@ -65,6 +88,7 @@ const CALLS: Record<IntrinsicName, Compile> = {
   trunc: instruction("trunc"),
   round: instruction("nearest"),
   pow: host("pow"),
+  fmod: host("fmod"),
   abs: (g, t, [a]) => {
     const w = REPR[t];
     if (w === "f32" || w === "f64") return g.make(`${w}.abs`, [a]);

@@ -542,6 +542,38 @@ describe("interpreter: intrinsics", () => {
       [0, 1],
       [1, Math.cos(1)],
     ],
+    tan: [[1, Math.tan(1)]],
+    asin: [
+      [1, Math.PI / 2],
+      [2, NaN_],
+    ],
+    acos: [
+      [1, 0],
+      [-1, Math.PI],
+    ],
+    atan: [
+      [1, Math.PI / 4],
+      [-Inf, -Math.PI / 2],
+    ],
+    sinh: [[1, (Math.E - 1 / Math.E) / 2]],
+    cosh: [[1, (Math.E + 1 / Math.E) / 2]],
+    asinh: [[0.75, Math.LN2]],
+    acosh: [
+      [1.25, Math.LN2],
+      [0.5, NaN_],
+    ],
+    atanh: [
+      [0.5, Math.log(3) / 2],
+      [1, Inf],
+    ],
+    log1p: [
+      [1, Math.LN2],
+      [-1, -Inf],
+    ],
+    expm1: [
+      [1, Math.E - 1],
+      [-Inf, -1],
+    ],
     tanh: [
       [1, Math.tanh(1)],
       [Inf, 1],
@@ -619,6 +651,24 @@ describe("interpreter: intrinsics", () => {
       [f(0.1)],
     );
   });
+  it("fmod has the sign of the dividend", () => {
+    for (const t of ["f32", "f64", "f16"] as const) {
+      assert.deepEqual(
+        evaluate(
+          t,
+          [
+            [5.5, 2],
+            [-5.5, 2],
+            [5.5, -2],
+            [1, 0],
+            [1, Inf],
+          ],
+          ([a, b]) => call("fmod", [a, b]),
+        ),
+        [1.5, -1.5, 1.5, NaN_, 1],
+      );
+    }
+  });
   it("isnan", () => {
     for (const t of DTYPES.filter(isFloat)) {
       assert.deepEqual(
@@ -682,7 +732,7 @@ describe("interpreter: intrinsics", () => {
     }
   }
   it("every intrinsic occurs above", () => {
-    const seen = new Set([...Object.keys(FLOAT1), ...Object.keys(BITS), "pow", "isnan"]);
+    const seen = new Set([...Object.keys(FLOAT1), ...Object.keys(BITS), "pow", "fmod", "isnan"]);
     assert.deepEqual(
       (Object.keys(INTRINSICS) as IntrinsicName[]).filter((n) => !seen.has(n)),
       [],
