@@ -1,6 +1,6 @@
 /**
  * Operators of graph-level programs. An operator is plain data: what it takes, what it gives (`infer`), and what it
- * means in terms of tensor programs (`legalize`). `ops/` holds the tables; `registry.ts` finds them by name.
+ * means in terms of tensor programs (one of `te`, `graph` and `prim`; see OpDef). `ops/` holds the tables; `registry.ts` finds them by name.
  */
 import {
   type Attr,
@@ -8,12 +8,14 @@ import {
   type Expr,
   type GraphExpr,
   type GraphType,
+  type PrimFunc,
   type TensorType,
   typeText,
 } from "../ir/index.ts";
 import type { te } from "../te/index.ts";
 import type { BlockBuilder } from "./block-builder.ts";
 import { GraphError, refuseGraph } from "./error.ts";
+import type { TeProgram } from "./te-call.ts";
 
 export interface ArgSpec {
   readonly name: string;
@@ -43,6 +45,14 @@ export interface OpDef {
   readonly te?: (c: TeCall) => te.Tensor | readonly te.Tensor[];
   /** The result in terms of other operators, emitted by the builder: instead of `te`. */
   readonly graph?: (c: OpArgs, bb: BlockBuilder) => GraphExpr;
+  /**
+   * The tensor program itself, for what te cannot say (sorting, recurrences, scatter): its buffers are the tensors among
+   * the arguments in order (those of a tuple one after another; sizes are none), then the results. Sizes that it cannot
+   * read off its buffers' shapes are scalar parameters at the end, named in `tirVars`.
+   */
+  readonly prim?: (c: TypedCall) => PrimFunc | Pick<TeProgram, "func" | "tirVars">;
+  /** Neither of these: the runtime does it (`memory.view`), and legalization leaves it. */
+  readonly builtin?: true;
 }
 
 /** The arguments of a call, checked against the operator's signature, with attributes completed by defaults. */
@@ -117,16 +127,31 @@ export class OpArgs {
   }
 }
 
-/** A call with its arguments as tensors of tensor expressions. */
-export class TeCall extends OpArgs {
-  readonly inputs: readonly TeArg[];
+/** A call whose type is known. */
+export class TypedCall extends OpArgs {
   /** What `infer` said. */
   readonly type: GraphType;
 
-  constructor(of: OpArgs, inputs: readonly TeArg[], type: GraphType) {
+  constructor(of: OpArgs, type: GraphType) {
     super(of.op, of.args, of.attrs);
-    this.inputs = inputs;
     this.type = type;
+  }
+
+  /** The result's type, or that of its field `k`. */
+  out(k = 0): TensorType {
+    const t = this.type.kind === "tuple" ? this.type.fields[k] : this.type;
+    if (t.kind !== "tensor") throw new GraphError(this.op, "its result is no tensor");
+    return t;
+  }
+}
+
+/** A call with its arguments as tensors of tensor expressions. */
+export class TeCall extends TypedCall {
+  readonly inputs: readonly TeArg[];
+
+  constructor(of: OpArgs, inputs: readonly TeArg[], type: GraphType) {
+    super(of, type);
+    this.inputs = inputs;
   }
 
   /** A tensor argument. */
@@ -137,12 +162,5 @@ export class TeCall extends OpArgs {
   /** The tensors of a tuple argument. */
   xs(i: number): readonly te.Tensor[] {
     return this.inputs[i] as readonly te.Tensor[];
-  }
-
-  /** The result's type, or that of its field `k`. */
-  out(k = 0): TensorType {
-    const t = this.type.kind === "tuple" ? this.type.fields[k] : this.type;
-    if (t.kind !== "tensor") throw new GraphError(this.op, "its result is no tensor");
-    return t;
   }
 }

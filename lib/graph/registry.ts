@@ -22,7 +22,9 @@ const registry = new Map<string, OpDef>(Object.entries(OPS));
 /** Adds an operator. Throws when the name is taken or the definition says nothing about its meaning. */
 export function registerOp(name: string, def: OpDef): void {
   if (registry.has(name)) refuseGraph("registerOp", `there is an operator ${name} already`);
-  if (!def.te === !def.graph) refuseGraph("registerOp", `${name} needs either a te or a graph legalization`);
+  if ([def.te, def.graph, def.prim, def.builtin].filter(Boolean).length !== 1) {
+    refuseGraph("registerOp", `${name} needs one meaning: te, graph, prim or builtin`);
+  }
   registry.set(name, def);
 }
 
