@@ -1,85 +1,114 @@
 /**
- * What the pipeline makes of a graph-level function: straight-line code over addresses. All sizes are numbers, and ifs,
- * loops, calls of graph-level functions and sizes that depend on data are not among it: the virtual machine
- * (lib/runtime/vm) cuts a function at those and runs the pipeline on the pieces.
+ * What the virtual machine runs: `vmLower` writes it, lib/runtime/vm executes it, a bundle stores it. Plain data (but for
+ * the bytes of constants), with everything decided: shapes are numbers, tuples are taken apart into their tensors, and
+ * memory has its place.
+ *
+ * A function has numbered slots, each of which holds one tensor: memory, dtype and shape. Instructions run in order.
  */
-import type { Attrs, DType, NDArray } from "../ir/index.ts";
+import type { Attrs, DType, GraphType, NDArray } from "../ir/index.ts";
 
-/** Where a tensor lies. Views (reshapes) are tensors of other shapes at the same place. */
-export type VmPlace =
-  /** An argument of the call; tuples among the parameters count as their fields, in order. */
+/** Where the tensor of a slot comes from. */
+export type VmSource =
+  /** The argument of that number; tuples among the parameters are counted tensor by tensor. */
   | { readonly kind: "param"; readonly index: number }
-  /** One of `VmFunction.constants`. */
+  /** The constant of that number in `VmProgram.constants`, shared by all functions. */
   | { readonly kind: "constant"; readonly index: number }
-  /** Bytes from the start of the arena; a multiple of 64. */
+  /** Bytes of the function's arena; aligned to 64. Several slots may name the same bytes, at different times or as views. */
   | { readonly kind: "arena"; readonly offset: number }
-  /** The memory of a result, which is new in each call; it may be read after it was written. */
-  | { readonly kind: "result"; readonly index: number };
+  /** An instruction sets it: alloc, view, move, callFunc, loop. */
+  | { readonly kind: "set" };
 
-export interface VmTensor {
-  readonly place: VmPlace;
+export interface VmSlot {
+  readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
-}
-
-export type VmInstruction =
-  /** A tensor program of the module: its buffers are `args`, then `outs`, then its scalar parameters are `scalars`. */
-  | {
-      readonly kind: "callTir";
-      readonly func: string;
-      readonly args: readonly VmTensor[];
-      readonly outs: readonly VmTensor[];
-      readonly scalars: readonly number[];
-      /** The variable it computes: what profiles call the step. */
-      readonly name: string;
-    }
-  | {
-      readonly kind: "callPacked";
-      readonly func: string;
-      readonly args: readonly VmTensor[];
-      readonly outs: readonly VmTensor[];
-      readonly attrs: Attrs;
-      readonly name: string;
-    }
-  /** The bytes of one tensor to another place: a result that is a parameter, a constant or a result already. */
-  | { readonly kind: "copy"; readonly from: VmTensor; readonly to: VmTensor; readonly name: string };
-
-/** One piece of memory of the arena, for the picture of the plan. */
-export interface PlannedStorage {
-  readonly offset: number;
   readonly bytes: number;
-  /** The values that lie in it, one after the other. Steps are indices of instructions. */
-  readonly uses: readonly {
-    readonly name: string;
-    readonly bytes: number;
-    readonly first: number;
-    readonly last: number;
-  }[];
+  readonly source: VmSource;
 }
 
-export interface MemoryPlan {
-  readonly storages: readonly PlannedStorage[];
-  readonly arenaBytes: number;
-  /** Bytes of the largest set of values that live at the same time: no plan can do with less. */
-  readonly lowerBound: number;
-}
+/** The number of a slot. */
+export type Slot = number;
 
-/** A type with sizes that are numbers. */
-export type VmType =
-  | { readonly kind: "tensor"; readonly dtype: DType; readonly shape: readonly number[] }
-  | { readonly kind: "tuple"; readonly fields: readonly VmType[] };
+export type VmInstr =
+  /** A tensor program on inputs, then outputs; `scalars` are its scalar parameters. `node` names the value it makes. */
+  | {
+      readonly op: "callTir";
+      readonly func: string;
+      readonly args: readonly Slot[];
+      readonly scalars: readonly number[];
+      readonly node: string;
+    }
+  /** A registered library function on inputs and outputs. */
+  | {
+      readonly op: "callPacked";
+      readonly func: string;
+      readonly args: readonly Slot[];
+      readonly outputs: readonly Slot[];
+      readonly attrs: Attrs;
+      readonly node: string;
+    }
+  /** Another function of the program; its results, tensor by tensor, come into `dst`. */
+  | {
+      readonly op: "callFunc";
+      readonly func: string;
+      readonly args: readonly Slot[];
+      readonly dst: readonly Slot[];
+      readonly node: string;
+    }
+  /** `cond`: bool, one element. What the branches give they `move` into slots that are used afterwards. */
+  | {
+      readonly op: "if";
+      readonly cond: Slot;
+      readonly then: readonly VmInstr[];
+      readonly else: readonly VmInstr[];
+      readonly node: string;
+    }
+  /**
+   * `func` on (iteration: i64[], condition: bool[], …carried, …captured), giving (condition, …carried, …scanned), while
+   * the condition holds (absent: true) and at most `trip` times (i64 of one element; absent: no bound). `dst`: the
+   * carried values, then the scanned ones stacked along a new first axis, whose size is the number of iterations: the
+   * slot's shape has the largest number there (the type's), and must be what happened.
+   */
+  | {
+      readonly op: "loop";
+      readonly func: string;
+      readonly trip?: Slot;
+      readonly cond?: Slot;
+      readonly carried: readonly Slot[];
+      readonly captured: readonly Slot[];
+      readonly dst: readonly Slot[];
+      readonly node: string;
+    }
+  /** New memory, of the slot's type: for what the function gives away. */
+  | { readonly op: "alloc"; readonly dst: Slot }
+  /** The memory of `src` with dst's shape. */
+  | { readonly op: "view"; readonly dst: Slot; readonly src: Slot }
+  /** `dst` is the tensor `src`; nothing is copied. */
+  | { readonly op: "move"; readonly dst: Slot; readonly src: Slot }
+  /** What these slots hold is not used any more; memory that an alloc, call or loop made may go back. */
+  | { readonly op: "kill"; readonly slots: readonly Slot[] }
+  /**
+   * The last instruction of a function whose sizes depend on its data: the result is that of `func` (a graph-level
+   * function of the module, not yet lowered) on these arguments, specialised to the values of its `tensorToShape`s,
+   * whose operands are parameters of it, or to its parameters' shapes.
+   */
+  | { readonly op: "specialize"; readonly func: string; readonly args: readonly Slot[] };
 
 export interface VmFunction {
-  readonly params: readonly { readonly name: string; readonly type: VmType }[];
-  /** What a call gives: a tensor, or (nested) tuples of tensors, whose leaves in order are the results. */
-  readonly result: VmType;
-  /** Shared by identity: the same object is uploaded once. */
-  readonly constants: readonly NDArray[];
-  readonly instructions: readonly VmInstruction[];
-  readonly plan: MemoryPlan;
+  readonly name: string;
+  /** Names and types of the parameters as people give them: tuples are not taken apart here. */
+  readonly params: readonly { readonly name: string; readonly type: GraphType }[];
+  readonly slots: readonly VmSlot[];
+  readonly code: readonly VmInstr[];
+  /** The slots of the result's tensors. Empty when the last instruction is `specialize`. */
+  readonly results: readonly Slot[];
+  /** How they make up the result. */
+  readonly resultType: GraphType;
+  /** Size of the arena. A function calls no function that is running, so one arena each is enough. */
+  readonly arenaBytes: number;
 }
 
-/** The tensors of a type, in order. */
-export function leavesOf(t: VmType): (VmType & { kind: "tensor" })[] {
-  return t.kind === "tensor" ? [t] : t.fields.flatMap(leavesOf);
+export interface VmProgram {
+  readonly functions: { readonly [name: string]: VmFunction };
+  readonly constants: readonly NDArray[];
 }
