@@ -406,7 +406,7 @@ export class Cursor implements TraceTarget {
     return kinds.map((kind, k) => {
       if (kind === "loops") {
         const rest = inputs.slice(k);
-        if (rest.length === 0) this.refuseInput(primitive, "loops", undefined);
+        if (rest.length === 0) this.refuseInput(primitive, "at least one loop", undefined);
         return rest.map((v) => id(v, "loop"));
       }
       if (kind === "factors") return numbers(inputs[k]);

@@ -6,7 +6,15 @@
  * lists: a read region ends at the smallest of its `ends` (loops, axis domain, buffer), a written one likewise, and
  * each end of the written one has to reach some end of the read one.
  */
-import { axisRanges, prove, relaxIndex, substRegion, type VarDomain, withDomains } from "../arith/index.ts";
+import {
+  axisRanges,
+  prove,
+  relaxIndex,
+  simplify,
+  substRegion,
+  type VarDomain,
+  withDomains,
+} from "../arith/index.ts";
 import {
   type Block,
   constant,
@@ -19,6 +27,7 @@ import {
   type Range,
   type Ranges,
   type Region,
+  type Stmt,
   substExpr,
 } from "../ir/index.ts";
 import { findBlock, type Located, rangesOf } from "./lookup.ts";
@@ -142,33 +151,43 @@ function exactWrites(s: Block["body"], buffer: number): Region | undefined {
       at = at.init ?? at.body;
     } else break;
   }
-  if (at.kind === "seq") {
-    // Any statement of a sequence that fills the region by itself will do.
-    for (const c of at.stmts) {
-      const r = exactWrites(c, buffer);
-      if (r && inner.length === 0) return substRegion(r, outer);
-    }
-    return undefined;
-  }
-  if (at.kind === "extern") {
-    for (const a of at.args) {
-      const written = a.kind === "accessPtr" && a.access !== "r" && a.region.buffer.id === buffer;
-      if (written && inner.length === 0) return substRegion(a.region, outer);
-    }
-    return undefined;
-  }
-  if (at.kind !== "store" || at.buffer.id !== buffer) return undefined;
-  const point: Region = {
-    buffer: at.buffer,
-    ranges: at.indices.map((i) => ({ min: substExpr(i, outer), extent: constant(1) })),
-  };
-  if (inner.length === 0) return point;
-  const spans = dense(point, undefined, inner, new Map());
+  const own = exactOf(at, buffer);
+  if (!own) return undefined;
+  const region = substRegion(own, outer);
+  if (inner.length === 0) return region;
+  const known = withDomains(inner, new Map());
+  const spans = dense(region, undefined, inner, new Map());
   if (!spans) return undefined;
   return {
-    buffer: at.buffer,
-    ranges: spans.map(({ starts, ends }) => ({ min: starts[0], extent: ops.sub(ends[0], starts[0]) })),
+    buffer: region.buffer,
+    ranges: spans.map(({ starts, ends }) => ({
+      min: starts[0],
+      extent: simplify(ops.sub(ends[0], starts[0]), known),
+    })),
   };
+}
+
+/** Of a statement that is neither loop nor block nor let. */
+function exactOf(s: Stmt, buffer: number): Region | undefined {
+  switch (s.kind) {
+    case "seq":
+      // Any statement of a sequence that fills the region by itself will do.
+      for (const c of s.stmts) {
+        const r = exactWrites(c, buffer);
+        if (r) return r;
+      }
+      return undefined;
+    case "extern":
+      for (const a of s.args) {
+        if (a.kind === "accessPtr" && a.access !== "r" && a.region.buffer.id === buffer) return a.region;
+      }
+      return undefined;
+    case "store":
+      if (s.buffer.id !== buffer) return undefined;
+      return { buffer: s.buffer, ranges: s.indices.map((min) => ({ min, extent: constant(1) })) };
+    default:
+      return undefined;
+  }
 }
 
 /** Every start of `w` is at or before some start of `r`, and every end at or after some end. */

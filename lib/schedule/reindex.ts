@@ -108,14 +108,17 @@ function relaid(
   const indices = onlyAccess(primitive, b, buffer);
   const used = b.axes.filter((a) => indices.some((e) => varsOf(e).has(a.v.id)));
   const layout = mapText === undefined ? used.map((a): Expr => a.v) : mapped(primitive, b, used, mapText);
-  const shape = mapShape(
+  const [map, extents] = [
     indexMap(
       used.map((a) => a.v),
       layout,
     ),
     used.map((a) => a.extent),
-  );
+  ];
+  const shape = mapShape(map, extents);
   if (typeof shape === "string") return refuse(primitive, "the new layout has no shape", shape, [b]);
+  const inverse = inverseIndexMap(map, extents);
+  if (typeof inverse === "string") refuse(primitive, "the index map is not injective", inverse, [b]);
   const name = `${buffer.name}_${mapText === undefined ? "reindex" : storage}`;
   const made = makeBuffer(name, shape, buffer.dtype, storage);
   const copy = copyNest(buffer, made, used, indices, layout, isWrite);
@@ -207,14 +210,6 @@ function mapped(primitive: string, b: Block, used: readonly BlockAxis[], text: s
     const detail = `the ${yes} mentions the axis ${other.v.name} of ${b.name}, the ${no} does not`;
     refuse(primitive, "index map and access use different axes", detail, [b]);
   }
-  const inverse = inverseIndexMap(
-    indexMap(
-      used.map((a) => a.v),
-      layout,
-    ),
-    used.map((a) => a.extent),
-  );
-  if (typeof inverse === "string") refuse(primitive, "the index map is not injective", inverse, [b]);
   return layout;
 }
 

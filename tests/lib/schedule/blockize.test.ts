@@ -154,6 +154,22 @@ describe("blockize", () => {
     refuses(sch, () => sch.computeInline(init), { rule: /stands in an init|has an init/ });
   });
 
+  it("what a block of blocks makes is known: its consumer moves beside it", () => {
+    const out = scheduled(mmRelu(), (sch) => {
+      const [y, c] = [sch.getBlock("Y"), sch.getBlock("C")];
+      const [i, j] = sch.getLoops(y);
+      const [i0, i1] = sch.split(i, [null, 4]);
+      const [j0, j1] = sch.split(j, [null, 8]);
+      sch.reorder(i0, j0, i1, j1);
+      sch.blockize(i1);
+      sch.reverseComputeAt(c, j0);
+    });
+    assert.match(
+      script(out),
+      /T\.block\("Y_o"[\s\S]*for \(const \[ax0, ax1\] of T\.grid\(4, 8\)\) \{\s+T\.block\("C"/,
+    );
+  });
+
   it("refuses several blocks, gaps, bindings that do not divide, bounds from outside", () => {
     const odd = new Schedule(oddLoops());
     const [i, j] = odd.getLoops(odd.getBlock("B"));

@@ -231,3 +231,177 @@ describe("refusals: padEinsum and decomposePadding", () => {
     });
   });
 });
+
+describe("refusals: conditions and dtypes", () => {
+  it("blockize: a condition over a loop that the new axes do not tell", () => {
+    const sch = of(`
+      for (const [r, i0, i1] of T.grid(2, 2, 2)) {
+        T.block("C", () => {
+          const vi = T.axis.spatial(4, i0 * 2 + i1);
+          T.where(r + i1 < 2);
+          C[vi][0] = A[vi][0];
+        });
+      }`);
+    const c = sch.getBlock("C");
+    const [, , i1] = sch.getLoops(c);
+    refuses(sch, () => sch.blockize(i1), {
+      rule: /the predicate is not divisible/,
+      detail: /C runs under a condition over outer and inner loops, which its new axes do not tell/,
+      nodes: ["C"],
+    });
+  });
+
+  it("fuse: loops of different dtypes, and none", () => {
+    const sch = of(`
+      for (const i of T.serial(4)) {
+        for (const j of T.serial(T.const(4, "i64"))) {
+          T.block("C", () => {
+            const vi = T.axis.spatial(4, i);
+            const vj = T.axis.spatial(T.const(4, "i64"), j);
+            C[vi][vj] = W[vi][vj];
+          });
+        }
+      }`);
+    const [i, j] = sch.getLoops(sch.getBlock("C"));
+    refuses(sch, () => sch.fuse(i, j), {
+      rule: /the loops have different dtypes/,
+      detail: /i is i32, j is i64/,
+      nodes: ["i", "j"],
+    });
+    refuses(sch, () => sch.fuse(), { rule: /at least one loop is needed/, detail: /got nothing/ });
+  });
+
+  it("rfactor: a condition on a loop of another reduce axis", () => {
+    const sch = of(`
+      for (const [i, k, l] of T.grid(4, 6, 4)) {
+        T.block("C", () => {
+          const [vi, vk, vl] = T.axis.remap("SRR", [i, k, l]);
+          T.where(l >= 1);
+          T.init(() => { C[vi][0] = 0; });
+          C[vi][0] += A[vi][vk] * W[vk][vl];
+        });
+      }`);
+    const [, k] = sch.getLoops(sch.getBlock("C"));
+    refuses(sch, () => sch.rfactor(k, 0), {
+      rule: /the predicate cannot be followed/,
+      detail: /another reduce axis than k/,
+    });
+  });
+
+  it("merge: loops of different blocks", () => {
+    const sch = new Schedule(mmRelu());
+    const c = sch.getBlock("C");
+    const [, j] = sch.getLoops(c);
+    sch.blockize(j);
+    const [own] = sch.getLoops(c);
+    const [i] = sch.getLoops(sch.getBlock("Y"));
+    refuses(sch, () => sch.merge(i, own), {
+      rule: /the loops are not in the same scope/,
+      detail: /i, j are in different blocks/,
+    });
+  });
+
+  it("cacheRead: a block that makes what it reads; a scope without a name", () => {
+    const sch = of(`
+      for (const i of T.serial(4)) {
+        T.block("C", () => { const vi = T.axis.spatial(4, i); C[vi][0] = C[vi][0] + A[vi][0]; });
+      }`);
+    const c = sch.getBlock("C");
+    const [i] = sch.getLoops(c);
+    refuses(sch, () => sch.cacheRead(c, 0, "local"), {
+      rule: /the block makes what it reads/,
+      detail: /only C itself reads C/,
+    });
+    refuses(sch, () => sch.cacheWrite(c, 0, ""), { rule: /the storage scope has no name/ });
+    refuses(sch, () => sch.readAt(i, c, 7, "local"), { rule: /the read index is out of range/ });
+    refuses(sch, () => sch.writeAt(i, c, 7, "local"), { rule: /the write index is out of range/ });
+    refuses(sch, () => sch.readAt(i, c, 1, ""), { rule: /the storage scope has no name/ });
+    refuses(sch, () => sch.writeAt(i, c, 0, ""), { rule: /the storage scope has no name/ });
+  });
+
+  it("reindexCacheRead: indices below 0", () => {
+    const sch = sum(INIT, "C[vi][vj] += A[vi][vk] * W[vk][vj];");
+    const c = sch.getBlock("C");
+    refuses(sch, () => sch.reindexCacheRead(c, 0, "local", "(i, j, k) => [i - 1, k]"), {
+      rule: /the new layout has no shape/,
+      detail: /index 0 may be negative/,
+    });
+  });
+});
+
+describe("refusals: what is no stage pipeline", () => {
+  /** E reads C, which F writes behind it. */
+  const back = (): Schedule =>
+    of(`
+      const E = T.alloc([4, 4]);
+      const D = T.alloc([4, 4]);
+      for (const [i, j] of T.grid(4, 4)) {
+        T.block("D", () => { const [vi, vj] = T.axis.remap("SS", [i, j]); D[vi][vj] = W[vi][vj]; });
+      }
+      for (const [i, j] of T.grid(4, 4)) {
+        T.block("E", () => { const [vi, vj] = T.axis.remap("SS", [i, j]); E[vi][vj] = C[vi][vj] * D[vi][vj]; });
+      }
+      for (const [i, j, k] of T.grid(4, 4, 6)) {
+        T.block("F", () => {
+          const [vi, vj, vk] = T.axis.remap("SSR", [i, j, k]);
+          ${INIT}
+          C[vi][vj] += A[vi][vk] * W[vk][vj];
+        });
+      }
+      for (const [i, j] of T.grid(4, 4)) {
+        T.block("G", () => { const [vi, vj] = T.axis.remap("SS", [i, j]); A[vi][vj] = E[vi][vj]; });
+      }`);
+
+  it("every primitive that needs one", () => {
+    const sch = back();
+    const [d, e, f, g] = ["D", "E", "F", "G"].map((name) => sch.getBlock(name));
+    const [[i], [x]] = [sch.getLoops(d), sch.getLoops(e)];
+    const expected = {
+      rule: /the scope is not a stage pipeline/,
+      detail: /F writes C, which E reads before/,
+    };
+    refuses(sch, () => sch.computeAt(d, x), expected);
+    refuses(sch, () => sch.reverseComputeAt(e, i), expected);
+    refuses(sch, () => sch.computeInline(e), expected);
+    refuses(sch, () => sch.reverseComputeInline(e), expected);
+    refuses(sch, () => sch.reindex(f, ["read", 0]), expected);
+    refuses(sch, () => sch.reindexCacheRead(f, 0, "local", "(i, j, k) => [k, i]"), expected);
+    refuses(sch, () => sch.reindexCacheWrite(f, 0, "local", "(i, j, k) => [j, i]"), expected);
+    refuses(sch, () => sch.padEinsum(f, [8, 8, 8]), expected);
+    refuses(sch, () => sch.fuseReductionEpilogue(f, g), expected);
+    refuses(sch, () => sch.rollingBuffer(d, 0), { rule: /not only read-after-write|no rolling|stage/ });
+  });
+
+  it("reverseComputeAt: neither complete nor a reduction; another scope; an ancestor", () => {
+    const sch = of(`
+      const E = T.alloc([4, 4]);
+      for (const [i, j] of T.grid(4, 4)) {
+        T.block("E", () => { const [vi, vj] = T.axis.remap("SS", [i, j]); E[vi][vj] = W[vi][vj]; });
+      }
+      for (const [i, j] of T.grid(4, 4)) {
+        T.block("C", () => {
+          const vi = T.axis.spatial(4, i);
+          const vj = T.axis.opaque(4, j);
+          C[vi][vj] = E[vi][vj];
+        });
+      }`);
+    const [e, c] = [sch.getBlock("E"), sch.getBlock("C")];
+    const [[i], [x]] = [sch.getLoops(e), sch.getLoops(c)];
+    refuses(sch, () => sch.reverseComputeAt(c, i), {
+      rule: /neither complete nor a reduction/,
+      detail: /axis vj of C is opaque/,
+    });
+    refuses(sch, () => sch.reverseComputeAt(e, x), { rule: /the block has no producer/ });
+    const own = new Schedule(mmRelu());
+    const relu = own.getBlock("C");
+    const [around] = own.getLoops(relu);
+    refuses(own, () => own.reverseComputeAt(relu, around), { rule: /the loop is an ancestor of the block/ });
+    const product = own.getBlock("Y");
+    own.blockize(own.getLoops(product)[1]);
+    const [inner] = own.getLoops(product);
+    refuses(own, () => own.reverseComputeAt(relu, inner), {
+      rule: /not in the same scope/,
+      detail: /the loop j is in Y_o, the block C in root/,
+    });
+  });
+});

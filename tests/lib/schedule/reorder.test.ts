@@ -78,7 +78,7 @@ describe("reorder", () => {
       detail: /i occurs more than once/,
       suggestion: /^sch\.reorder\(i, j\)$/,
     });
-    refuses(sch, () => sch.reorder(), { rule: /loops is needed/ });
+    refuses(sch, () => sch.reorder(), { rule: /at least one loop is needed/ });
 
     const odd = new Schedule(oddLoops());
     const [x, y] = loopsOf(odd, "B");

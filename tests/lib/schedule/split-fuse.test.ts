@@ -216,7 +216,7 @@ describe("fuse", () => {
       detail: /j stands between i and k/,
       suggestion: /sch\.reorder\(i, k, j\)/,
     });
-    refuses(sch, () => sch.fuse(), { rule: /loops is needed/ });
+    refuses(sch, () => sch.fuse(), { rule: /at least one loop is needed/ });
     const two = new Schedule(siblings());
     const [i, k] = loopsOf(two, "C");
     const [, j] = loopsOf(two, "B");
