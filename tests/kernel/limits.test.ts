@@ -98,6 +98,28 @@ describe("kernel: limits", () => {
     assert.equal(Number((await kernel.run("beats")).text), before);
   });
 
+  it("ends the timers of an interrupted cell, and those of no other", async () => {
+    await kernel.run("let kept = 0, ended = 0; const timer = setInterval(() => { kept += 1; }, 10);");
+    const begun = new Promise<void>((resolve) => {
+      kernel.client.onOutput = ({ content }) => content.text === "begun\n" && resolve();
+    });
+    const cell = kernel.run(
+      "setInterval(() => { ended += 1; }, 10); const again = () => setTimeout(() => { ended += 1; again(); }, 10); again(); setTimeout(() => console.log('begun'), 100); while (true) await new Promise((r) => setTimeout(r, 5));",
+    );
+    await begun;
+    kernel.client.onOutput = undefined;
+    await kernel.ask("interrupt_request", {}, "control");
+    assert.equal((await cell).ename, "Interrupted");
+    const counts = async () => JSON.parse(String((await kernel.run("[kept, ended]")).text)) as number[];
+    const [kept = 0, ended = 0] = await counts();
+    assert.ok(kept > 0 && ended > 0);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const [keptLater = 0, endedLater] = await counts();
+    assert.equal(endedLater, ended);
+    assert.ok(keptLater > kept + 3);
+    await kernel.run("clearInterval(timer)");
+  });
+
   it("lets cells shadow the platform's own names without breaking libraries", async () => {
     assert.equal((await kernel.run("class Map { mine = true }\nnew Map().mine")).text, "true");
     const later = await kernel.run(
@@ -124,4 +146,32 @@ const never: Pairs<Build<900>, Build<900>> = 1 as unknown as Pairs<Build<901>, B
     assert.equal((await cell).status, "error");
     assert.equal((await kernel.run("kept + 1")).text, "6");
   });
+});
+
+/** Cells that take memory where V8's limit on its heap does not hold. */
+const greedy = {
+  buffers: "const all: Buffer[] = []; while (true) all.push(Buffer.alloc(16 * 2 ** 20, 1))",
+  "buffers, awaiting":
+    "const all: Buffer[] = []; while (true) { await 0; all.push(Buffer.alloc(2 ** 20, 1)); }",
+  "a WebAssembly memory":
+    "const memory = new WebAssembly.Memory({ initial: 1 }); while (true) { const at = memory.grow(256); new Uint8Array(memory.buffer).fill(1, at * 65536); }",
+};
+
+describe("kernel: memory beside the heap", () => {
+  let kernel: TestKernel;
+  before(async () => {
+    kernel = await TestKernel.start({}, { TILEWRIGHT_MEMORY_LIMIT: "700M" });
+  });
+  after(() => kernel.stop());
+
+  for (const [name, code] of Object.entries(greedy)) {
+    it(`reports ${name} without end, and goes on`, async function () {
+      this.timeout(30_000);
+      const ran = await kernel.run(code);
+      assert.equal(ran.ename, "SessionEnded", ran.traceback);
+      assert.match(String(ran.evalue), /ran out of memory/);
+      assert.match(ran.stderr, /takes 0\.\d\d GB and may take 0\.73 GB \(TILEWRIGHT_MEMORY_LIMIT\)/);
+      assert.equal((await kernel.run("6 * 7")).text, "42");
+    });
+  }
 });

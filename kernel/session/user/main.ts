@@ -19,6 +19,9 @@ import { Streams } from "./streams.ts";
 import { taskTracker } from "./tasks.ts";
 import type { WatchdogData } from "./watchdog.ts";
 
+/** How long nothing has to be asked before the library is loaded ahead, in milliseconds. */
+const preloadDelay = 400;
+
 Error.stackTraceLimit = 50;
 const folder = `${pathToFileURL(process.cwd()).href.replace(/\/$/, "")}/`;
 // Taken before any cell can put something of its own in their place.
@@ -155,10 +158,20 @@ new Worker(new URL("./watchdog.js", import.meta.url), {
   transferList: [asked.port2, answers.port2],
 }).unref();
 
+/** Loads the library once nothing has been asked for a while: a cell that imports it then need not wait for it. */
+let preloaded = false;
+const preload = setTimeout(() => {
+  preloaded = true;
+  const wanted = [cellModules.tilewright, cellModules["tilewright/notebook"]];
+  // A broken library is the business of the cell that imports it.
+  for (const module of wanted) if (module) void import(module.url).catch(() => undefined);
+}, preloadDelay);
+
 const reader = new FrameReader<ToUser>();
 const commands = new Socket({ fd: descriptors.commands, readable: true, writable: false });
 commands.on("data", (chunk) => {
   tasks.forget();
+  if (!preloaded) preload.refresh();
   for (const message of reader.push(chunk)) {
     if (message.type === "comm") {
       const { origin } = message;

@@ -157,7 +157,9 @@ export class UserProcess {
       return "The cell ran out of memory";
     if (this.#exitCode !== undefined)
       return `The cell ended the session's process with exit code ${this.#exitCode}`;
-    if (signal) return `The session's process was ended by ${signal}`;
+    // Linux ends a process so when memory runs out.
+    const why = signal === "SIGKILL" ? ", perhaps for want of memory" : "";
+    if (signal) return `The session's process was ended by ${signal}${why}`;
     return `The session's process ended with exit code ${code}`;
   }
 

@@ -17,9 +17,48 @@ export function taskTracker(): TaskTracker {
   return Number.parseInt(process.versions.node, 10) >= 24 ? new PlatformTracker() : new OwnTracker();
 }
 
+/** Timer functions whose callbacks belong to the task that called them. */
+const timers = ["setTimeout", "setInterval", "setImmediate", "queueMicrotask"] as const;
+
+/**
+ * Makes the callbacks of the timer functions run through `call` with the task that started them, and end with it: a
+ * task that was stopped leaves no timer behind.
+ */
+function followTimers(current: () => Task | undefined, call: <T>(task: Task, body: () => T) => T): void {
+  const { clearInterval } = globalThis;
+  for (const name of timers) {
+    const original = globalThis[name] as (callback: unknown, ...rest: unknown[]) => unknown;
+    const followed = (callback: unknown, ...rest: unknown[]) => {
+      const task = current();
+      if (task === undefined || typeof callback !== "function") return original(callback, ...rest);
+      return original(
+        function (this: unknown, ...args: unknown[]) {
+          // The platform calls a timer's callback on the timer.
+          if (task.stopped) return name === "setInterval" ? clearInterval(this as NodeJS.Timeout) : undefined;
+          return call(task, () => Reflect.apply(callback, this, args));
+        },
+        ...rest,
+      );
+    };
+    Object.defineProperty(followed, "name", { value: name });
+    // `util.promisify` finds its own version of a timer function on the function.
+    for (const symbol of Object.getOwnPropertySymbols(original)) {
+      Object.defineProperty(followed, symbol, Object.getOwnPropertyDescriptor(original, symbol)!);
+    }
+    (globalThis as Record<string, unknown>)[name] = followed;
+  }
+}
+
 /** From Node 24 on the platform keeps contexts by itself, at no cost worth naming. */
 class PlatformTracker implements TaskTracker {
   readonly #storage = new AsyncLocalStorage<Task>();
+
+  constructor() {
+    followTimers(
+      () => this.task(),
+      (_, body) => body(),
+    );
+  }
 
   within<T>(task: Task, body: () => T): T {
     return this.#storage.run(task, body);
@@ -43,9 +82,10 @@ class OwnTracker implements TaskTracker {
   #task: Task | undefined;
 
   constructor() {
-    for (const name of ["setTimeout", "setInterval", "setImmediate", "queueMicrotask"] as const) {
-      this.#follow(name);
-    }
+    followTimers(
+      () => this.#task,
+      (task, body) => this.within(task, body),
+    );
   }
 
   within<T>(task: Task, body: () => T): T {
@@ -68,27 +108,5 @@ class OwnTracker implements TaskTracker {
 
   forget(): void {
     this.#task = undefined;
-  }
-
-  /** Makes the callbacks of a timer function run on account of the task that started it. */
-  #follow(name: "setTimeout" | "setInterval" | "setImmediate" | "queueMicrotask"): void {
-    const original = globalThis[name] as (callback: unknown, ...rest: unknown[]) => unknown;
-    const tracker = this;
-    const followed = (callback: unknown, ...rest: unknown[]) => {
-      const task = tracker.#task;
-      if (task === undefined || typeof callback !== "function") return original(callback, ...rest);
-      return original(
-        function (this: unknown, ...args: unknown[]) {
-          return tracker.within(task, () => Reflect.apply(callback, this, args));
-        },
-        ...rest,
-      );
-    };
-    Object.defineProperty(followed, "name", { value: name });
-    // `util.promisify` finds its own version of a timer function on the function.
-    for (const symbol of Object.getOwnPropertySymbols(original)) {
-      Object.defineProperty(followed, symbol, Object.getOwnPropertyDescriptor(original, symbol)!);
-    }
-    (globalThis as Record<string, unknown>)[name] = followed;
   }
 }

@@ -1,10 +1,13 @@
 // A thread of the process that runs cells. It hears interrupts while the main thread spins, asks the main thread
-// first, and terminates its JavaScript when it does not answer. When the kernel is gone it ends the process.
+// first, and terminates its JavaScript when it does not answer. When the kernel is gone, or memory runs out, it ends
+// the process.
+import { writeSync } from "node:fs";
 import { Session } from "node:inspector";
 import { Socket } from "node:net";
 import { type MessagePort, workerData } from "node:worker_threads";
 import { FrameReader } from "./frames.ts";
 import { descriptors, type ToWatchdog } from "./link.ts";
+import { excess, memoryLimit, totalMemory, volunteer } from "./memory.ts";
 
 /** What the main thread hands over. */
 export interface WatchdogData {
@@ -18,6 +21,9 @@ export interface WatchdogData {
 
 /** Time the main thread has to answer before its JavaScript is terminated, in milliseconds. */
 const patience = 80;
+
+/** Between two looks at the memory, in milliseconds: less than it takes to fill what the limit leaves free. */
+const memoryCheck = 100;
 
 const { heard, asked, answered, answers } = workerData as WatchdogData;
 const counter = new Int32Array(heard);
@@ -34,6 +40,17 @@ control.on("data", (chunk) => {
 });
 control.on("close", () => process.kill(process.pid, "SIGKILL"));
 control.on("error", () => process.kill(process.pid, "SIGKILL"));
+
+volunteer();
+const total = totalMemory();
+const limit = memoryLimit(process.env.TILEWRIGHT_MEMORY_LIMIT, total);
+setInterval(() => {
+  const reason = excess(limit, total);
+  if (reason === undefined) return;
+  // The kernel reads this as the process's last words.
+  writeSync(2, `The session's process is out of memory: ${reason}.\n`);
+  process.kill(process.pid, "SIGKILL");
+}, memoryCheck);
 
 function answer(text: string): void {
   answers.postMessage(text);
