@@ -6,7 +6,6 @@ import {
   type Attrs,
   type BaseFunc,
   type BindingBlock,
-  bindingsOf,
   callTir,
   type Expr,
   type GraphBinding,
@@ -61,6 +60,8 @@ interface OpenFunction {
   /** One for the function and one for each branch that is being built. */
   readonly bodies: OpenBlock[][];
   readonly names: Map<string, number>;
+  /** What is bound to each variable, and where. */
+  readonly values: Map<number, { readonly value: GraphExpr; readonly block: OpenBlock }>;
   result?: GraphExpr;
 }
 
@@ -85,11 +86,27 @@ export class BlockBuilder {
     body: () => void,
     attrs: Attrs = NO_ATTRS,
   ): GraphFunc {
+    if (Object.hasOwn(this.funcs, name)) refuseGraph("function", `the module has a function ${name} already`);
+    const made = this.build(name, params, body, attrs);
+    this.funcs[name] = made;
+    return made;
+  }
+
+  /**
+   * A graph-level function that is not added to the module: what rewriting one gives. New variables get other names
+   * than those of `taken`.
+   */
+  build(
+    name: string,
+    params: readonly GraphVar[] | undefined,
+    body: () => void,
+    attrs: Attrs = NO_ATTRS,
+    taken: readonly GraphVar[] = [],
+  ): GraphFunc {
     if (this.open)
       refuseGraph("function", `${this.open.name} is still open: functions do not stand in functions`);
-    if (Object.hasOwn(this.funcs, name)) refuseGraph("function", `the module has a function ${name} already`);
-    const f: OpenFunction = { name, params, attrs, bodies: [[]], names: new Map() };
-    for (const p of params ?? []) f.names.set(p.name, 1);
+    const f: OpenFunction = { name, params, attrs, bodies: [[]], names: new Map(), values: new Map() };
+    for (const p of [...(params ?? []), ...taken]) f.names.set(p.name, 1);
     this.open = f;
     try {
       body();
@@ -97,9 +114,7 @@ export class BlockBuilder {
       this.open = undefined;
     }
     if (!f.result) return refuseGraph("function", `${name} has no output: end it with emitFuncOutput(value)`);
-    const made = graphFunc(f.params ?? [], { blocks: closed(f.bodies[0]), result: f.result }, attrs);
-    this.funcs[name] = made;
-    return made;
+    return graphFunc(f.params ?? [], { blocks: closed(f.bodies[0]), result: f.result }, attrs);
   }
 
   /** A dataflow block: `emit` puts bindings into it; `emitOutput` those that are seen after it. */
@@ -126,14 +141,13 @@ export class BlockBuilder {
 
   /** `emit`, seen after the dataflow block. */
   emitOutput(value: GraphExpr, name?: string): GraphVar {
-    const { bindings, dataflow, outputs } = this.block();
-    const bound = (x: GraphVar): boolean =>
-      bindings.some((b) => b.kind !== "tensorToShape" && b.v.id === x.id);
+    const { values } = this.current("emitOutput");
+    const bound = (x: GraphVar): boolean => values.get(x.id)?.block === this.block();
     const v =
       value.kind === "graphVar" && !name && bound(value)
         ? value
         : this.bind("bind", value, value.type, name, "gv");
-    if (dataflow && !outputs.includes(v.id)) outputs.push(v.id);
+    this.markOutput(v);
     return v;
   }
 
@@ -235,15 +249,25 @@ export class BlockBuilder {
     this.funcs[name] = func;
   }
 
-  /** The value bound to a variable of the function that is being built, if it is bound there. */
+  /**
+   * The value bound to a variable of the function that is being built, if it is bound there, and what it is made of can
+   * be mentioned here: values inside a dataflow block that has ended cannot.
+   */
   lookupBinding(v: GraphVar): GraphExpr | undefined {
-    for (const blocks of [...this.current("lookupBinding").bodies].reverse()) {
-      const found = bindingsOf({ blocks, result: v }).find(
-        (b) => b.kind !== "tensorToShape" && b.v.id === v.id,
-      );
-      if (found) return found.value;
-    }
-    return undefined;
+    const found = this.current("lookupBinding").values.get(v.id);
+    return found && (!found.block.dataflow || found.block === this.block()) ? found.value : undefined;
+  }
+
+  /** Binds a value to a variable that there is already: what is rewritten keeps its identity. */
+  emitTo(v: GraphVar, value: GraphExpr, kind: "bind" | "matchCast" = "bind"): GraphVar {
+    const normal = mapGraphExpr(value, { expr: (x) => this.leaf(x) });
+    return this.add({ kind, v, value: normal });
+  }
+
+  /** A variable of the open dataflow block is seen after it. */
+  markOutput(v: GraphVar): void {
+    const { dataflow, outputs } = this.block();
+    if (dataflow && !outputs.includes(v.id)) outputs.push(v.id);
   }
 
   /** The module as it is now. */
@@ -273,8 +297,14 @@ export class BlockBuilder {
     const normal = mapGraphExpr(value, { expr: (x) => this.leaf(x) });
     const block = this.block();
     const v = graphVar(this.unused(name ?? prefix ?? (block.dataflow ? "lv" : "gv")), type);
-    block.bindings.push({ kind, v, value: normal });
-    return v;
+    return this.add({ kind, v, value: normal });
+  }
+
+  private add(b: GraphBinding & { readonly v: GraphVar }): GraphVar {
+    const block = this.block();
+    block.bindings.push(b);
+    this.current("emit").values.set(b.v.id, { value: b.value, block });
+    return b.v;
   }
 
   private block(): OpenBlock {
