@@ -84,6 +84,21 @@ export class Tensor implements BufferArg {
   }
 
   /**
+   * A tensor over memory that is allocated already. `owned`: it goes back when the tensor is disposed; otherwise it
+   * stays whose it is, and the tensor is a view that must not outlive it.
+   */
+  static over(
+    memory: DeviceMemory,
+    address: number,
+    shape: readonly number[],
+    dtype: DType,
+    owned: boolean,
+  ): Tensor {
+    // One owner more than there are tensors: nobody gives the memory back through a view.
+    return new Tensor(dtype, shape, { memory, address, owners: owned ? 0 : 1 }, address);
+  }
+
+  /**
    * A copy of nested arrays, a number, or a typed array (then with `shape`, otherwise it has one dimension).
    * Without a dtype: that of the typed array; f32 for numbers, bool for booleans, i64 for bigints.
    * A Uint16Array with dtype "f16" holds the bits of the halves.

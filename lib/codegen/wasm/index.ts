@@ -21,7 +21,7 @@ import { type Kernel, kernelCall, kernelImport, type LinkedKernel } from "./kern
 import { printModule } from "./wat.ts";
 
 export type { Kernel, KernelSource, LinkedKernel } from "./kernel.ts";
-export { instantiateWasm } from "./link.ts";
+export { instantiateWasm, instantiateWasmNow } from "./link.ts";
 export { hostFunctions };
 
 export interface WasmOptions {
