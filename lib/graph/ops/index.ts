@@ -1,13 +1,23 @@
 /** The table of all operators. */
 import type { OpDef } from "../op.ts";
+import { ACTIVATION } from "./activation.ts";
+import { CONV } from "./conv.ts";
+import { CONV_TRANSPOSE } from "./conv-transpose.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { LINEAR } from "./linear.ts";
 import { MEMORY } from "./memory.ts";
+import { SHAPE_OF } from "./shape-of.ts";
+import { POOL } from "./pool.ts";
 
 export const OPS = {
+  ...ACTIVATION,
   ...ELEMENTWISE,
   ...LINEAR,
   ...MEMORY,
+  ...SHAPE_OF,
+  ...CONV,
+  ...CONV_TRANSPOSE,
+  ...POOL,
 } as const satisfies Record<string, OpDef>;
 
 export type OpName = keyof typeof OPS;
