@@ -141,10 +141,8 @@ export class BlockBuilder {
 
   /** `emit`, seen after the dataflow block. */
   emitOutput(value: GraphExpr, name?: string): GraphVar {
-    const { values } = this.current("emitOutput");
-    const bound = (x: GraphVar): boolean => values.get(x.id)?.block === this.block();
     const v =
-      value.kind === "graphVar" && !name && bound(value)
+      value.kind === "graphVar" && !name && this.isBoundHere(value)
         ? value
         : this.bind("bind", value, value.type, name, "gv");
     this.markOutput(v);
@@ -158,9 +156,8 @@ export class BlockBuilder {
 
   /** The elements of an integer tensor as new symbolic sizes. */
   tensorToShape(value: GraphExpr, names: readonly string[]): Var[] {
-    const leaf = this.leaf(value);
     const sizes = names.map((n) => variable(n));
-    this.block().bindings.push({ kind: "tensorToShape", sizes, value: leaf });
+    this.emitSizes(sizes, value);
     return sizes;
   }
 
@@ -228,6 +225,21 @@ export class BlockBuilder {
     }
   }
 
+  /** The bindings that `build` emits outside of any function and the value it gives: for passes that put them in place. */
+  scratch(build: () => GraphExpr): GraphBody {
+    if (this.open) refuseGraph("scratch", `${this.open.name} is still open`);
+    const bodies: OpenBlock[][] = [[]];
+    this.open = { name: "", params: [], attrs: NO_ATTRS, bodies, names: new Map(), values: new Map() };
+    try {
+      const value = build();
+      const result = value.kind === "tupleExpr" ? value : this.leaf(value);
+      return { blocks: closed(bodies[0]), result };
+    } finally {
+      this.open = undefined;
+      this.inDataflow = false;
+    }
+  }
+
   /** Adds a function under a name that is free; a tensor program that is there already is not added again. */
   addFunc(func: BaseFunc, name: string): string {
     const base = name.replace(/[^\p{ID_Continue}$]/gu, "_");
@@ -262,6 +274,17 @@ export class BlockBuilder {
   emitTo(v: GraphVar, value: GraphExpr, kind: "bind" | "matchCast" = "bind"): GraphVar {
     const normal = mapGraphExpr(value, { expr: (x) => this.leaf(x) });
     return this.add({ kind, v, value: normal });
+  }
+
+  /** `tensorToShape` with variables that there are already. */
+  emitSizes(sizes: readonly Var[], value: GraphExpr): void {
+    const leaf = this.leaf(value);
+    this.block().bindings.push({ kind: "tensorToShape", sizes, value: leaf });
+  }
+
+  /** Whether the variable is bound in the block that is open. */
+  isBoundHere(v: GraphVar): boolean {
+    return this.current("isBoundHere").values.get(v.id)?.block === this.block();
   }
 
   /** A variable of the open dataflow block is seen after it. */
