@@ -30,8 +30,9 @@ import {
   tupleGet,
 } from "../ir/index.ts";
 import { constantData, type Elements } from "./constant.ts";
+import type { OpArg } from "./op-call.ts";
 import { OPS, type OpName } from "./ops/index.ts";
-import { callOp, type OpArg } from "./registry.ts";
+import { callOp } from "./registry.ts";
 
 /** Arguments in order, then attributes. */
 export type OpBuilder = (...args: readonly (OpArg | Attrs)[]) => OpCall;
