@@ -1,0 +1,256 @@
+/**
+ * Products: matrix products, convolutions, and everything else that sums products over axes of two operands.
+ *
+ * One operand (Y) holds the axes along which the result lies contiguously. A panel of it, all reduce steps by `nr`
+ * neighbouring columns, is copied so that it lies in one piece; tiles of `mr` rows by `nr` columns of the result stay in
+ * registers while the reduction runs; what consumes the result element by element does so tile by tile. A convolution
+ * becomes a product when its input is laid out by the axes of the block (`reindex`), panel by panel.
+ */
+import { regionsOf } from "../../arith/index.ts";
+import { type Block, type BlockAxis, constInt } from "../../ir/index.ts";
+import type { BlockRV, LoopRV, Schedule } from "../../schedule/index.ts";
+import { attempt } from "./attempt.ts";
+import { epilogueOf } from "./inline.ts";
+import { type Contraction, contractionOf, divisor, extentOf, moves, product, strideAlong } from "./shape.ts";
+
+/** Tile of sums in registers: 8 vectors of 4 f32, which V8 keeps in the 16 of x64 with operands beside them. */
+const ROWS = 4;
+const COLUMNS = 8;
+/** Bytes of the rows' operand that should stay in the second-level cache. */
+const L2_BYTES = 256 * 1024;
+/** From so few rows on a panel is not used often enough to be copied. */
+const PACK_ROWS = 8;
+/** At so few columns a ragged last tile costs more than padding. */
+const PAD_COLUMNS = 512;
+
+/** Tiles of rows below which a panel is not used often enough to be copied once for each block of rows. */
+const WORTH_BLOCKING = 8;
+
+interface Roles {
+  readonly batch: readonly BlockAxis[];
+  readonly rows: readonly BlockAxis[];
+  readonly columns: readonly BlockAxis[];
+  readonly reduce: readonly BlockAxis[];
+  /** Which load is Y: its number among the loads of the block's reads. */
+  readonly y: Contraction["x"];
+  readonly x: Contraction["x"];
+}
+
+/** Who is who; undefined when the result's last axis belongs to both operands or to none. */
+function rolesOf(b: Block, c: Contraction): Roles | undefined {
+  const spatial = b.axes.filter((a) => a.type === "S");
+  const last = [...spatial].reverse().find((a) => extentOf(a) > 1);
+  if (!last) return undefined;
+  const [inX, inY] = [moves(c.x, last.v), moves(c.y, last.v)];
+  if (inX === inY) return undefined;
+  const [x, y] = inY ? [c.x, c.y] : [c.y, c.x];
+  const reduce = b.axes.filter((a) => a.type === "R");
+  if (!reduce.every((a) => moves(x, a.v) && moves(y, a.v))) return undefined;
+  const big = spatial.filter((a) => extentOf(a) > 1);
+  const batch = big.filter((a) => moves(x, a.v) === moves(y, a.v));
+  const rows = big.filter((a) => moves(x, a.v) && !moves(y, a.v));
+  const columns = big.filter((a) => !moves(x, a.v) && moves(y, a.v));
+  return { batch, rows, columns, reduce, x, y };
+}
+
+/** Schedules the product in `block`; false when it is none that this knows. */
+export function scheduleContraction(sch: Schedule, block: BlockRV): Schedule {
+  const packed = attempt(sch, (s) => withPanel(s, block));
+  return packed !== sch ? packed : attempt(sch, (s) => inPlace(s, block));
+}
+
+/** Y is laid out by panels: what was said at the top. */
+function withPanel(sch: Schedule, block: BlockRV): boolean {
+  const b = sch.get(block);
+  const c = contractionOf(b);
+  const roles = c && rolesOf(b, c);
+  if (!roles || roles.columns.length === 0) return false;
+  const [m, n, k] = [roles.rows, roles.columns, roles.reduce].map((axes) => product(axes.map(extentOf)));
+  if (m < PACK_ROWS || n < 4) return false;
+  const nr = n < COLUMNS ? 4 : COLUMNS;
+
+  const made = epilogueOf(sch, block) ?? sch.cacheWrite(block, 0, "global");
+  const panel = sch.reindex(block, [
+    "read",
+    regionsOf(b).reads.findIndex((r) => r.buffer.id === roles.y.buffer.id),
+  ]);
+  layOut(sch, panel, roles);
+  const kinds = fuseColumns(sch, block, made, b.axes, roles);
+  const pad = n % nr !== 0 && n <= PAD_COLUMNS;
+  const { source, epilogue } = pad
+    ? padded(
+        sch,
+        block,
+        panel,
+        made,
+        kinds.map((kind) => (kind === "column" ? nr : 1)),
+      )
+    : { source: panel, epilogue: made };
+
+  const loops = sch.getLoops(block);
+  const of = (kind: Kind): LoopRV[] => loops.filter((_, i) => kinds[i] === kind);
+  const [batch, rows, columns, reduce] = [of("batch"), of("row"), of("column"), of("reduce")];
+  const extent = constInt(sch.get(rows[rows.length - 1]).extent) ?? 1;
+  const mr = divisor(extent, [ROWS, 3]) ?? ROWS;
+  const [r0, r1] = sch.split(rows[rows.length - 1], [null, mr]);
+  const [j0, j1] = sch.split(columns[0], [null, nr]);
+  const outer = rows.slice(0, -1);
+  const tiles = constInt(sch.get(r0).extent) ?? 1;
+  const fitting = Math.floor(L2_BYTES / (k * 4) / mr);
+  // An uneven split would leave gaps that region cover cannot see through.
+  const tilesInL2 = range(fitting).find((t) => tiles % t === 0) ?? tiles;
+  const tiled = { block, panel: source, epilogue, panelAt: j0, reduce, r1, j1 };
+  if (outer.length === 0 && tilesInL2 >= WORTH_BLOCKING && tiles > tilesInL2) {
+    const [r00, r01] = sch.split(r0, [null, tilesInL2]);
+    sch.reorder(...batch, r00, j0, r01, ...reduce, r1, j1);
+    finish(sch, { ...tiled, tileAt: r01 });
+  } else {
+    sch.reorder(...batch, j0, ...outer, r0, ...reduce, r1, j1);
+    finish(sch, { ...tiled, tileAt: r0 });
+  }
+  return true;
+}
+
+/** n, n - 1, … 1. */
+const range = (n: number): number[] => Array.from({ length: Math.max(n, 0) }, (_, i) => n - i);
+
+/** The copy of Y: batch, then the reduce axes, then the columns as one axis. */
+function layOut(sch: Schedule, panel: BlockRV, roles: Roles): void {
+  const { axes } = sch.get(panel);
+  const names = axes.map((_, i) => `a${i}`);
+  const columns = new Set(roles.columns.map((a) => a.v.name));
+  const is = axes.map((a) => columns.has(a.v.name));
+  const flat = flatText(names, axes.map(extentOf), is);
+  const rest = names.filter((_, i) => !is[i]);
+  const map = `(${names.join(", ")}) => [${[...rest, flat].join(", ")}]`;
+  sch.transformLayout(panel, ["write", 0], map);
+  sch.transformBlockLayout(panel, map);
+}
+
+/** The row-major position of those names that are marked: `(a0) * 8 + a1`. */
+function flatText(names: readonly string[], sizes: readonly number[], marked: readonly boolean[]): string {
+  let text = "";
+  names.forEach((n, i) => {
+    if (marked[i]) text = text === "" ? n : `(${text}) * ${sizes[i]} + ${n}`;
+  });
+  return text;
+}
+
+type Kind = "batch" | "row" | "column" | "reduce" | "unit";
+
+/** Makes the columns one axis of the block, its result and its consumer; what the axes of the block are then. */
+function fuseColumns(
+  sch: Schedule,
+  block: BlockRV,
+  epilogue: BlockRV,
+  axes: readonly BlockAxis[],
+  roles: Roles,
+): readonly Kind[] {
+  const among = (list: readonly BlockAxis[], a: BlockAxis): boolean => list.some((x) => x.v.id === a.v.id);
+  const kinds = axes.map((a): Kind => {
+    if (a.type === "R") return "reduce";
+    if (among(roles.rows, a)) return "row";
+    if (among(roles.columns, a)) return "column";
+    return among(roles.batch, a) ? "batch" : "unit";
+  });
+  const first = kinds.indexOf("column");
+  if (roles.columns.length === 1) return kinds;
+  const map = (list: readonly BlockAxis[], marked: readonly boolean[]): string => {
+    const names = list.map((_, i) => `a${i}`);
+    const flat = flatText(names, list.map(extentOf), marked);
+    const at = marked.indexOf(true);
+    const out = names.flatMap((n, i) => (i === at ? [flat] : marked[i] ? [] : [n]));
+    return `(${names.join(", ")}) => [${out.join(", ")}]`;
+  };
+  const spatial = axes.filter((a) => a.type === "S");
+  const marked = spatial.map((a) => among(roles.columns, a));
+  sch.transformBlockLayout(
+    block,
+    map(
+      axes,
+      kinds.map((kind) => kind === "column"),
+    ),
+  );
+  sch.transformLayout(block, ["write", 0], map(spatial, marked));
+  sch.transformBlockLayout(epilogue, map(spatial, marked));
+  return kinds.filter((kind, i) => kind !== "column" || i === first);
+}
+
+/** Pads the block to full tiles; the copies that padding makes are folded into the panel and the consumer. */
+function padded(
+  sch: Schedule,
+  block: BlockRV,
+  panel: BlockRV,
+  epilogue: BlockRV,
+  padding: readonly number[],
+): { source: BlockRV; epilogue: BlockRV } {
+  sch.padEinsum(block, padding);
+  const [crop] = sch.getConsumers(block);
+  if (crop.id !== epilogue.id) sch.computeInline(crop);
+  const source = sch.getConsumers(panel)[0];
+  sch.computeInline(panel);
+  return { source, epilogue };
+}
+
+interface Tiled {
+  readonly block: BlockRV;
+  readonly panel?: BlockRV;
+  readonly epilogue: BlockRV;
+  readonly panelAt: LoopRV;
+  readonly tileAt: LoopRV;
+  readonly reduce: readonly LoopRV[];
+  readonly r1?: LoopRV;
+  readonly j1: LoopRV;
+}
+
+function finish(sch: Schedule, t: Tiled): void {
+  if (t.r1) sch.unroll(t.r1);
+  sch.vectorize(t.j1);
+  if (t.panel) {
+    sch.computeAt(t.panel, t.panelAt);
+    const copy = sch.getLoops(t.panel);
+    const inner = copy[copy.length - 1];
+    const source = sch.get(t.panel);
+    const store =
+      source.body.kind === "store" && source.body.value.kind === "load" ? source.body.value : undefined;
+    const last = source.axes[source.axes.length - 1];
+    if (store && last && strideAlong(store, last.v) === 1) sch.vectorize(inner);
+    else sch.unroll(inner);
+  }
+  sch.reverseComputeAt(t.epilogue, t.tileAt);
+  const e = sch.getLoops(t.epilogue);
+  const own = e.slice(e.findIndex((l) => l.id === t.tileAt.id) + 1);
+  sch.vectorize(own[own.length - 1]);
+  if (own.length > 1 && t.r1) sch.unroll(own[own.length - 2]);
+  sch.decomposeReduction(t.block, t.reduce[0]);
+}
+
+/** Few rows: Y is read where it lies, along columns that lie contiguously. */
+function inPlace(sch: Schedule, block: BlockRV): boolean {
+  const b = sch.get(block);
+  const c = contractionOf(b);
+  const roles = c && rolesOf(b, c);
+  if (!roles || roles.columns.length === 0) return false;
+  const last = roles.columns[roles.columns.length - 1];
+  if (strideAlong(roles.y, last.v) !== 1 || extentOf(last) < 4) return false;
+  const epilogue = epilogueOf(sch, block) ?? sch.cacheWrite(block, 0, "global");
+  const loops = sch.getLoops(block);
+  const of = (list: readonly BlockAxis[]) =>
+    list.map((a) => loops[b.axes.findIndex((x) => x.v.id === a.v.id)]);
+  const [batch, rows, columns, reduce] = [roles.batch, roles.rows, roles.columns, roles.reduce].map(of);
+  const m = product(roles.rows.map(extentOf));
+  const n = extentOf(last);
+  // 8 vectors of sums, whatever the number of rows.
+  const mr = Math.min(m, ROWS);
+  const nr = divisor(n, mr === 1 ? [32, 16, 8, 4] : mr === 2 ? [16, 8, 4] : [8, 4]) ?? (n > 64 ? 16 : 4);
+  const [j0, j1] = sch.split(columns[columns.length - 1], [null, nr]);
+  if (rows.length === 0) {
+    sch.reorder(...batch, ...columns.slice(0, -1), j0, ...reduce, j1);
+    finish(sch, { block, epilogue, panelAt: j0, tileAt: j0, reduce, j1 });
+    return true;
+  }
+  const [r0, r1] = sch.split(rows[rows.length - 1], [null, mr]);
+  sch.reorder(...batch, ...columns.slice(0, -1), j0, ...rows.slice(0, -1), r0, ...reduce, r1, j1);
+  finish(sch, { block, epilogue, panelAt: j0, tileAt: r0, reduce, r1, j1 });
+  return true;
+}

@@ -1,0 +1,51 @@
+/** Blocks without a reduction: one loop where memory is walked straight through, vectorised along the last axis. */
+import { type Block, stridesOf } from "../../ir/index.ts";
+import type { BlockRV, Schedule } from "../../schedule/index.ts";
+import { attempt } from "./attempt.ts";
+import { type Access, divisor, extentOf, loadsOf, product, storeOf, strideAlong } from "./shape.ts";
+
+/** Elements in one iteration of a vectorised loop: four vectors of f32, to have independent work in flight. */
+const WIDE = [16, 8, 4];
+
+/** Whether every access that the block makes is at its axes as they are, so that all is one straight walk. */
+function walksStraight(b: Block): boolean {
+  const store = storeOf(b);
+  if (!store) return false;
+  const plain = (a: Access): boolean =>
+    a.indices.length === 0 ||
+    (!a.buffer.strides &&
+      a.indices.length === b.axes.length &&
+      a.indices.every((x, d) => x.kind === "var" && x.id === b.axes[d].v.id));
+  return (
+    plain(store) &&
+    loadsOf(store.value).every((l) => (plain(l) && stridesOf(l.buffer).length > 0) || l.indices.length === 0)
+  );
+}
+
+/** Whether the accesses advance by one element (or stay) along the last axis. */
+function contiguous(b: Block): boolean {
+  const store = storeOf(b);
+  const last = b.axes[b.axes.length - 1];
+  if (!store || !last || strideAlong(store, last.v) !== 1) return false;
+  return loadsOf(store.value).every((l) => {
+    const s = strideAlong(l, last.v);
+    return s === 0 || s === 1;
+  });
+}
+
+/** Schedules a block all of whose axes are spatial. */
+export function scheduleElementwise(sch: Schedule, block: BlockRV): Schedule {
+  return attempt(sch, (s) => {
+    const b = s.get(block);
+    const loops = s.getLoops(block);
+    if (loops.length === 0 || !contiguous(b)) return false;
+    const straight = walksStraight(b) && loops.length > 1;
+    const loop = straight ? s.fuse(...loops) : loops[loops.length - 1];
+    const extent = straight ? product(b.axes.map(extentOf)) : extentOf(b.axes[b.axes.length - 1]);
+    if (!(extent >= 4)) return false;
+    const width = divisor(extent, WIDE) ?? (extent >= 16 ? 16 : 4);
+    const [, inner] = s.split(loop, [null, width]);
+    s.vectorize(inner);
+    return true;
+  });
+}

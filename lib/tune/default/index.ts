@@ -1,0 +1,76 @@
+/**
+ * The schedule a tensor program gets when nobody has tuned it, chosen by looking at its blocks: inline what costs
+ * little, products by register tiles over packed panels, reductions in lanes, the rest vectorised along memory. Rules are
+ * tried one after another; what a rule's primitives refuse leaves the program as it was.
+ */
+import { type Block, type IRModule, irModule, type PrimFunc, primFuncs } from "../../ir/index.ts";
+import { type BlockRV, Schedule } from "../../schedule/index.ts";
+import { attempt } from "./attempt.ts";
+import { scheduleContraction } from "./contraction.ts";
+import { scheduleElementwise } from "./elementwise.ts";
+import { autoInline } from "./inline.ts";
+import { scheduleReduction } from "./reduction.ts";
+import { isStatic } from "./shape.ts";
+
+const NAME = "main";
+
+/** Whether someone has scheduled the program already: then it stays as it is. */
+const isScheduled = (f: PrimFunc): boolean => f.attrs.scheduled === true;
+
+/** A program with a good schedule. Programs with symbolic sizes, and parts that no rule knows, stay as they are. */
+export function defaultSchedule(f: PrimFunc): PrimFunc {
+  return isScheduled(f) ? f : scheduleOf(f).func(NAME);
+}
+
+/** The same, as the schedule: to be looked at step by step. */
+export function scheduleOf(f: PrimFunc): Schedule {
+  let sch = autoInline(new Schedule(irModule({ [NAME]: f })), NAME);
+  const done = new Set<number>();
+  // Heavy blocks first: they take their consumers along.
+  for (const heavy of [true, false]) {
+    for (const rv of sch.getChildBlocks(sch.getBlock("root", NAME))) {
+      if (done.has(rv.id) || !stands(sch, rv)) continue;
+      const b = sch.get(rv);
+      const reduces = b.axes.some((a) => a.type === "R");
+      if (reduces !== heavy || !isStatic(b) || isTouched(sch, rv)) continue;
+      done.add(rv.id);
+      const before = sch;
+      if (reduces) {
+        sch = scheduleContraction(sch, rv);
+        if (sch === before) sch = scheduleReduction(sch, rv);
+      } else sch = scheduleElementwise(sch, rv);
+    }
+  }
+  return sch;
+}
+
+function stands(sch: Schedule, rv: BlockRV): boolean {
+  let there = false;
+  attempt(sch, (s) => {
+    s.get(rv);
+    there = true;
+    return false;
+  });
+  return there;
+}
+
+/** Whether a rule has given the block its loops already. */
+function isTouched(sch: Schedule, rv: BlockRV): boolean {
+  const kinds = sch.getLoops(rv).map((l) => sch.get(l).loopKind);
+  return kinds.some((k) => k !== "serial");
+}
+
+/** `defaultSchedule` for every tensor program of a module: a pass of the pipeline. */
+export const applyDefaultSchedule = {
+  name: "applyDefaultSchedule",
+  run(mod: IRModule): IRModule {
+    const programs = primFuncs(mod);
+    const funcs = Object.entries(mod.funcs).map(([name, f]) => [
+      name,
+      Object.hasOwn(programs, name) ? defaultSchedule(programs[name]) : f,
+    ]);
+    return irModule(Object.fromEntries(funcs), mod.attrs);
+  },
+};
+
+export type { Block };

@@ -1,0 +1,83 @@
+/**
+ * Inlining. A block that computes each element from elements at fixed places goes into its consumers, unless that would
+ * compute an expensive element again and again: a consumer that reads every element many times (a product, a window)
+ * gets it from memory.
+ */
+import { regionsOf } from "../../arith/index.ts";
+import { type Block, type Expr, visitExpr } from "../../ir/index.ts";
+import type { BlockRV, Schedule } from "../../schedule/index.ts";
+import { attempt } from "./attempt.ts";
+import { extentOf, loadsOf, product, storeOf } from "./shape.ts";
+
+/** Functions that take tens of instructions. */
+const EXPENSIVE = new Set(["exp", "log", "tanh", "sigmoid", "erf", "pow", "sin", "cos"]);
+
+const isReduction = (b: Block): boolean => b.axes.some((a) => a.type === "R");
+
+function costs(e: Expr): { expensive: boolean; selects: boolean } {
+  let expensive = false;
+  let selects = false;
+  visitExpr(e, (x) => {
+    if (x.kind === "call" && EXPENSIVE.has(x.op)) expensive = true;
+    if (x.kind === "select" || (x.kind === "binary" && x.op === "div")) selects = true;
+  });
+  return { expensive, selects };
+}
+
+/** How often a consumer reads each element of what the producer makes, on the average. */
+function reuse(producer: Block, consumer: Block): number {
+  const made = product(producer.axes.map(extentOf));
+  const store = storeOf(producer);
+  const value = storeOf(consumer)?.value;
+  if (!store || !value) return Number.POSITIVE_INFINITY;
+  const reads = loadsOf(value).filter((l) => l.buffer.id === store.buffer.id).length;
+  return (product(consumer.axes.map(extentOf)) * reads) / Math.max(made, 1);
+}
+
+/** True where the producer had better be inlined into all of these consumers. */
+function worthwhile(producer: Block, consumers: readonly Block[]): boolean {
+  const store = storeOf(producer);
+  if (!store || isReduction(producer)) return false;
+  const { expensive, selects } = costs(store.value);
+  return consumers.every((c) => {
+    const times = reuse(producer, c);
+    if (!isReduction(c)) return !expensive || times <= 1;
+    // Padding and transposes of a product's operand are laid out once, not decided in its inner loop.
+    if (times > 2) return false;
+    return times <= 1 || !(expensive || selects);
+  });
+}
+
+/** Inlines what is worth it, producers first. */
+export function autoInline(sch: Schedule, func: string): Schedule {
+  let out = sch;
+  const root = out.getBlock("root", func);
+  for (const rv of out.getChildBlocks(root)) {
+    out = attempt(out, (s) => {
+      const consumers = s.getConsumers(rv).map((c) => s.get(c));
+      if (consumers.length === 0 || !worthwhile(s.get(rv), consumers)) return false;
+      s.computeInline(rv);
+      return true;
+    });
+  }
+  return out;
+}
+
+/** The one consumer that takes each element of what a block makes at its own place, or undefined. */
+export function epilogueOf(sch: Schedule, rv: BlockRV): BlockRV | undefined {
+  const consumers = sch.getConsumers(rv);
+  if (consumers.length !== 1) return undefined;
+  const [made, used] = [sch.get(rv), sch.get(consumers[0])];
+  const store = storeOf(used);
+  const out = storeOf(made);
+  if (!store || !out || isReduction(used)) return undefined;
+  const reads = loadsOf(store.value).filter((l) => l.buffer.id === out.buffer.id);
+  const spatial = made.axes.filter((a) => a.type === "S");
+  const samePlace =
+    reads.length === 1 &&
+    used.axes.length === spatial.length &&
+    reads[0].indices.length === store.indices.length &&
+    reads[0].indices.every((i, d) => i.kind === "var" && i.id === used.axes[d].v.id) &&
+    store.indices.every((i, d) => i.kind === "var" && i.id === used.axes[d].v.id);
+  return samePlace && regionsOf(used).writes.length === 1 ? consumers[0] : undefined;
+}

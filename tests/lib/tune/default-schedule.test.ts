@@ -1,0 +1,110 @@
+/** The default schedule keeps what programs compute: compared with the unscheduled program, interpreted and compiled. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { interpret } from "../../../lib/codegen/index.ts";
+import { assertWellFormed, bufferParams, constInt, type PrimFunc } from "../../../lib/ir/index.ts";
+import { assertAllclose, build, Tensor } from "../../../lib/runtime/index.ts";
+import { defaultSchedule, scheduleOf } from "../../../lib/tune/default/index.ts";
+import { programOf, recipe } from "../../support/random-program.ts";
+import { batchedProduct, convolution, depthwise, layerNorm, linear, pooling, softmax } from "./programs.ts";
+
+function argumentsFor(f: PrimFunc): Tensor[] {
+  return bufferParams(f).map((p, n) => {
+    const shape = p.shape.map((s) => constInt(s) as number);
+    return Tensor.random(shape, { dtype: p.dtype, seed: n + 1 });
+  });
+}
+
+/** Interpreted as written, interpreted and compiled as scheduled. */
+async function check(f: PrimFunc, tolerance = { rtol: 1e-4, atol: 1e-5 }): Promise<void> {
+  const g = assertWellFormed(defaultSchedule(f), "the scheduled program");
+  const [want, interpreted, compiled] = [argumentsFor(f), argumentsFor(f), argumentsFor(f)];
+  interpret(f, want);
+  interpret(g, interpreted);
+  const lib = await build(g);
+  await lib.main(...compiled);
+  const last = want.length - 1;
+  assertAllclose(interpreted[last], want[last], tolerance);
+  assertAllclose(compiled[last], want[last], tolerance);
+  for (const t of [...want, ...interpreted, ...compiled]) t.dispose();
+}
+
+const size = (max: number) => fc.integer({ min: 1, max });
+const seed = 20261122;
+
+describe("tune: the default schedule", function () {
+  this.timeout(120_000);
+
+  it("matrix products of any size", async () => {
+    await fc.assert(
+      fc.asyncProperty(size(40), size(20), size(40), fc.boolean(), (m, k, n, t) => check(linear(m, k, n, t))),
+      { numRuns: 60, seed },
+    );
+    await fc.assert(
+      fc.asyncProperty(size(3), size(14), size(9), size(14), (b, m, k, n) =>
+        check(batchedProduct(b, m, k, n)),
+      ),
+      { numRuns: 30, seed },
+    );
+  });
+
+  it("convolutions: channels, strides, padding, odd sizes", async () => {
+    const window = fc.record({ kernel: size(3), stride: size(2), pad: fc.nat(1) });
+    await fc.assert(
+      fc.asyncProperty(size(4), size(12), fc.integer({ min: 4, max: 12 }), window, (ci, co, h, w) =>
+        check(convolution(ci, co, h, w)),
+      ),
+      { numRuns: 40, seed },
+    );
+    await fc.assert(
+      fc.asyncProperty(size(4), fc.integer({ min: 4, max: 12 }), window, (c, h, w) =>
+        check(depthwise(c, h, w)),
+      ),
+      { numRuns: 20, seed },
+    );
+  });
+
+  it("pooling, softmax, layer norm", async () => {
+    await fc.assert(
+      fc.asyncProperty(size(3), fc.integer({ min: 4, max: 14 }), size(4), size(2), (c, h, kernel, stride) =>
+        check(pooling(c, h, { kernel, stride })),
+      ),
+      { numRuns: 30, seed },
+    );
+    await fc.assert(
+      fc.asyncProperty(size(5), size(80), (m, n) => check(softmax(m, n))),
+      { numRuns: 30, seed },
+    );
+    await fc.assert(
+      fc.asyncProperty(size(5), fc.integer({ min: 2, max: 80 }), (m, n) =>
+        check(layerNorm(m, n), { rtol: 1e-3, atol: 1e-4 }),
+      ),
+      { numRuns: 30, seed },
+    );
+  });
+
+  it("random programs", async () => {
+    await fc.assert(
+      fc.asyncProperty(recipe, async (r) => {
+        if (r.dtype === "f16") return;
+        await check(programOf(r), { rtol: 1e-4, atol: 1e-3 });
+      }),
+      { numRuns: 150, seed },
+    );
+  });
+
+  it("products keep their sums in registers, and take the consumer along", () => {
+    const wat = async (f: PrimFunc) => (await build(defaultSchedule(f))).source("wat");
+    const sch = scheduleOf(linear(64, 32, 64));
+    const text = sch.script();
+    assert.match(text, /T\.vectorized\(8\)/);
+    assert.equal(sch.getLoops(sch.getBlock("relu")).length > 2, true);
+    return wat(linear(64, 32, 64)).then((w) => assert.match(w, /f32x4\.(relaxed_madd|mul)/));
+  });
+
+  it("a scheduled program stays as it is; symbolic sizes are left alone", () => {
+    const f = linear(8, 8, 8);
+    const marked = { ...f, attrs: { scheduled: true } } as PrimFunc;
+    assert.equal(defaultSchedule(marked), marked);
+  });
+});
