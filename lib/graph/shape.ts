@@ -1,6 +1,14 @@
 /** Sizes of graph-level types: equality, broadcasting, products. Sizes may be expressions of symbolic sizes. */
 import { provablyEqual, simplify } from "../arith/index.ts";
-import { constInt, type Expr, ops, type TensorType, typeText } from "../ir/index.ts";
+import {
+  constInt,
+  type Expr,
+  type GraphType,
+  ops,
+  structuralEqual,
+  type TensorType,
+  typeText,
+} from "../ir/index.ts";
 import { refuseGraph } from "./error.ts";
 
 export type Size = Expr;
@@ -10,6 +18,9 @@ export function constShape(shape: readonly Size[]): number[] | undefined {
   const out = shape.map(constInt);
   return out.every((s) => s !== undefined) ? (out as number[]) : undefined;
 }
+
+/** Whether a size is 0, as far as it is known. */
+export const knownIsZero = (s: Size): boolean => constInt(s) === 0;
 
 /** Whether two sizes are equal for all values of the symbolic ones. */
 export function sameSize(a: Size, b: Size): boolean {
@@ -76,3 +87,15 @@ function broadcastSize(where: string, a: Size, b: Size, all: readonly (readonly 
 
 /** The type with another shape. */
 export const withShape = (t: TensorType, shape: readonly Size[]): TensorType => ({ ...t, shape });
+
+/** Whether two types are written alike: the same form, dtypes, and the same sizes without any proof. */
+export function identicalTypes(a: GraphType, b: GraphType): boolean {
+  if (a === b) return true;
+  if (a.kind === "tensor") {
+    const same = b.kind === "tensor" && a.dtype === b.dtype && a.shape.length === b.shape.length;
+    return same && a.shape.every((s, i) => s === b.shape[i] || structuralEqual(s, b.shape[i]));
+  }
+  if (a.kind === "shape") return b.kind === "shape" && a.rank === b.rank;
+  if (b.kind !== "tuple" || a.fields.length !== b.fields.length) return false;
+  return a.fields.every((f, i) => identicalTypes(f, b.fields[i]));
+}

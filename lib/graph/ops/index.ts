@@ -5,9 +5,12 @@ import { CONV } from "./conv.ts";
 import { CONV_TRANSPOSE } from "./conv-transpose.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { LINEAR } from "./linear.ts";
+import { LOSS } from "./loss.ts";
 import { MEMORY } from "./memory.ts";
-import { SHAPE_OF } from "./shape-of.ts";
 import { POOL } from "./pool.ts";
+import { REDUCE } from "./reduce.ts";
+import { RESIZE } from "./resize.ts";
+import { SHAPE_OF } from "./shape-of.ts";
 
 export const OPS = {
   ...ACTIVATION,
@@ -18,6 +21,9 @@ export const OPS = {
   ...CONV,
   ...CONV_TRANSPOSE,
   ...POOL,
+  ...LOSS,
+  ...RESIZE,
+  ...REDUCE,
 } as const satisfies Record<string, OpDef>;
 
 export type OpName = keyof typeof OPS;

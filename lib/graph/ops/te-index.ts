@@ -22,8 +22,9 @@ export function flatIndex(i: readonly Expr[], shape: readonly Size[]): Expr {
   return i.reduce<Expr>((at, x, d) => ops.add(ops.mul(at, shape[d]), x), ops.toExpr(0));
 }
 
-/** The indices in a shape of a row-major position. */
+/** The indices in a shape of a row-major position; zeros where the shape is empty, as there is no position then. */
 export function unflatten(at: Expr, shape: readonly Size[]): Expr[] {
+  if (shape.some((s) => constInt(s) === 0)) return shape.map(() => ops.toExpr(0));
   const out: Expr[] = [];
   let rest = at;
   for (let d = shape.length - 1; d > 0; d--) {
