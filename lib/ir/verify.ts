@@ -237,7 +237,8 @@ class Verifier {
       return;
     }
     const guarded = b.predicate !== undefined && usesVar(b.predicate, new Set(varsOf(a.binding).keys()));
-    if (guarded) return;
+    // Where the predicate never holds there are no values.
+    if (guarded || (b.predicate && constInt(b.predicate) === 0)) return;
     const loop = a.binding.kind === "var" ? this.loops.get(a.binding.id) : undefined;
     const n = constInt(a.extent);
     if (loop) {

@@ -15,6 +15,7 @@ import {
 } from "../ir/index.ts";
 import { allocatorOf, type BufferRef, regionMeant } from "./buffer-ref.ts";
 import { refuse } from "./error.ts";
+import { refuseCalls } from "./inline-parts.ts";
 import { findBlock, type Located, replaceIn } from "./lookup.ts";
 
 /** A number means that output of the block. */
@@ -54,6 +55,7 @@ export function unsafeSetDtype(f: PrimFunc, block: number, ref: OutputRef, dtype
   }
   const buffer = allocated(NAME, f, at, ref);
   if (buffer.dtype === dtype) return f;
+  refuseCalls(NAME, f.body, buffer);
   const next = { ...buffer, dtype };
   const mine = (b: Buffer): boolean => b.id === buffer.id;
   const body = rewriteStmt(f.body, {

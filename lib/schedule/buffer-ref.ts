@@ -5,6 +5,20 @@ import { refuse } from "./error.ts";
 
 export type BufferRef = string | readonly ["read" | "write", number];
 
+/** A buffer among those a block reads, or among those it writes: its number there, or its name. */
+export type IndexOrName = number | string;
+
+/** The region that a block reads or writes. Refuses a name or number that the block does not have. */
+export function regionAt(primitive: string, b: Block, what: "read" | "write", ref: IndexOrName): Region {
+  if (typeof ref !== "string") return regionMeant(primitive, b, [what, ref]);
+  const list = regionsOf(b)[`${what}s`];
+  const region = list.find((r) => r.buffer.name === ref);
+  if (region) return region;
+  const names = list.map((r) => r.buffer.name).join(", ") || "nothing";
+  const detail = `${b.name} ${what}s ${names}, not ${ref}`;
+  return refuse(primitive, "the block does not access the buffer", detail, [b]);
+}
+
 /** The region of the access that is meant. Refuses a name or number that the block does not have. */
 export function regionMeant(primitive: string, b: Block, ref: BufferRef): Region & { isWrite: boolean } {
   const { reads, writes } = regionsOf(b);

@@ -12,6 +12,7 @@ import {
   seq,
   store,
 } from "../ir/index.ts";
+import { type IndexOrName, regionAt } from "./buffer-ref.ts";
 import { cacheOf, copyBlock, redirectLoads, redirectRegions, shifted, withCache } from "./cache-copy.ts";
 import { refuse } from "./error.ts";
 import { rangesBelow } from "./inline-parts.ts";
@@ -22,11 +23,11 @@ import type { WithBlocks } from "./types.ts";
 const NAME = "cacheInplace";
 
 /**
- * Copies what the block updates of a buffer (its read number `index`, which it must also write) to a new buffer in
+ * Copies what the block updates of a buffer (its number among the reads, or its name; the block must also write it) to a new buffer in
  * storage scope `scope`, lets the block's whole nest work there, and copies it back. Returns the two copies, the one
  * before the nest and the one behind it, `<buffer>_<scope>` and `<buffer>_<scope>_back`.
  */
-export function cacheInplace(f: PrimFunc, block: number, index: number, scope: string): WithBlocks {
+export function cacheInplace(f: PrimFunc, block: number, ref: IndexOrName, scope: string): WithBlocks {
   const at = findBlock(f, block);
   const b = at.node;
   if (typeof scope !== "string" || scope === "") {
@@ -34,18 +35,12 @@ export function cacheInplace(f: PrimFunc, block: number, index: number, scope: s
     refuse(NAME, "the storage scope has no name", detail, [b]);
   }
   const outer = scopeBlock(at);
-  const { reads, writes } = regionsOf(b);
-  const read = Number.isInteger(index) ? reads[index] : undefined;
-  if (!read) {
-    const names = reads.map((r, i) => `${i}: ${r.buffer.name}`).join(", ") || "nothing";
-    const detail = `${b.name} reads ${names}; there is no number ${index}`;
-    return refuse(NAME, "the read index is out of range", detail, [b]);
-  }
-  const { buffer } = read;
+  const { writes } = regionsOf(b);
+  const { buffer } = regionAt(NAME, b, "read", ref);
   if (!writes.some((w) => w.buffer.id === buffer.id)) {
     const detail = `${b.name} reads ${buffer.name}, but does not write it`;
     refuse(NAME, "the block must both read and write the buffer", detail, [b], (n) => {
-      return `sch.cacheRead(${n(b)}, ${index}, ${JSON.stringify(scope)})`;
+      return `sch.cacheRead(${n(b)}, ${JSON.stringify(ref)}, ${JSON.stringify(scope)})`;
     });
   }
   const depth = at.path.indexOf(outer) + 1;

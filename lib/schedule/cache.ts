@@ -14,6 +14,7 @@ import {
   type Stmt,
   store,
 } from "../ir/index.ts";
+import { type IndexOrName, regionAt } from "./buffer-ref.ts";
 import {
   type Cache,
   cacheOf,
@@ -35,23 +36,42 @@ import { findBlock, type Located, rangesOf } from "./lookup.ts";
 import { atLoops, domainsFrom, whyNotCovered, writtenSpans } from "./region-cover.ts";
 import type { WithBlock } from "./types.ts";
 
+export interface CacheReadOptions {
+  /** The blocks (their ids) that read the copy; all that read the buffer where nothing is said. */
+  readonly consumerBlocks?: readonly number[];
+}
+
 /**
- * Copies the buffer of the block's read number `index` into a new buffer in storage scope `scope`; every block of the
- * scope block that reads the buffer reads the copy. The copy stands behind the block that writes the buffer, or first
- * where nothing in the scope block writes it. Refuses an index out of range, several writers, a writer behind a
- * reader, and reads that the writer does not cover.
+ * Copies a buffer that the block reads (its number among those, or its name) into a new buffer in storage scope
+ * `scope`; the blocks of the scope block that read the buffer read the copy. The copy stands behind the block that
+ * writes the buffer, or first where nothing in the scope block writes it. Refuses an index out of range, several
+ * writers, a writer behind a reader, reads that the writer does not cover, and consumers that do not read the buffer.
  */
-export function cacheRead(f: PrimFunc, block: number, index: number, scope: string): WithBlock {
+export function cacheRead(
+  f: PrimFunc,
+  block: number,
+  ref: IndexOrName,
+  scope: string,
+  { consumerBlocks }: CacheReadOptions = {},
+): WithBlock {
   const NAME = "cacheRead";
   const at = findBlock(f, block);
-  const { buffer } = accessed(NAME, at.node, index, "reads", scope);
+  const { buffer } = accessed(NAME, at.node, ref, "read", scope);
   const outer = requireStage(NAME, at);
   const stages = stagesOf(outer).blocks;
   const touches = (list: readonly Region[]): boolean => list.some((r) => r.buffer.id === buffer.id);
   const writers = stages.filter((b) => touches(regionsOf(b).writes));
   if (writers.length > 1) refuseWriters(NAME, buffer, writers);
   const writer = writers[0];
-  const readers = stages.filter((b) => b !== writer && touches(regionsOf(b).reads));
+  const every = stages.filter((b) => b !== writer && touches(regionsOf(b).reads));
+  const readers = consumerBlocks ? every.filter((b) => consumerBlocks.includes(b.id)) : every;
+  for (const id of consumerBlocks ?? []) {
+    if (every.some((b) => b.id === id)) continue;
+    const other = findBlock(f, id).node;
+    const detail = `${other.name} does not read ${buffer.name} in ${outer.name}`;
+    refuse(NAME, "a consumer does not read the buffer", detail, [at.node, other]);
+  }
+  const others = new Set<Stmt>(every.filter((b) => !readers.includes(b)));
   if (readers.length === 0) {
     const detail = `only ${at.node.name} itself reads ${buffer.name}, which it also writes`;
     refuse(NAME, "the block makes what it reads", detail, [at.node]);
@@ -78,7 +98,7 @@ export function cacheRead(f: PrimFunc, block: number, index: number, scope: stri
   const copy = copyBlock(cache, "in", around, ranges);
   const below = rangesBelow(outer.body, ranges);
   const body = insertCopy(outer.body, copy.nest, place, (s, go) => {
-    if (s === writer) return s;
+    if (s === writer || others.has(s)) return s;
     const next = redirectCalls(mapStmt(s, { stmt: go, expr: (e) => redirectLoads(e, cache, below) }), cache);
     if (next.kind !== "block" || !next.reads || !touches(next.reads)) return next;
     return { ...next, reads: redirectRegions(next.reads, cache) };
@@ -87,16 +107,16 @@ export function cacheRead(f: PrimFunc, block: number, index: number, scope: stri
 }
 
 /**
- * Lets the block write its output number `index` to a new buffer in storage scope `scope`, and copies that to the
- * original. Other blocks go on reading the original. The copy stands before the first of them, or last in the scope
+ * Lets the block write an output (its number, or its name) to a new buffer in storage scope `scope`, and copies that to
+ * the original. Other blocks go on reading the original. The copy stands before the first of them, or last in the scope
  * block. Refuses an index out of range, several writers, a block that reads the buffer's old values, and writes that
  * may leave gaps.
  */
-export function cacheWrite(f: PrimFunc, block: number, index: number, scope: string): WithBlock {
+export function cacheWrite(f: PrimFunc, block: number, ref: IndexOrName, scope: string): WithBlock {
   const NAME = "cacheWrite";
   const at = findBlock(f, block);
   const b = at.node;
-  const { buffer } = accessed(NAME, b, index, "writes", scope);
+  const { buffer } = accessed(NAME, b, ref, "write", scope);
   const outer = requireStage(NAME, at);
   const { blocks, dependencies } = stagesOf(outer);
   const touches = (list: readonly Region[]): boolean => list.some((r) => r.buffer.id === buffer.id);
@@ -142,24 +162,19 @@ function partRead(f: PrimFunc, scope: Block, buffer: Buffer): readonly Range[] {
   return (read ?? wholeBuffer(buffer)).ranges;
 }
 
-/** The region of an access by number. */
+/** The region of an access, and a scope that has a name. */
 function accessed(
   primitive: string,
   b: Block,
-  index: number,
-  what: "reads" | "writes",
+  ref: IndexOrName,
+  what: "read" | "write",
   scope: string,
 ): Region {
   if (typeof scope !== "string" || scope === "") {
     const detail = `${JSON.stringify(scope)} names no storage; usual ones are "global", "shared" and "local"`;
     refuse(primitive, "the storage scope has no name", detail, [b]);
   }
-  const list = regionsOf(b)[what];
-  const region = Number.isInteger(index) ? list[index] : undefined;
-  if (region) return region;
-  const names = list.map((r, i) => `${i}: ${r.buffer.name}`).join(", ") || "nothing";
-  const detail = `${b.name} ${what} ${names}; there is no number ${index}`;
-  return refuse(primitive, `the ${what.slice(0, -1)} index is out of range`, detail, [b]);
+  return regionAt(primitive, b, what, ref);
 }
 
 function refuseWriters(primitive: string, buffer: Buffer, writers: readonly Block[]): never {

@@ -40,7 +40,9 @@ export function nestOf(
       const v = variable(`ax${loops.length}`, a.v.dtype);
       loops.push({ v, extent: it.extent });
       known.set(v.id, loopRange(constant(0, v.dtype), it.extent, known));
-      binding = simplify(ops.add(it.min, v), known);
+      const sum = ops.add(it.min, v);
+      // A unit loop that was asked for stays in the binding, where simplification would drop it.
+      binding = constInt(it.extent) === 1 ? sum : simplify(sum, known);
     }
     const extent = axisExtent(a, binding, it, [...around, ...loops]);
     // The verifier reasons with intervals; where they do not suffice, the bound is stated although it is known.

@@ -371,9 +371,11 @@ export class Cursor implements TraceTarget {
     return instruction;
   }
 
-  /** A plain argument with numbers in the place of drawn values. */
+  /** A plain argument with numbers in the place of drawn values, and ids in that of handles. */
   private resolved(primitive: string, a: CallAttr | undefined): Attr | undefined {
-    return a === undefined ? undefined : mapAttr(a, (rv) => this.valueOf(rv, primitive));
+    const value = (rv: AnyRV): number =>
+      rv.kind === "exprRV" ? this.valueOf(rv, primitive) : idOf(this.node(rv, primitive));
+    return a === undefined ? undefined : mapAttr(a, value);
   }
 
   /** The handle of a node; `fresh` receives its name when it has just got it, else null. */
@@ -457,8 +459,8 @@ const handlesIn = (vs: readonly Value[]): RV[] =>
   );
 
 /** A plain argument with what stands for drawn values put in their place. */
-function mapAttr(a: CallAttr, f: (rv: ExprRV) => Attr): Attr {
-  if (isRV(a)) return f(a as ExprRV);
+function mapAttr(a: CallAttr, f: (rv: AnyRV) => Attr): Attr {
+  if (isRV(a)) return f(a);
   if (typeof a !== "object" || a === null) return a;
   if (Array.isArray(a)) return a.map((x: CallAttr) => mapAttr(x, f));
   return Object.fromEntries(Object.entries(a).map(([k, v]) => [k, mapAttr(v as CallAttr, f)]));

@@ -87,7 +87,7 @@ export const PRIMITIVES = {
   reverseComputeInline: { inputs: ["block"], attrs: [], did: "inlined", run: reverseComputeInline },
   cacheRead: {
     inputs: ["block"],
-    attrs: ["readBufferIndex", "scope"],
+    attrs: ["readBufferIndex", "scope", "options"],
     gives: "block",
     did: "cached",
     run: cacheRead,

@@ -38,7 +38,7 @@ import {
   varsOf,
   visitStmt,
 } from "../ir/index.ts";
-import { type BufferRef, regionMeant } from "./buffer-ref.ts";
+import { type BufferRef, type IndexOrName, regionAt, regionMeant } from "./buffer-ref.ts";
 import { withCache } from "./cache-copy.ts";
 import { consumersOf, producersOf, requireStagePipeline } from "./dependencies.ts";
 import { refuse } from "./error.ts";
@@ -61,35 +61,38 @@ export function reindex(f: PrimFunc, block: number, ref: BufferRef): WithBlock {
 export function reindexCacheRead(
   f: PrimFunc,
   block: number,
-  index: number,
+  ref: IndexOrName,
   scope: Scope,
   map: string,
 ): WithBlock {
-  return relaid("reindexCacheRead", f, block, ["read", index], scope, map);
+  return relaid("reindexCacheRead", f, block, { what: "read", ref }, scope, map);
 }
 
 /** `reindex` of a write to a storage scope, laid out by a map of the block's axes. */
 export function reindexCacheWrite(
   f: PrimFunc,
   block: number,
-  index: number,
+  ref: IndexOrName,
   scope: Scope,
   map: string,
 ): WithBlock {
-  return relaid("reindexCacheWrite", f, block, ["write", index], scope, map);
+  return relaid("reindexCacheWrite", f, block, { what: "write", ref }, scope, map);
 }
 
 function relaid(
   primitive: string,
   f: PrimFunc,
   id: number,
-  ref: BufferRef,
+  ref: BufferRef | { readonly what: "read" | "write"; readonly ref: IndexOrName },
   storage: Scope,
   mapText?: string,
 ): WithBlock {
   const at = findBlock(f, id);
   const b = at.node;
-  const { buffer, isWrite } = regionMeant(primitive, b, ref);
+  const { buffer, isWrite } =
+    typeof ref === "object" && "what" in ref
+      ? { ...regionAt(primitive, b, ref.what, ref.ref), isWrite: ref.what === "write" }
+      : regionMeant(primitive, b, ref);
   const scope = requireStagePipeline(primitive, f, at);
   const inside = childBlocks(b);
   if (inside.length > 0) {

@@ -16,11 +16,11 @@ import {
 import { script } from "../script/index.ts";
 import type { BlockizeOptions } from "./blockize.ts";
 import type { OutputRef } from "./buffer-properties.ts";
-import type { BufferRef } from "./buffer-ref.ts";
+import type { BufferRef, IndexOrName } from "./buffer-ref.ts";
 import type { ComputeAtOptions } from "./compute-at.ts";
 import { Cursor } from "./cursor.ts";
 import { type LayoutOptions, layoutOptions, mapArgument } from "./layout-arguments.ts";
-import type { Factor, UnitIterOptions } from "./split.ts";
+import type { Factor, SplitOptions, UnitIterOptions } from "./split.ts";
 import type { CallAttr, CallAttrs, Value } from "./trace.ts";
 import type { AnyRV, BlockRV, ExprRV, LoopRV, RV } from "./types.ts";
 
@@ -176,7 +176,7 @@ export class Schedule extends Cursor {
    * Splits a loop into one for each factor, outermost first. One factor may be null and is inferred. When the factors
    * do not divide the extent, the blocks below get a predicate.
    */
-  split(loop: LoopRV, factors: readonly (Factor | ExprRV)[], options?: UnitIterOptions): LoopRV[] {
+  split(loop: LoopRV, factors: readonly (Factor | ExprRV)[], options?: SplitOptions): LoopRV[] {
     return this.call("split", [loop, factors], attrs({ options })) as LoopRV[];
   }
 
@@ -267,23 +267,31 @@ export class Schedule extends Cursor {
 
   // Copies
 
-  /** Copies what a block reads (its `readBufferIndex`-th buffer) to a storage scope first. Returns the copy. */
-  cacheRead(block: BlockRV, readBufferIndex: number, scope: Scope): BlockRV {
-    return this.block("cacheRead", [block], { readBufferIndex, scope });
+  /**
+   * Copies what a block reads (its `readBufferIndex`-th buffer, or the one of that name) to a storage scope first. All
+   * blocks that read the buffer read the copy, or those in `consumerBlocks`. Returns the copy.
+   */
+  cacheRead(
+    block: BlockRV,
+    readBufferIndex: IndexOrName,
+    scope: Scope,
+    options?: { readonly consumerBlocks?: readonly BlockRV[] },
+  ): BlockRV {
+    return this.block("cacheRead", [block], { readBufferIndex, scope, options });
   }
 
   /** Lets a block write to a storage scope, and copies from there afterwards. Returns the copy. */
-  cacheWrite(block: BlockRV, writeBufferIndex: number, scope: Scope): BlockRV {
+  cacheWrite(block: BlockRV, writeBufferIndex: IndexOrName, scope: Scope): BlockRV {
     return this.block("cacheWrite", [block], { writeBufferIndex, scope });
   }
 
   /** cacheRead and computeAt in one: under the loop, the part that is used there is copied. Returns the copy. */
-  readAt(loop: LoopRV, block: BlockRV, readBufferIndex: number, scope: Scope): BlockRV {
+  readAt(loop: LoopRV, block: BlockRV, readBufferIndex: IndexOrName, scope: Scope): BlockRV {
     return this.block("readAt", [loop, block], { readBufferIndex, scope });
   }
 
   /** cacheWrite and reverseComputeAt in one: under the loop, what was written there is copied. Returns the copy. */
-  writeAt(loop: LoopRV, block: BlockRV, writeBufferIndex: number, scope: Scope): BlockRV {
+  writeAt(loop: LoopRV, block: BlockRV, writeBufferIndex: IndexOrName, scope: Scope): BlockRV {
     return this.block("writeAt", [loop, block], { writeBufferIndex, scope });
   }
 
@@ -296,13 +304,13 @@ export class Schedule extends Cursor {
   }
 
   /** cacheRead into a buffer laid out by a map of the block's axes: `(vi, vj, vk) => [vk, vj]`. Returns the copy. */
-  reindexCacheRead(block: BlockRV, readBufferIndex: number, scope: Scope, map: IndexMapLike): BlockRV {
+  reindexCacheRead(block: BlockRV, readBufferIndex: IndexOrName, scope: Scope, map: IndexMapLike): BlockRV {
     const indexMap = mapArgument(map);
     return this.block("reindexCacheRead", [block], { readBufferIndex, scope, indexMap });
   }
 
   /** cacheWrite into a buffer laid out by a map of the block's axes: `(vi, vj, vk) => [vj, vi]`. Returns the copy. */
-  reindexCacheWrite(block: BlockRV, writeBufferIndex: number, scope: Scope, map: IndexMapLike): BlockRV {
+  reindexCacheWrite(block: BlockRV, writeBufferIndex: IndexOrName, scope: Scope, map: IndexMapLike): BlockRV {
     const indexMap = mapArgument(map);
     return this.block("reindexCacheWrite", [block], { writeBufferIndex, scope, indexMap });
   }
@@ -357,7 +365,7 @@ export class Schedule extends Cursor {
   }
 
   /** Lets a block that updates a buffer (its read number `readBufferIndex`) do so in a copy. Returns both copies. */
-  cacheInplace(block: BlockRV, readBufferIndex: number, scope: Scope): [BlockRV, BlockRV] {
+  cacheInplace(block: BlockRV, readBufferIndex: IndexOrName, scope: Scope): [BlockRV, BlockRV] {
     return this.call("cacheInplace", [block], { readBufferIndex, scope }) as [BlockRV, BlockRV];
   }
 
@@ -426,7 +434,13 @@ export class Schedule extends Cursor {
 }
 
 type Optional = {
-  readonly [name: string]: CallAttr | BlockizeOptions | UnitIterOptions | ComputeAtOptions | undefined;
+  readonly [name: string]:
+    | CallAttr
+    | BlockizeOptions
+    | SplitOptions
+    | UnitIterOptions
+    | ComputeAtOptions
+    | undefined;
 };
 
 /** Arguments that were given. */

@@ -26,6 +26,11 @@ export interface UnitIterOptions {
   readonly preserveUnitIters?: boolean;
 }
 
+export interface SplitOptions extends UnitIterOptions {
+  /** No condition in the blocks below: refused where the factors are not known to divide the loop. */
+  readonly disablePredication?: boolean;
+}
+
 /**
  * Splits a loop into one for each factor, outermost first. One factor may be null and is inferred, rounding up. When
  * the factors do not divide the extent, the blocks below run under a predicate. The new loops are serial, whatever
@@ -35,7 +40,7 @@ export function split(
   f: PrimFunc,
   loopId: number,
   factors: readonly Factor[],
-  options: UnitIterOptions = {},
+  options: SplitOptions = {},
 ): WithLoops {
   const at = findLoop(f, loopId);
   const old = at.node;
@@ -58,6 +63,12 @@ export function split(
   const inside = withLoops(ranges, nest);
   const total = extents.reduce((n, x) => n * (constInt(x) ?? Number.NaN), 1);
   const guard = total === whole ? undefined : unlessProven(ops.lt(value, old.extent), inside);
+  if (guard && options.disablePredication) {
+    const detail = `${text(factors)} of loop ${old.v.name}: the blocks below need the condition that ends it`;
+    refuse("split", "the factors do not divide the loop", detail, [old], (n) => {
+      return `sch.split(${n(old)}, ${text(factors)})`;
+    });
+  }
   const body = rebind(old.body, {
     vars: new Map([[old.v.id, value]]),
     guard,

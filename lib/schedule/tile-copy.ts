@@ -1,5 +1,6 @@
 /** readAt and writeAt: a staging copy that is made tile by tile, under a loop. */
 import { type Block, type PrimFunc, replaceStmt, type Scope, withBody } from "../ir/index.ts";
+import type { IndexOrName } from "./buffer-ref.ts";
 import { cacheRead, cacheWrite } from "./cache.ts";
 import { computeAt, reverseComputeAt } from "./compute-at.ts";
 import { refuse, ScheduleError } from "./error.ts";
@@ -10,14 +11,14 @@ import type { WithBlock } from "./types.ts";
 const MARK = "auto_copy";
 
 /**
- * Copies, in each iteration of `loop`, the part of the block's read number `index` that is used there to storage scope
+ * Copies, in each iteration of `loop`, the part of a buffer the block reads that is used there to storage scope
  * `scope`: cacheRead and computeAt in one. The copy is marked `auto_copy`. Refuses what these refuse, and a loop that is
  * not around the block.
  */
-export function readAt(f: PrimFunc, loop: number, block: number, index: number, scope: Scope): WithBlock {
+export function readAt(f: PrimFunc, loop: number, block: number, ref: IndexOrName, scope: Scope): WithBlock {
   return named("readAt", () => {
     requireAround("readAt", f, loop, block);
-    const cached = cacheRead(f, block, index, scope);
+    const cached = cacheRead(f, block, ref, scope);
     // Between a writer and a reader under the loop the copy stands there already.
     if (isUnder(cached, loop)) return marked(cached.func, cached.block);
     return marked(computeAt(cached.func, cached.block, loop), cached.block);
@@ -25,13 +26,13 @@ export function readAt(f: PrimFunc, loop: number, block: number, index: number, 
 }
 
 /**
- * Lets the block write its output number `index` to storage scope `scope`, and copies from there, in each iteration of
+ * Lets the block write an output to storage scope `scope`, and copies from there, in each iteration of
  * `loop`, what was written: cacheWrite and reverseComputeAt in one.
  */
-export function writeAt(f: PrimFunc, loop: number, block: number, index: number, scope: Scope): WithBlock {
+export function writeAt(f: PrimFunc, loop: number, block: number, ref: IndexOrName, scope: Scope): WithBlock {
   return named("writeAt", () => {
     requireAround("writeAt", f, loop, block);
-    const cached = cacheWrite(f, block, index, scope);
+    const cached = cacheWrite(f, block, ref, scope);
     if (isUnder(cached, loop)) return marked(cached.func, cached.block);
     return marked(reverseComputeAt(cached.func, cached.block, loop), cached.block);
   });

@@ -1,6 +1,6 @@
 /** The trace: what was asked of a schedule, as plain data that prints as TypeScript and can be run again. */
 import type { Attr } from "../ir/index.ts";
-import type { AnyRV, ExprRV } from "./types.ts";
+import type { AnyRV } from "./types.ts";
 
 /** A handle's name in the trace, a number or null (a factor), or several of these. */
 export type Input = string | number | null | readonly Input[];
@@ -10,7 +10,7 @@ export interface Instruction {
   readonly primitive: string;
   /** Handles and values, in the order of the call. */
   readonly inputs: readonly Input[];
-  /** Plain arguments after the inputs, in the order of the call. A drawn number in them is `{ $rv: name }`. */
+  /** Plain arguments after the inputs, in the order of the call. A drawn number or a handle in them is `{ $rv: name }`. */
   readonly attrs: { readonly [name: string]: Attr };
   readonly outputs: readonly (string | null)[];
   /** Whether the call returns one handle, a list, or nothing. */
@@ -26,9 +26,9 @@ export interface TraceTarget {
 
 /** An input whose names are replaced by handles. */
 export type Value = AnyRV | number | null | readonly Value[];
-/** Plain arguments of a call; drawn numbers may stand anywhere in them. */
+/** Plain arguments of a call; drawn numbers and handles may stand anywhere in them. */
 export type CallAttrs = { readonly [name: string]: CallAttr };
-export type CallAttr = Attr | ExprRV | readonly CallAttr[] | { readonly [key: string]: CallAttr };
+export type CallAttr = Attr | AnyRV | readonly CallAttr[] | { readonly [key: string]: CallAttr };
 
 /** A decision and the instruction (by its index) that made it. */
 export interface Decision {
@@ -159,7 +159,7 @@ export function applyTrace<S extends TraceTarget>(trace: Trace, sch: S): S {
   const attr = (x: Attr): CallAttr => {
     if (typeof x !== "object" || x === null) return x;
     const name = rvName(x);
-    if (name !== undefined) return named(name) as ExprRV;
+    if (name !== undefined) return named(name);
     if (Array.isArray(x)) return x.map(attr);
     return Object.fromEntries(Object.entries(x).map(([k, v]) => [k, attr(v)]));
   };

@@ -3,6 +3,8 @@ import fc from "fast-check";
 import { regionsOf } from "../../lib/arith/index.ts";
 import { type Block, blocksIn, type DType } from "../../lib/ir/index.ts";
 import { type BlockRV, type LoopRV, type Schedule, ScheduleError } from "../../lib/schedule/index.ts";
+import { childBlocks } from "../../lib/schedule/lookup.ts";
+import { tensorizeRow } from "./random-intrinsics.ts";
 
 export const ACTIONS = [
   "split",
@@ -25,6 +27,11 @@ export const ACTIONS = [
   "cacheRead",
   "cacheWrite",
   "blockize",
+  "blockizeSiblings",
+  "blockizeSiblings",
+  "tensorize",
+  "tensorize",
+  "tensorizeSum",
   "transformLayout",
   "reindex",
   "reindexCacheRead",
@@ -105,7 +112,12 @@ function at<X>(xs: readonly X[], n: number): X {
   return xs[n % xs.length];
 }
 
-const NEEDS_SUM = new Set<Action["op"]>(["decomposeReduction", "rfactor", "fuseReductionEpilogue"]);
+const NEEDS_SUM = new Set<Action["op"]>([
+  "decomposeReduction",
+  "rfactor",
+  "fuseReductionEpilogue",
+  "tensorizeSum",
+]);
 
 function perform(sch: Schedule, { op, a, b, c }: Action): boolean {
   const names = blockNames(sch);
@@ -253,6 +265,33 @@ function perform(sch: Schedule, { op, a, b, c }: Action): boolean {
     case "blockize":
       sch.blockize(at(loops, b));
       return true;
+    case "blockizeSiblings": {
+      // A stretch of the blocks of one scope, in their order.
+      const around = blocksIn(sch.func().body).filter((x) => childBlocks(x).some((y) => y.id === block.id));
+      const stages = around.flatMap((x) => childBlocks(x).map((y) => y.name));
+      const first = stages.indexOf(block.name);
+      const stretch = stages.slice(first, first + 2 + (b % 2)).filter((n) => names.includes(n));
+      if (first < 0) return false;
+      sch.blockize(
+        stretch.map((n) => sch.getBlock(n)),
+        { preserveUnitIters: c % 2 === 0 },
+      );
+      return true;
+    }
+    case "tensorize": {
+      // The innermost loop, most often.
+      const loop = b < 6 ? loops[loops.length - 1] : at(loops, b);
+      return together(sch, () =>
+        tensorizeRow(sch, block, c % 3 === 0 ? sch.split(loop, [null, 2])[1] : loop, c),
+      );
+    }
+    case "tensorizeSum": {
+      return together(sch, () => {
+        sch.decomposeReduction(block, at(loops, b));
+        const inner = sch.getLoops(block);
+        return tensorizeRow(sch, block, inner[inner.length - 1], c);
+      });
+    }
     case "reindex":
       sch.reindex(block, [b % 2 ? "write" : "read", c % 2]);
       return true;
@@ -316,6 +355,17 @@ function rollAny(sch: Schedule, b: number): boolean {
   }
   if (refusal) throw refusal;
   return false;
+}
+
+/** Several steps as one: where one of them is refused, none is taken. */
+function together(sch: Schedule, run: () => boolean): boolean {
+  const steps = sch.history.length;
+  try {
+    return run();
+  } catch (e) {
+    while (sch.history.length > steps) sch.undo();
+    throw e;
+  }
 }
 
 function namesWithInit(sch: Schedule): string[] {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { blocksIn, type PrimFunc } from "../../../lib/ir/index.ts";
 import { cacheRead } from "../../../lib/schedule/cache.ts";
-import { script, T } from "../../../lib/script/index.ts";
+import { Schedule } from "../../../lib/schedule/index.ts";
+import { parsePrimFunc, script, T } from "../../../lib/script/index.ts";
 import { dataflow, refusal, split } from "./dataflow.ts";
 import { chain, rowNorm } from "./dataflow-programs.ts";
 import { mmRelu } from "./programs.ts";
+import { becomes, refuses, same, scheduled } from "./support.ts";
 
 const names = (f: PrimFunc): string[] => blocksIn(f.body).map((b) => b.name);
 
@@ -237,3 +239,69 @@ const odd = (): PrimFunc =>
       });
     }
   });
+
+describe("cacheRead and cacheWrite by name, and for some of the readers", () => {
+  /** B = 2 A; C = B + 1; D = B + 2. */
+  const shared = () =>
+    parsePrimFunc(`T.primFunc({ A: T.buffer([8]), C: T.buffer([8]), D: T.buffer([8]) }, ({ A, C, D }) => {
+      const B = T.alloc([8]);
+      for (const i of T.serial(8)) {
+        T.block("B", () => { const [vi] = T.axis.remap("S", [i]); B[vi] = A[vi] * 2; });
+      }
+      for (const i of T.serial(8)) {
+        T.block("C", () => { const [vi] = T.axis.remap("S", [i]); C[vi] = B[vi] + 1; });
+      }
+      for (const i of T.serial(8)) {
+        T.block("D", () => { const [vi] = T.axis.remap("S", [i]); D[vi] = B[vi] + 2; });
+      }
+    })`);
+
+  it("a name stands for the number of the buffer", () => {
+    const byName = scheduled(shared(), (sch) => {
+      sch.cacheRead(sch.getBlock("C"), "B", "local");
+      sch.cacheWrite(sch.getBlock("D"), "D", "local");
+    });
+    const byNumber = scheduled(shared(), (sch) => {
+      sch.cacheRead(sch.getBlock("C"), 0, "local");
+      sch.cacheWrite(sch.getBlock("D"), 0, "local");
+    });
+    same(byName, byNumber);
+    const sch = new Schedule(shared());
+    const c = sch.getBlock("C");
+    const rule = /the block does not access the buffer/;
+    refuses(sch, () => sch.cacheRead(c, "A", "local"), { rule, detail: /C reads B, not A/ });
+    refuses(sch, () => sch.cacheWrite(c, "B", "local"), { rule, detail: /C writes C, not B/ });
+  });
+
+  it("consumerBlocks read the copy, the others go on reading the original", () => {
+    const out = scheduled(shared(), (sch) => {
+      const [c, d] = [sch.getBlock("C"), sch.getBlock("D")];
+      sch.cacheRead(c, "B", "local", { consumerBlocks: [d] });
+    });
+    becomes(
+      out,
+      `T.primFunc({ A: T.buffer([8]), C: T.buffer([8]), D: T.buffer([8]) }, ({ A, C, D }) => {
+        const B = T.alloc([8]);
+        const L = T.alloc([8], "f32", "local");
+        for (const i of T.serial(8)) {
+          T.block("B", () => { const [vi] = T.axis.remap("S", [i]); B[vi] = A[vi] * 2; });
+        }
+        for (const i of T.serial(8)) {
+          T.block("B_local", () => { const [vi] = T.axis.remap("S", [i]); L[vi] = B[vi]; });
+        }
+        for (const i of T.serial(8)) {
+          T.block("C", () => { const [vi] = T.axis.remap("S", [i]); C[vi] = B[vi] + 1; });
+        }
+        for (const i of T.serial(8)) {
+          T.block("D", () => { const [vi] = T.axis.remap("S", [i]); D[vi] = L[vi] + 2; });
+        }
+      });`,
+    );
+    const sch = new Schedule(shared());
+    const [b, c] = [sch.getBlock("B"), sch.getBlock("C")];
+    refuses(sch, () => sch.cacheRead(c, 0, "local", { consumerBlocks: [c, b] }), {
+      rule: /a consumer does not read the buffer/,
+      detail: /B does not read B in root/,
+    });
+  });
+});

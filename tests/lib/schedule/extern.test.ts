@@ -119,6 +119,28 @@ describe("callExtern", () => {
     });
   });
 
+  it("unsafeSetDtype refuses a buffer that is passed to another program", () => {
+    const f = T.primFunc({ A: T.buffer([4]), C: T.buffer([4]) }, ({ A, C }) => {
+      const B = T.alloc([4]);
+      for (const i of T.serial(4)) {
+        T.block("B", () => {
+          const [vi] = T.axis.remap("S", [i]);
+          B[vi] = A[vi];
+        });
+      }
+      T.block("C", () => {
+        T.callExtern("scaled_up", T.accessPtr(B, "rw"), T.const(2, "f32"));
+        for (const i of T.serial(4)) C[i] = B[i];
+      });
+    });
+    const sch = new Schedule(f);
+    const b = sch.getBlock("B");
+    refuses(sch, () => sch.unsafeSetDtype(b, 0, "f64"), {
+      rule: /opaque access/,
+      detail: /C passes B to scaled_up/,
+    });
+  });
+
   it("says what does not fit", () => {
     const call = (text: string) =>
       parseModule(`T.module({ main: T.primFunc({ A: T.buffer([4]) }, ({ A }) => { ${text} }) })`);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Schedule } from "../../../lib/schedule/index.ts";
-import { T } from "../../../lib/script/index.ts";
+import { script, T } from "../../../lib/script/index.ts";
 import { addOne, mmRelu, oddLoops, symbolic } from "./programs.ts";
 import { becomes, refuses, scheduled } from "./support.ts";
 
@@ -137,6 +137,25 @@ describe("loopPartition", () => {
       );
     `,
     );
+  });
+
+  it("a part of which the condition leaves nothing", () => {
+    const out = scheduled(
+      T.primFunc({ A: T.buffer([1]), B: T.buffer([1]) }, ({ A, B }) => {
+        for (const i of T.serial(1)) {
+          T.block("B", () => {
+            const [vi] = T.axis.remap("S", [i]);
+            B[vi] = A[vi];
+          });
+        }
+      }),
+      (sch) => {
+        const [i] = sch.getLoops(sch.getBlock("B"));
+        const fused = sch.fuse(...sch.split(i, [null, 3]));
+        sch.loopPartition(fused, [1]);
+      },
+    );
+    assert.match(script(out), /T\.where\(false\)/);
   });
 
   it("nested, and with sampled lengths", () => {

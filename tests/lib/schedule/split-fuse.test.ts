@@ -104,6 +104,18 @@ describe("split", () => {
     same(out, expected);
   });
 
+  it("disablePredication: where the factors divide the loop, and no other", () => {
+    const sch = new Schedule(mmRelu());
+    const [i, j] = sch.getLoops(sch.getBlock("Y"));
+    sch.split(j, [null, 4], { disablePredication: true });
+    assert.doesNotMatch(sch.script(), /T\.where/);
+    refuses(sch, () => sch.split(i, [null, 5], { disablePredication: true }), {
+      rule: /the factors do not divide the loop/,
+      detail: /\[null, 5\] of loop i: the blocks below need the condition/,
+      suggestion: /sch\.split\(i, \[null, 5\]\)/,
+    });
+  });
+
   it("refuses", () => {
     const sch = new Schedule(oddLoops());
     const [first] = loopsOf(sch, "B");
