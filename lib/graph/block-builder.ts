@@ -206,7 +206,7 @@ export class BlockBuilder {
     if (params && f.params) refuseGraph("emitFuncOutput", `${f.name} was given its parameters already`);
     if (params) f.params = params;
     if (!f.params) refuseGraph("emitFuncOutput", `give the parameters of ${f.name}, here or to function()`);
-    f.result = value.kind === "tupleExpr" ? value : this.leaf(value);
+    f.result = this.leaf(value);
   }
 
   /** The bindings that `build` emits and the value it gives, as a body: for the branches of an if. */
@@ -217,7 +217,7 @@ export class BlockBuilder {
     this.inDataflow = false;
     try {
       const value = build();
-      const result = value.kind === "tupleExpr" ? value : this.leaf(value);
+      const result = this.leaf(value);
       return { blocks: closed(top(f.bodies)), result };
     } finally {
       this.inDataflow = flow;
@@ -232,7 +232,7 @@ export class BlockBuilder {
     this.open = { name: "", params: [], attrs: NO_ATTRS, bodies, names: new Map(), values: new Map() };
     try {
       const value = build();
-      const result = value.kind === "tupleExpr" ? value : this.leaf(value);
+      const result = this.leaf(value);
       return { blocks: closed(bodies[0]), result };
     } finally {
       this.open = undefined;

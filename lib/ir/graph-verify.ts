@@ -5,7 +5,7 @@
  *     among the block's outputs, and those are bound by it;
  *  2. every symbolic size is declared by a parameter's type, a matchCast or a tensorToShape before it is used;
  *  3. arguments are leaves, or tuples and shapes of leaves (the normal form);
- *  4. a dataflow block holds no ifs, loops, calls of graph-level functions or calls that write into given memory;
+ *  4. a dataflow block holds no ifs, loops or calls that write into given memory;
  *  5. a binding has the type of its value (matchCast: at least the same form);
  *  6. a called function is in the module (`callTir`: a tensor program whose buffers fit the arguments; `callFunc` and
  *     loops: a graph-level function), checked where the module is known;
@@ -129,7 +129,7 @@ class GraphVerifier {
     if (e.kind === "graphVar") return this.leaf(e);
     if (e.kind === "shapeLiteral") for (const s of e.values) this.size(s, e);
     for (const x of graphOperands(e)) this.argument(x);
-    const effects = e.kind === "graphIf" || e.kind === "graphLoop" || e.kind === "callFunc";
+    const effects = e.kind === "graphIf" || e.kind === "graphLoop";
     if (this.dataflow && (effects || ("into" in e && e.into))) {
       this.report(4, `${e.kind} may not stand in a dataflow block`, e);
     }

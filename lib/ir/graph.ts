@@ -258,6 +258,30 @@ export function callFunc(func: string, args: readonly GraphExpr[], type: GraphTy
   return { kind: "callFunc", func, args, type };
 }
 
+/** Two branches with values of one type. Throws when the results differ in form. */
+export function graphIf(cond: GraphExpr, then: GraphBody, other: GraphBody): GraphIf {
+  const { type } = then.result;
+  if (formText(type) !== formText(other.result.type)) {
+    throw new TypeError(`the branches give ${typeText(type)} and ${typeText(other.result.type)}`);
+  }
+  // biome-ignore lint/suspicious/noThenProperty: the word of the field; it holds no function
+  return { kind: "graphIf", cond, then, else: other, type };
+}
+
+export interface GraphLoopArgs {
+  readonly trip?: GraphExpr;
+  readonly cond?: GraphExpr;
+  readonly carried?: readonly GraphExpr[];
+  readonly captured?: readonly GraphExpr[];
+}
+
+/** A loop over the graph-level function `func`; `type`: of the carried values, then of the stacked ones. */
+export function graphLoop(func: string, args: GraphLoopArgs, type: TupleType): GraphLoop {
+  const { trip, cond, carried = [], captured = [] } = args;
+  const given = { ...(trip ? { trip } : {}), ...(cond ? { cond } : {}) };
+  return { kind: "graphLoop", func, ...given, carried, captured, type };
+}
+
 export function graphFunc(params: readonly GraphVar[], body: GraphBody, attrs: Attrs = NO_ATTRS): GraphFunc {
   return Object.assign(Object.create(graphFuncMethods), { kind: "graphFunc", params, body, attrs });
 }
@@ -285,6 +309,14 @@ export function typeText(t: GraphType): string {
       return `shape of rank ${t.rank}`;
   }
 }
+
+/** A type without its sizes. */
+const formText = (t: GraphType): string =>
+  t.kind === "tensor"
+    ? `${t.dtype}[${t.shape.length}]`
+    : t.kind === "tuple"
+      ? `(${t.fields.map(formText).join(", ")})`
+      : typeText(t);
 
 const INFIX: Readonly<Record<string, string>> = { add: "+", sub: "-", mul: "*" };
 

@@ -14,3 +14,4 @@ export {
   type Properties,
   wildcard,
 } from "./pattern.ts";
+export { type Rewrite, rewriteCall } from "./rewrite.ts";
