@@ -37,6 +37,8 @@ export interface Rewriter {
   readonly binding?: (b: GraphBinding) => GraphBinding | undefined;
   /** What a function or branch gives, with its operands replaced. */
   readonly result?: (e: GraphExpr, at: Place) => GraphExpr;
+  /** A variable that only names another one or a constant goes, too. */
+  readonly dropNames?: boolean;
   /** What sizes become, in types too. */
   readonly size?: (e: Expr) => Expr;
   /** Called when a body begins and ends: for tables that hold what is visible. */
@@ -148,7 +150,7 @@ class BodyRewrite {
       return value === b.value && v === b.v ? b : { ...b, v, value };
     }
     const leaf = value.kind === "graphVar" || value.kind === "constant";
-    if (leaf && value !== b.value) {
+    if (leaf && (value !== b.value || this.r.dropNames)) {
       this.env.set(b.v.id, value);
       return undefined;
     }
