@@ -14,6 +14,7 @@ export {
 } from "./decode.ts";
 export { NeedsValue, OnnxError, type OnnxPlace, type OnnxProblem } from "./error.ts";
 export { fromOnnx, type InputForm, type OnnxOptions, onnxParams } from "./from-onnx.ts";
+export { type ModelInput, type ModelInputs, OnnxModel, type OnnxModelOptions } from "./model.ts";
 export type {
   ExternalData,
   OnnxAttr,
