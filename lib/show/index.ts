@@ -20,6 +20,8 @@ export { DISPLAY, type Displayable, displayable, type MimeBundle } from "./displ
 export { estimates, estimateTable, type FunctionEstimate } from "./estimate-view.ts";
 export { executableBundle, type FunctionSignature, signatures } from "./executable.ts";
 export { type ExploreOptions, explore, type Variant } from "./explore.ts";
+export { type GraphNode, type GraphViewData, graphData, graphsOf, type NodeTimes } from "./graph-data.ts";
+export { GraphView, type GraphViewOptions, graphView } from "./graph-view.ts";
 export { scheduleBundle } from "./history.ts";
 export { type ImageGridOptions, imageGrid } from "./image-grid.ts";
 export {
