@@ -24,9 +24,22 @@ import { countUses } from "./uses.ts";
  */
 export const canonicalizeBindings: Pass = graphPass("canonicalizeBindings", canonicalized);
 
+/** One rewriting makes way for another: an if that goes, an assertion that becomes a name. */
+const ROUNDS = 8;
+
 export function canonicalized(f: GraphFunc): GraphFunc {
+  let now = f;
+  for (let i = 0; i < ROUNDS; i++) {
+    const next = onceOver(now);
+    if (next === now) break;
+    now = next;
+  }
+  return withGraphBody(now, mergedBlocks(now.body));
+}
+
+function onceOver(f: GraphFunc): GraphFunc {
   const known = new Map<number, GraphExpr>();
-  const simpler = rewriteFunc(f, {
+  return rewriteFunc(f, {
     dropNames: true,
     value: (e, at) => {
       const value = simplified(e, at, known);
@@ -35,9 +48,6 @@ export function canonicalized(f: GraphFunc): GraphFunc {
     },
     binding: (b) => (b.kind === "matchCast" && alwaysHolds(b) ? { kind: "bind", v: b.v, value: b.value } : b),
   });
-  // What the last step turned into bindings of names goes as well.
-  const named = rewriteFunc(simpler, { dropNames: true });
-  return withGraphBody(named, mergedBlocks(named.body));
 }
 
 function simplified(e: GraphExpr, at: Place, known: ReadonlyMap<number, GraphExpr>): GraphExpr {
