@@ -12,7 +12,7 @@ export interface Markup {
 const TAGS = new Set(
   (
     "div p pre code span b i mark details summary table thead tbody tr th td colgroup col style " +
-    "svg g rect path text tspan image line polygon label input ol li"
+    "svg g rect path text tspan title image line polygon label input ol li"
   ).split(" "),
 );
 const EMPTY_IN_HTML = new Set(["col"]);
