@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { type Kernel, KernelManager, KernelSpecManager, ServerConnection } from "@jupyterlab/services";
 import { jupyterEnvironment } from "../support/jupyter.ts";
+import { answers, freePort } from "../support/server.ts";
 import { requireSystem, systemPython } from "../support/system.ts";
 
 const cli = path.resolve("dist/kernel/cli.js");
@@ -139,23 +139,3 @@ describe("compat: @jupyterlab/services through jupyter_server", function () {
     assert.equal((await run("kept")).reply.status, "error");
   });
 });
-
-async function answers(url: string): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    const response = await fetch(url).catch(() => undefined);
-    if (response?.ok) return;
-    await setTimeout(100);
-  }
-  throw new Error("jupyter_server does not answer");
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
-}

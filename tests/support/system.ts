@@ -12,6 +12,7 @@ const needs = {
   "python3-nbclient": () => pythonHas("nbclient"),
   "python3-ipykernel": () => pythonHas("ipykernel"),
   "jupyter-server": () => pythonHas("jupyter_server"),
+  "jupyter-notebook": () => pythonHas("notebook"),
   "jupyter-console": () => pythonHas("jupyter_console"),
   "python3-jupyter-kernel-test": () => pythonHas("jupyter_kernel_test"),
   chromium: () => existsSync("/usr/bin/chromium"),
