@@ -213,7 +213,8 @@ class Solver {
       let closed = false;
       for (const d of sorted) {
         if (closed || d.lower !== next) break;
-        value = ops.add(value, ops.mul(d.value, constant(d.lower, base.dtype)));
+        // The highest digit first, as one would write it.
+        value = ops.add(ops.mul(d.value, constant(d.lower, base.dtype)), value);
         if (d.extent === undefined) closed = true;
         else {
           next = d.lower * d.extent;

@@ -6,6 +6,7 @@
  * float below it) may wrap, so only its sub-expressions are simplified.
  */
 import {
+  type Binary,
   binary,
   constant,
   constInt,
@@ -292,7 +293,8 @@ class Simplifier {
 
 /**
  * Puts quotient and remainder together again: c·floor(x/c) + x mod c = x, and
- * p·(floor(x/p) mod q) + x mod p = x mod (p·q), and p·q·floor(x/(p·q)) + p·(floor(x/p) mod q) = p·floor(x/p).
+ * p·(floor(x/p) mod q) + x mod p = x mod (p·q), and p·q·floor(x/(p·q)) + p·(floor(x/p) mod q) = p·floor(x/p), and
+ * p·floor((x mod q)/p) + x mod p = x mod q where p divides q.
  */
 function mergeDivMod(s: Sum): Sum {
   for (const { atom: m, coef } of s.terms.values()) {
@@ -315,6 +317,14 @@ function mergeDivMod(s: Sum): Sum {
         const rest = addScaled(addScaled(s, atomSum(m, coef), -1), atomSum(o, k), -1);
         const joined = binary("floormod", m.a, constant(c * by, m.dtype));
         return mergeDivMod(addScaled(rest, atomSum(joined), coef));
+      }
+      // m = x mod p, o = floor((x mod q)/p), where p divides q
+      const within = o.op === "floordiv" && by === c && o.a.kind === "binary" && o.a.op === "floormod";
+      const low = within ? (o.a as Binary) : undefined;
+      const q = low && constInt(low.b);
+      if (low && q && q % c === 0 && k === coef * c && sameExpr(low.a, m.a)) {
+        const rest = addScaled(addScaled(s, atomSum(m, coef), -1), atomSum(o, k), -1);
+        return mergeDivMod(addScaled(rest, atomSum(low), coef));
       }
       // m = floor(x/p) mod q, o = floor(x/(p·q))
       const inner = m.a.kind === "binary" && m.a.op === "floordiv" ? m.a : undefined;

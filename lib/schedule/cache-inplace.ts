@@ -13,7 +13,15 @@ import {
   store,
 } from "../ir/index.ts";
 import { type IndexOrName, regionAt } from "./buffer-ref.ts";
-import { cacheOf, copyBlock, redirectLoads, redirectRegions, shifted, withCache } from "./cache-copy.ts";
+import {
+  cacheOf,
+  copyBlock,
+  redirectCalls,
+  redirectLoads,
+  redirectRegions,
+  shifted,
+  withCache,
+} from "./cache-copy.ts";
 import { refuse } from "./error.ts";
 import { rangesBelow } from "./inline-parts.ts";
 import { findBlock, rangesOf, scopeBlock } from "./lookup.ts";
@@ -60,7 +68,7 @@ export function cacheInplace(f: PrimFunc, block: number, ref: IndexOrName, scope
       if (s.kind === "store" && s.buffer.id === buffer.id) {
         return store(cache.buffer, shifted(cache, s.indices, below), s.value);
       }
-      if (s.kind !== "block" || (!mine(s.reads) && !mine(s.writes))) return s;
+      if (s.kind !== "block" || (!mine(s.reads) && !mine(s.writes))) return redirectCalls(s, cache);
       return {
         ...s,
         ...(s.reads ? { reads: redirectRegions(s.reads, cache) } : {}),

@@ -1,5 +1,5 @@
 /** Solving `indices(axes) = values` for the axes of a block. */
-import { linearForm, provablyEqual, prove, simplify } from "../arith/index.ts";
+import { detectIterMap, inverseIterMap, linearForm, provablyEqual, prove, simplify } from "../arith/index.ts";
 import {
   type BlockAxis,
   constant,
@@ -8,6 +8,7 @@ import {
   loopRange,
   ops,
   type Ranges,
+  substExpr,
   usesVar,
 } from "../ir/index.ts";
 import { converted } from "./compute-at-regions.ts";
@@ -20,11 +21,30 @@ interface Digit {
 }
 
 /**
+ * The axes in terms of the values, as `invertDigits` finds them, or by the inverse of an iterator map: where the indices
+ * together are one to one in the axes, and take every combination of the values.
+ */
+export function invert(
+  axes: readonly BlockAxis[],
+  indices: readonly Expr[],
+  values: readonly Expr[],
+  ranges: Ranges,
+): ReadonlyMap<number, Expr> | string {
+  const found = invertDigits(axes, indices, values, ranges);
+  if (typeof found !== "string") return found;
+  const iters = axes.map((a) => ({ v: a.v, min: constant(0, a.v.dtype), extent: a.extent }));
+  const map = detectIterMap(indices, iters, { ranges });
+  const inverse = typeof map === "string" ? undefined : inverseIterMap(map, values, ranges);
+  const hit = inverse && indices.every((e, k) => provablyEqual(substExpr(e, inverse), values[k], ranges));
+  return hit ? inverse : found;
+}
+
+/**
  * The axes in terms of the values, when each index is an axis plus a constant, a digit of an axis (all digits
  * together give it back), or a number whose digits are axes. A phrase that says why not otherwise. `ranges`: of the
  * variables in the values.
  */
-export function invert(
+function invertDigits(
   axes: readonly BlockAxis[],
   indices: readonly Expr[],
   values: readonly Expr[],
@@ -108,7 +128,7 @@ function compose(digits: readonly Digit[], a: BlockAxis, known: Ranges): Expr | 
   for (const [i, d] of sorted.entries()) {
     if (d.lower !== next) return `at indices that do not tell its axis ${a.v.name}`;
     const part = ops.mul(d.value, constant(d.lower, d.value.dtype));
-    e = e ? ops.add(e, part) : part;
+    e = e ? ops.add(part, e) : part;
     if (d.extent === undefined) {
       if (i < sorted.length - 1) return `at indices that tell its axis ${a.v.name} twice`;
       continue;

@@ -196,6 +196,7 @@ function withGuards(
       if (!prove(c, ranges)) guards.push(simplify(substExpr(c, bindings), ranges));
     }
   }
-  const predicate = ops.allOf([next.predicate, ...guards]);
+  const distinct = new Map([...conditionsOf(next.predicate), ...guards].map((c) => [exprKey(c), c]));
+  const predicate = ops.allOf([...distinct.values()]);
   return predicate ? { ...next, predicate } : next;
 }

@@ -49,6 +49,7 @@ describe("simplify", () => {
     same(floormod(add(mul(i, 8), j), 8), j);
     same(add(mul(floordiv(k, 8), 8), floormod(k, 8)), k);
     same(floormod(floordiv(k, 8), 128), floordiv(k, 8));
+    same(add(mul(floordiv(floormod(k, 64), 8), 8), floormod(k, 8)), floormod(k, 64));
   });
 
   it("proves what loops imply, symbolic sizes included", () => {

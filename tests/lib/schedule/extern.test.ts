@@ -119,6 +119,27 @@ describe("callExtern", () => {
     });
   });
 
+  it("cacheInplace: a call in the nest works on the copy as well", () => {
+    ExternFunc.register("scaled_up", scaled());
+    const f = T.primFunc({ A: T.buffer([4]) }, ({ A }) => {
+      for (const i of T.serial(1)) {
+        T.block("call", () => {
+          const [vi] = T.axis.remap("S", [i]);
+          T.callExtern("scaled_up", T.accessPtr(A[T.slice(vi, 4)], "rw"), T.const(2, "f32"));
+        });
+        for (const j of T.serial(4)) {
+          T.block("add", () => {
+            const [vj] = T.axis.remap("S", [j]);
+            A[vj] += 3;
+          });
+        }
+      }
+    });
+    const out = scheduled(f, (sch) => sch.cacheInplace(sch.getBlock("add"), "A", "local"), false);
+    sameResults(expandExterns(f), expandExterns(out));
+    assert.match(script(out), /T\.accessPtr\(A_local\[T\.slice\(vi, 4\)\], "rw"\)/);
+  });
+
   it("unsafeSetDtype refuses a buffer that is passed to another program", () => {
     const f = T.primFunc({ A: T.buffer([4]), C: T.buffer([4]) }, ({ A, C }) => {
       const B = T.alloc([4]);

@@ -4,6 +4,7 @@ import { script, T } from "../../../lib/script/index.ts";
 import { dataflow, refusal, split } from "./dataflow.ts";
 import { chain, conv, crop, reshape, rowNorm, transpose, unreshape } from "./dataflow-programs.ts";
 import { mmRelu } from "./programs.ts";
+import { becomes, scheduled } from "./support.ts";
 
 const names = (f: PrimFunc): string[] => blocksIn(f.body).map((b) => b.name);
 
@@ -98,12 +99,47 @@ describe("reverseComputeInline", () => {
   });
 
   it("inverts reshapes and transposes", () => {
-    assert.match(script(dataflow(reshape()).reverseComputeInline("C").f), /C\[vj \+ vi \* 8\] = /);
+    assert.match(script(dataflow(reshape()).reverseComputeInline("C").f), /C\[vi \* 8 \+ vj\] = /);
     assert.match(
       script(dataflow(unreshape()).reverseComputeInline("C").f),
       /C\[T\.floordiv\(vi, 8\)\]\[T\.floormod\(vi, 8\)\] = /,
     );
     assert.match(script(dataflow(transpose()).reverseComputeInline("C").f), /C\[vj\]\[vi\] = /);
+  });
+
+  it("inverts several indices together, quotient and remainder of one number", () => {
+    const out = scheduled(
+      T.primFunc({ A: T.buffer([16, 32]), C: T.buffer([2, 8, 4, 8]) }, ({ A, C }) => {
+        const B = T.alloc([16, 32]);
+        for (const [i, j] of T.grid(16, 32)) {
+          T.block("B", () => {
+            const [vi, vj] = T.axis.remap("SS", [i, j]);
+            B[vi][vj] = A[vi][vj] * 2;
+          });
+        }
+        for (const [i, j, k, l] of T.grid(2, 8, 4, 8)) {
+          T.block("C", () => {
+            const [vi, vj, vk, vl] = T.axis.remap("SSSS", [i, j, k, l]);
+            C[vi][vj][vk][vl] =
+              B[T.floordiv(((vi * 8 + vj) * 4 + vk) * 8 + vl, 32)][
+                T.floormod(((vi * 8 + vj) * 4 + vk) * 8 + vl, 32)
+              ] + 1;
+          });
+        }
+      }),
+      (sch) => sch.reverseComputeInline(sch.getBlock("C")),
+    );
+    becomes(
+      out,
+      `T.primFunc({ A: T.buffer([16, 32]), C: T.buffer([2, 8, 4, 8]) }, ({ A, C }) => {
+        for (const [i, j] of T.grid(16, 32)) {
+          T.block("B", () => {
+            const [vi, vj] = T.axis.remap("SS", [i, j]);
+            C[T.floordiv(vi, 8)][T.floormod(vi, 8)][T.floordiv(vj, 8)][T.floormod(vj, 8)] = A[vi][vj] * 2 + 1;
+          });
+        }
+      });`,
+    );
   });
 
   it("the producer runs only for what is consumed", () => {

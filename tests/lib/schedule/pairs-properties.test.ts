@@ -316,7 +316,7 @@ describe("transformBlockLayout, before and after", () => {
         for (const [ax0, ax1, ax2] of T.grid(2, 4, 3)) {
           T.block("C", () => {
             const [v0, v1, v2] = T.axis.remap("SSS", [ax0, ax1, ax2]);
-            C[v1][v2 + v0 * 3] = A[v1][v2 + v0 * 3] * 2 + 1;
+            C[v1][v0 * 3 + v2] = A[v1][v0 * 3 + v2] * 2 + 1;
           });
         }
       });

@@ -33,9 +33,9 @@ describe("transformBlockLayout", () => {
           T.block("Y", () => {
             const [vj0, vi, vk, vj1] = T.axis.remap("SSRS", [j0, i, k, j1]);
             T.init(() => {
-              Y[vi][vj1 + vj0 * 4] = 0;
+              Y[vi][vj0 * 4 + vj1] = 0;
             });
-            Y[vi][vj1 + vj0 * 4] += A[vi][vk] * B[vk][vj1 + vj0 * 4];
+            Y[vi][vj0 * 4 + vj1] += A[vi][vk] * B[vk][vj0 * 4 + vj1];
           });
         }
         for (const [i, j] of T.grid(12, 16)) {
@@ -56,7 +56,7 @@ describe("transformBlockLayout", () => {
       sch.transformLayout(copy, ["write", 0], pack, { consts: { t } });
       sch.transformBlockLayout(copy, pack, { t });
     });
-    assert.match(script(out), /B_global\[v0\]\[v1\]\[v2\] = B\[v1\]\[v2 \+ v0 \* 4\]/);
+    assert.match(script(out), /B_global\[v0\]\[v1\]\[v2\] = B\[v1\]\[v0 \* 4 \+ v2\]/);
   });
 
   it("refuses what is not plain, not one to one, or mixed", () => {

@@ -121,7 +121,7 @@ describe("transformLayout", () => {
         for (const [i, j] of T.grid(4, 4)) {
           T.block("B", () => {
             const [vi, vj] = T.axis.remap("SS", [i, j]);
-            B[vi][vj] = vj + vi * 4 >= 14 ? 0 : A[vj + vi * 4] + 1;
+            B[vi][vj] = vi * 4 + vj >= 14 ? 0 : A[vi * 4 + vj] + 1;
           });
         }
         for (const i of T.serial(14)) {
@@ -146,7 +146,7 @@ describe("transformLayout", () => {
       },
       false,
     ).script();
-    assert.match(out, /T\.where\(ax2 \+ ax0 \* 5 >= 12\)/);
+    assert.match(out, /T\.where\(ax0 \* 5 \+ ax2 >= 12\)/);
   });
 
   it("what the padding holds, in an output", () => {
@@ -207,7 +207,7 @@ describe("transformLayout", () => {
     const tile = (i: number) => [T.floordiv(i, 4), T.floormod(i, 4)];
     refuses(sch, () => sch.transformLayout(b, "B", tile), {
       rule: /introduces padding/,
-      detail: /\[4, 4\] of B has elements .* y \+ x \* 4 >= 14/,
+      detail: /\[4, 4\] of B has elements .* x \* 4 \+ y >= 14/,
       suggestion: /padValue/,
       nodes: ["B"],
     });
