@@ -2,22 +2,14 @@
 
 import { simplify } from "../../arith/index.ts";
 import { constantOf, ndarray, ops, sizeOf } from "../../ir/index.ts";
-import type { NodeContext } from "./context.ts";
+import { importIf } from "./control-if.ts";
+import { importLoop } from "./control-loop.ts";
+import { importScan } from "./control-scan.ts";
 import { tensorFrom } from "./decode-tensor.ts";
-import type { Env } from "./env.ts";
-import type { Frame, Importer } from "./importer.ts";
 import { isNumeric, literal, MAX_LITERAL } from "./literal.ts";
+import { SEQUENCES } from "./sequence.ts";
+import type { Special } from "./special-call.ts";
 import { isForeign } from "./types.ts";
-import type { Value } from "./value.ts";
-
-export interface SpecialCall {
-  readonly im: Importer;
-  readonly cx: NodeContext;
-  readonly env: Env;
-  readonly frame: Frame;
-}
-/** The values of the outputs, or undefined where the ordinary ways go on. */
-export type Special = (c: SpecialCall) => readonly (Value | undefined)[] | undefined;
 
 /** The one attribute of several that is given holds the value. */
 const constant: Special = ({ im, cx }) => {
@@ -77,4 +69,8 @@ export const SPECIAL: Readonly<Record<string, Special>> = {
   Shape: shape,
   Size: size,
   Identity: identity,
+  If: importIf,
+  Loop: importLoop,
+  Scan: importScan,
+  ...SEQUENCES,
 };
