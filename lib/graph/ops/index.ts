@@ -1,19 +1,32 @@
 /** The table of all operators. */
 import type { OpDef } from "../op.ts";
 import { ACTIVATION } from "./activation.ts";
+import { BATCH_NORM } from "./batch-norm.ts";
+import { COMPACT } from "./compact.ts";
 import { CONV } from "./conv.ts";
 import { CONV_TRANSPOSE } from "./conv-transpose.ts";
+import { CREATE } from "./create.ts";
 import { EINSUM } from "./einsum.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
+import { GATHER } from "./gather.ts";
 import { LINEAR } from "./linear.ts";
 import { LOSS } from "./loss.ts";
+import { MANIPULATE } from "./manipulate.ts";
 import { MEMORY } from "./memory.ts";
+import { NORMALIZE } from "./normalize.ts";
+import { PAD } from "./pad.ts";
 import { POOL } from "./pool.ts";
 import { QUANTIZE } from "./quantize.ts";
+import { RECURRENT } from "./recurrent.ts";
 import { REDUCE } from "./reduce.ts";
 import { RESIZE } from "./resize.ts";
+import { SCAN } from "./scan.ts";
+import { SCATTER } from "./scatter.ts";
 import { SHAPE_OF } from "./shape-of.ts";
 import { SIGNAL } from "./signal.ts";
+import { SLICE } from "./slice.ts";
+import { SOFTMAX } from "./softmax.ts";
+import { SORT } from "./sort.ts";
 
 export const OPS = {
   ...ACTIVATION,
@@ -30,6 +43,19 @@ export const OPS = {
   ...EINSUM,
   ...QUANTIZE,
   ...SIGNAL,
+  ...RECURRENT,
+  ...BATCH_NORM,
+  ...COMPACT,
+  ...CREATE,
+  ...GATHER,
+  ...MANIPULATE,
+  ...NORMALIZE,
+  ...PAD,
+  ...SCAN,
+  ...SCATTER,
+  ...SLICE,
+  ...SOFTMAX,
+  ...SORT,
 } as const satisfies Record<string, OpDef>;
 
 export type OpName = keyof typeof OPS;

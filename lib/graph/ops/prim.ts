@@ -1,0 +1,65 @@
+/** Tensor programs written out, for operators that tensor expressions cannot say. */
+import {
+  axis,
+  type Block,
+  type Buffer,
+  block,
+  buffer,
+  type Expr,
+  load,
+  loop,
+  ops,
+  type Stmt,
+  seq,
+  store,
+  type TensorType,
+  type Var,
+  variable,
+} from "../../ir/index.ts";
+import type { TypedCall } from "../op.ts";
+import type { Size } from "../shape.ts";
+
+/** Name, kind (spatial, reduction, or neither) and size of an axis. */
+export type NestAxis = readonly [name: string, type: "S" | "R" | "O", extent: Size | number];
+
+/** A block in a loop over each of its axes. */
+export function nest(
+  name: string,
+  axes: readonly NestAxis[],
+  body: (...v: Var[]) => Stmt | readonly Stmt[] | Pick<Block, "body" | "init">,
+  allocs: readonly Buffer[] = [],
+): Stmt {
+  const inside = axes.map(([n]) => variable(`v${n}`));
+  const over = axes.map(([n]) => variable(n));
+  const made = body(...inside);
+  const parts = "kind" in made ? { body: made } : Array.isArray(made) ? { body: seq(made) } : made;
+  let stmt: Stmt = block({
+    name,
+    axes: axes.map(([, type, extent], d) => axis(inside[d], type, extent, over[d])),
+    allocs,
+    ...(parts as Pick<Block, "body" | "init">),
+  });
+  for (let d = axes.length - 1; d >= 0; d--) {
+    const extent = axes[d][2];
+    stmt = loop(over[d], typeof extent === "number" ? ops.toExpr(extent) : extent, stmt);
+  }
+  return stmt;
+}
+
+/** `into[at] += value` over the reduction axes, from `start`. */
+export const accumulate = (
+  into: Buffer,
+  at: readonly Expr[],
+  start: Expr,
+  value: Expr,
+): Pick<Block, "body" | "init"> => ({
+  init: store(into, at, start),
+  body: store(into, at, ops.add(load(into, at), value)),
+});
+
+/** A memory of the program. */
+export const bufferOf = (t: TensorType, name: string): Buffer => buffer(name, t.shape, t.dtype);
+
+/** Buffers for the arguments that are tensors, in order. */
+export const argumentBuffers = (c: TypedCall, names: readonly string[]): Buffer[] =>
+  c.args.flatMap((a, i) => (a.kind === "shapeLiteral" ? [] : [bufferOf(c.tensor(i), names[i])]));
