@@ -10,8 +10,8 @@ import {
   type OnnxType,
   type ValueInfo,
 } from "../../lib/frontend/onnx/index.ts";
+import { fieldsOf } from "../../lib/frontend/onnx/wire.ts";
 import { type NDArray, numbersOf } from "../../lib/ir/index.ts";
-import { fieldsOf } from "./wire.ts";
 
 export const DATA = "/usr/share/libonnx-testdata/data";
 export const SETS = ["node", "pytorch-converted", "pytorch-operator", "simple"] as const;

@@ -8,7 +8,7 @@ import {
   type TensorReader,
   toNumber,
 } from "./decode-tensor.ts";
-import { OnnxError, type OnnxPlace, refuseOnnx } from "./error.ts";
+import { type OnnxPlace, refuseOnnx } from "./error.ts";
 import { sortNodes } from "./order.ts";
 import type {
   ExternalData,
@@ -21,6 +21,7 @@ import type {
   OnnxType,
   ValueInfo,
 } from "./types.ts";
+import { fieldsOf } from "./wire.ts";
 
 /** Graphs in graphs (branches, loop bodies) deeper than this are no real model. */
 const MAX_DEPTH = 32;
@@ -44,8 +45,9 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Onn
   const opsets = opsetsOf(model.opsetImport ?? []);
   if (opsets.size === 0) refuseOnnx("the model does not say which operator set it uses (opset_import)");
   const functions = new Map<string, OnnxFunction>();
-  for (const f of model.functions ?? []) {
-    const made = d.func(f, opsets);
+  const defaults = readable(() => functionDefaults(bytes, model.functions?.length ?? 0));
+  for (const [i, f] of (model.functions ?? []).entries()) {
+    const made = d.func(f, opsets, defaults[i]);
     functions.set(functionKey(made.domain, made.name), made);
   }
   return {
@@ -70,17 +72,34 @@ type Messages = {
 };
 
 function parse<K extends keyof Messages>(message: K, bytes: Uint8Array): Messages[K] {
+  // A plain view: Node's Buffer has methods of the same names that mean something else.
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return readable(() => proto.onnx[message].decode(plain) as Messages[K]);
+}
+
+/** What reading the bytes gives. Whatever goes wrong there is damage of the file. */
+function readable<X>(read: () => X): X {
   try {
-    // A plain view: Node's Buffer has methods of the same names that mean something else.
-    const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return proto.onnx[message].decode(plain) as Messages[K];
+    return read();
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new OnnxError(
-      [{ reason: `the file is damaged or no ONNX file: its protobuf cannot be read (${why})`, place: {} }],
-      { cause },
-    );
+    const reason = `the file is damaged or no ONNX file: its protobuf cannot be read (${why})`;
+    return refuseOnnx(reason, {}, { cause });
   }
+}
+
+/** ModelProto.functions, FunctionProto.attribute_proto: the second is younger than onnx-proto. */
+const FIELD = { functions: 25, attributes: 11 };
+
+/** The attributes with defaults of each function, in order. */
+function functionDefaults(bytes: Uint8Array, count: number): onnx.IAttributeProto[][] {
+  if (count === 0) return [];
+  const functions = fieldsOf(bytes).filter((f) => f.number === FIELD.functions);
+  return functions.map((f) =>
+    fieldsOf(f.bytes)
+      .filter((a) => a.number === FIELD.attributes)
+      .map((a) => proto.onnx.AttributeProto.decode(a.bytes)),
+  );
 }
 
 function opsetsOf(list: readonly onnx.IOperatorSetIdProto[]): Map<string, number> {
@@ -120,8 +139,16 @@ class Decoder {
     return { name: g.name ?? "", nodes, initializers, inputs, outputs };
   }
 
-  func(f: onnx.IFunctionProto, opsets: ReadonlyMap<string, number>): OnnxFunction {
+  func(
+    f: onnx.IFunctionProto,
+    opsets: ReadonlyMap<string, number>,
+    defaults: readonly onnx.IAttributeProto[],
+  ): OnnxFunction {
     const part = `function ${f.name ?? ""}`;
+    const given = defaults.map((a): [string, OnnxAttr] => [
+      a.name ?? "",
+      this.attr(a, { part, attribute: a.name ?? "" }, 0, new Set()),
+    ]);
     const inputs = [...(f.input ?? [])];
     const nodes = this.nodes(f.node ?? [], part, 0, new Set(inputs));
     return {
@@ -129,7 +156,7 @@ class Decoder {
       domain: standardDomain((f as { domain?: string | null }).domain ?? ""),
       inputs,
       outputs: [...(f.output ?? [])],
-      attrs: [...(f.attribute ?? [])],
+      defaults: new Map(given),
       nodes,
       opsets: new Map([...opsets, ...opsetsOf(f.opsetImport ?? [])]),
     };

@@ -22,6 +22,7 @@ export function callFunction(
     if (v) env.set(name, v);
   });
   const part = `function ${f.name}`;
-  im.nodes(f.nodes, env, { part, opsets: f.opsets, refs: call.attrs, depth: frame.depth + 1 });
+  const refs = new Map([...f.defaults, ...call.attrs]);
+  im.nodes(f.nodes, env, { part, opsets: f.opsets, refs, depth: frame.depth + 1 });
   return f.outputs.map((name) => env.get(name));
 }

@@ -71,8 +71,8 @@ export interface OnnxFunction {
   readonly domain: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Names of the attributes that calls may give. */
-  readonly attrs: readonly string[];
+  /** Attributes that calls need not give. */
+  readonly defaults: ReadonlyMap<string, OnnxAttr>;
   readonly nodes: readonly OnnxNode[];
   readonly opsets: ReadonlyMap<string, number>;
 }

@@ -1,4 +1,6 @@
-/** The protobuf wire format (developers' documentation, "Encoding"), for messages of the test data. */
+/**
+ * The protobuf wire format (its documentation, "Encoding"), for the fields that onnx-proto does not know.
+ */
 
 export interface Field {
   readonly number: number;

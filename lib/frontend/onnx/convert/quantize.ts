@@ -1,0 +1,103 @@
+/** Quantised operators. */
+import { R } from "../../../graph/index.ts";
+import { constInt, type DType, type GraphExpr } from "../../../ir/index.ts";
+import type { Converter, ConverterTable, NodeContext } from "../context.ts";
+import { convolution, perChannel } from "./conv.ts";
+
+const cast = (cx: NodeContext, x: GraphExpr, dtype: DType): GraphExpr =>
+  x.type.kind === "tensor" && x.type.dtype === dtype ? x : cx.emit(R.op("astype", [x], { dtype }));
+
+const zero = (dtype: DType): GraphExpr => R.const(0, dtype);
+
+const quantizeLinear: Converter = (cx) => {
+  const zeroPoint = cx.has(2) ? cx.input(2) : zero("u8");
+  const outDtype = cx.has(2) ? cx.dtype(2) : "u8";
+  return R.op("quantize", [cx.input(0), cx.input(1), zeroPoint], { axis: axis(cx), outDtype });
+};
+
+const dequantizeLinear: Converter = (cx) => {
+  const zeroPoint = cx.has(2) ? cx.input(2) : zero(cx.dtype(0));
+  return R.op("dequantize", [cx.input(0), cx.input(1), zeroPoint], { axis: axis(cx) });
+};
+
+/** Blocks of an axis with a scale each came with opset 21. */
+function axis(cx: NodeContext): number {
+  if (cx.attr.int("block_size", 0) !== 0) cx.refuse("scales for blocks are not supported", "block_size");
+  return cx.attr.int("axis", 1);
+}
+
+const dynamicQuantizeLinear: Converter = (cx) => {
+  const all = cx.emit(R.op("dynamicQuantize", [cx.input(0)]));
+  return [0, 1, 2].map((k) => R.get(all, k));
+};
+
+/** How a row of parameters is laid along the data: as it is, as rows of a matrix, or as output channels of a weight. */
+type Along = (p: GraphExpr) => GraphExpr;
+
+/** Whole numbers less their zero point, as i32. */
+function centred(cx: NodeContext, data: number, zeroPoint: number, along: Along = (p) => p): GraphExpr {
+  const x = cast(cx, cx.input(data), "i32");
+  if (!cx.has(zeroPoint)) return x;
+  const known = cx.known(zeroPoint);
+  if (known?.bytes.every((b) => b === 0)) return x;
+  const z = cast(cx, cx.input(zeroPoint), "i32");
+  return cx.emit(R.op("subtract", [x, many(z) ? along(z) : z]));
+}
+
+/** Whether a parameter is a row of more than one number. */
+const many = (p: GraphExpr): boolean =>
+  p.type.kind === "tensor" && p.type.shape.length === 1 && constInt(p.type.shape[0]) !== 1;
+
+/** A parameter for each row of a matrix. */
+const rows =
+  (cx: NodeContext): Along =>
+  (p) =>
+    perChannel(cx, p, 1);
+
+/** A parameter for each output channel of a weight. */
+const channels =
+  (cx: NodeContext): Along =>
+  (p) =>
+    perChannel(cx, p, cx.rank(0) - 1);
+
+const matMulInteger: Converter = (cx) =>
+  R.op("matmul", [centred(cx, 0, 2, rows(cx)), centred(cx, 1, 3)]);
+
+const convInteger: Converter = (cx) => convolution(cx, centred(cx, 0, 2), centred(cx, 1, 3, channels(cx)), 1);
+
+/** An i32 sum with the scales of its factors, as the whole numbers of the result. */
+function requantized(
+  cx: NodeContext,
+  sum: GraphExpr,
+  scales: readonly GraphExpr[],
+  result: { scale: number; zeroPoint: number },
+): GraphExpr {
+  const scale = cx.emit(R.op("multiply", [...scales]));
+  const real = cx.emit(R.op("multiply", [cast(cx, cx.emit(sum), "f32"), scale]));
+  const outDtype = cx.dtype(result.zeroPoint);
+  return R.op("quantize", [real, cx.input(result.scale), cx.input(result.zeroPoint)], { outDtype });
+}
+
+const qLinearMatMul: Converter = (cx) => {
+  const product = R.op("matmul", [centred(cx, 0, 2, rows(cx)), centred(cx, 3, 5)]);
+  const left = many(cx.input(1)) ? rows(cx)(cx.input(1)) : cx.input(1);
+  return requantized(cx, product, [left, cx.input(4)], { scale: 6, zeroPoint: 7 });
+};
+
+const qLinearConv: Converter = (cx) => {
+  const n = cx.rank(0) - 2;
+  let sum = convolution(cx, centred(cx, 0, 2), centred(cx, 3, 5, channels(cx)), 3);
+  if (cx.has(8)) sum = R.op("add", [cx.emit(sum), perChannel(cx, cx.input(8), n)]);
+  const weight = many(cx.input(4)) ? perChannel(cx, cx.input(4), n) : cx.input(4);
+  return requantized(cx, sum, [cx.input(1), weight], { scale: 6, zeroPoint: 7 });
+};
+
+export const QUANTIZE: ConverterTable = {
+  QuantizeLinear: quantizeLinear,
+  DequantizeLinear: dequantizeLinear,
+  DynamicQuantizeLinear: dynamicQuantizeLinear,
+  MatMulInteger: matMulInteger,
+  ConvInteger: convInteger,
+  QLinearMatMul: qLinearMatMul,
+  QLinearConv: qLinearConv,
+};
