@@ -264,7 +264,6 @@ export function graphIf(cond: GraphExpr, then: GraphBody, other: GraphBody): Gra
   if (formText(type) !== formText(other.result.type)) {
     throw new TypeError(`the branches give ${typeText(type)} and ${typeText(other.result.type)}`);
   }
-  // biome-ignore lint/suspicious/noThenProperty: the word of the field; it holds no function
   return { kind: "graphIf", cond, then, else: other, type };
 }
 

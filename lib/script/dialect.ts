@@ -4,6 +4,7 @@
  */
 import type { Attrs, DType, Funcs, IRModule, PrimFunc, Scope } from "../ir/index.ts";
 import type { ConstValue } from "./parse/scope.ts";
+import type { ConstantTable } from "./pending.ts";
 import type { BufferOptions, BufferSpec, Dim, ParamSpecs, ScalarSpec } from "./spec.ts";
 import type { BufferOf, NumbersLike, ProgramArgs, ScalarOf } from "./types.ts";
 
@@ -45,8 +46,11 @@ export interface Axes {
 
 /** Words that declare programs; these are real functions. */
 export interface Declarations {
-  /** A module of functions by name. */
-  module<const F extends Funcs>(funcs: F, options?: { readonly attrs?: Attrs }): IRModule<F>;
+  /** A module of functions by name. `constants`: the data of those that `R.constant` names, as `constantsOf` gives them. */
+  module<const F extends Funcs>(
+    funcs: F,
+    options?: { readonly attrs?: Attrs; readonly constants?: ConstantTable },
+  ): IRModule<F>;
   /**
    * A tensor program. The callback is never run: its source is read. Values from outside that it mentions are passed
    * by name: `{ consts: { K } }`.

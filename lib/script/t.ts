@@ -3,6 +3,7 @@ import { type DType, irModule, type PrimFunc } from "../ir/index.ts";
 import type { Declarations, Dialect, Program, Values } from "./dialect.ts";
 import { parseFunction } from "./parse/function.ts";
 import { functionSyntax } from "./parse/source.ts";
+import { supplyConstants } from "./pending.ts";
 import { type BufferOptions, bufferSpec, type Dim, scalarSpec } from "./spec.ts";
 
 const declarations: Declarations = {
@@ -12,7 +13,11 @@ const declarations: Declarations = {
       if (kind !== "primFunc" && kind !== "graphFunc")
         throw new TypeError(`T.module: ${name} is no function; write ${name}: T.primFunc(…) or R.func(…)`);
     }
-    return irModule(funcs, options?.attrs);
+    const given = Object.entries(funcs).map(([name, f]) => [
+      name,
+      supplyConstants(f, options?.constants ?? {}),
+    ]);
+    return irModule(Object.fromEntries(given), options?.attrs);
   },
   primFunc(params, fn, options): PrimFunc {
     const source = String(fn);

@@ -47,25 +47,22 @@ export function plainArgs(cx: Context, args: readonly (Expression | SpreadElemen
   return args as readonly Expression[];
 }
 
-/** `grid` for `T.grid`, `axis.remap` for `T.axis.remap`; undefined when the callee is not of the dialect. */
-export function dialectName(callee: Expression | Super): string | undefined {
+/** `grid` for `T.grid`, `axis.remap` for `T.axis.remap`; undefined when the callee is not of the dialect `of`. */
+export function dialectName(callee: Expression | Super, of: "T" | "R" = "T"): string | undefined {
   const e = callee.type === "SequenceExpression" ? callee.expressions[callee.expressions.length - 1] : callee;
   if (e.type !== "MemberExpression" || e.computed || e.property.type !== "Identifier") return undefined;
-  if (isDialect(e.object)) return e.property.name;
+  if (isDialect(e.object, of)) return e.property.name;
   const o = e.object;
   const nested = o.type === "MemberExpression" && !o.computed && o.property.type === "Identifier";
-  return nested && isDialect(o.object) && o.property.type === "Identifier"
+  return nested && isDialect(o.object, of) && o.property.type === "Identifier"
     ? `${o.property.name}.${e.property.name}`
     : undefined;
 }
 
 /** `T`, or what a transpiler made of it (`tilewright_1.T`). */
-function isDialect(e: Expression | Super): boolean {
-  if (e.type === "Identifier") return e.name === "T";
+function isDialect(e: Expression | Super, of: string): boolean {
+  if (e.type === "Identifier") return e.name === of;
   return (
-    e.type === "MemberExpression" &&
-    !e.computed &&
-    e.property.type === "Identifier" &&
-    e.property.name === "T"
+    e.type === "MemberExpression" && !e.computed && e.property.type === "Identifier" && e.property.name === of
   );
 }

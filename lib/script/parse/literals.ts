@@ -35,6 +35,7 @@ export function attr(e: Expression, cx: Context): Attr {
   }
   if (e.type === "ObjectExpression") return attrs(e, cx);
   if (e.type === "Identifier") {
+    if (e.name === "Infinity" || e.name === "NaN") return Number(e.name);
     const b = cx.scope.find(e.name)?.binding;
     if (b?.kind === "const" && typeof b.value !== "bigint") return b.value;
   }

@@ -1,6 +1,8 @@
 /** Printed scripts back to programs, without running them. */
 import type { CallExpression, Expression } from "acorn";
-import { type Attrs, type IRModule, irModule, type PrimFunc } from "../../ir/index.ts";
+import { type Attrs, type BaseFunc, type IRModule, irModule, type PrimFunc } from "../../ir/index.ts";
+import { graphDialect } from "../graph-dialect.ts";
+import type { ConstantTable } from "../pending.ts";
 import { bufferSpec, type Dim, type ParamSpec, scalarSpec } from "../spec.ts";
 import { at, type Context, dialectName, fail, plainArgs } from "./context.ts";
 import { type Consts, type FunctionOptions, parseFunction } from "./function.ts";
@@ -9,18 +11,43 @@ import { attr, attrs, entries, text } from "./literals.ts";
 import { Scope } from "./scope.ts";
 import { scriptSyntax } from "./source.ts";
 
+export interface ParseOptions {
+  /** The data of the constants that the script names: `R.constant("c0", …)`. */
+  readonly constants?: ConstantTable;
+}
+
 /** The module that a script `T.module({ … })` describes. */
-export function parseModule(source: string): IRModule {
+export function parseModule(source: string, options: ParseOptions = {}): IRModule {
   const cx: Context = { source, scope: new Scope() };
   const e = scriptSyntax(source);
   if (e.type !== "CallExpression" || dialectName(e.callee) !== "module") {
     return fail(cx, e, "this script is no module: T.module({ name: T.primFunc(…) })");
   }
-  const [funcs, options] = plainArgs(cx, e.arguments);
+  const [funcs, given] = plainArgs(cx, e.arguments);
   if (funcs?.type !== "ObjectExpression")
     return fail(cx, funcs ?? e, "T.module takes { name: T.primFunc(…) }");
-  const parsed = entries(funcs, cx).map(([name, f]) => [name, primFuncOf(f, cx)] as const);
-  return irModule(Object.fromEntries(parsed), optionsOf(options, cx).attrs);
+  const { constants = {} } = options;
+  const parsed = entries(funcs, cx).map(([name, f]) => [name, funcOf(f, cx, constants)] as const);
+  return irModule(Object.fromEntries(parsed), moduleAttrs(given, cx));
+}
+
+function funcOf(e: Expression, cx: Context, constants: ConstantTable): BaseFunc {
+  if (e.type === "CallExpression" && dialectName(e.callee, "R") === "func") {
+    const read = graphDialect()?.parse(e, cx, constants);
+    return read ?? fail(cx, e, "R.func needs the operators: load the whole library, not lib/script alone");
+  }
+  return primFuncOf(e, cx);
+}
+
+function moduleAttrs(e: Expression | undefined, cx: Context): Attrs | undefined {
+  if (e === undefined) return undefined;
+  if (e.type !== "ObjectExpression") return fail(cx, e, "options are { attrs: { … }, constants }");
+  let out: Attrs | undefined;
+  for (const [key, v] of entries(e, cx)) {
+    if (key === "attrs") out = attrs(v, cx);
+    else if (key !== "constants") fail(cx, v, `unknown option ${key}: there are attrs and constants`);
+  }
+  return out;
 }
 
 /** The function that a script `T.primFunc(…)` describes. */
@@ -30,7 +57,11 @@ export function parsePrimFunc(source: string): PrimFunc {
 
 function primFuncOf(e: Expression, cx: Context): PrimFunc {
   if (e.type !== "CallExpression" || dialectName(e.callee) !== "primFunc") {
-    return fail(cx, e, "a function is written T.primFunc({ A: T.buffer([128]) }, ({ A }) => { … })");
+    return fail(
+      cx,
+      e,
+      "a function is written T.primFunc({ A: T.buffer([128]) }, ({ A }) => { … }) or R.func(…)",
+    );
   }
   const [params, fn, options] = plainArgs(cx, e.arguments);
   if (params?.type !== "ObjectExpression")

@@ -8,7 +8,8 @@ export const keyText = (k: string): string => (isIdentifier(k) && k !== "__proto
 export function attrText(a: Attr): string {
   if (Array.isArray(a)) return `[${a.map(attrText).join(", ")}]`;
   if (typeof a === "object" && a !== null) return attrsText(a as Attrs);
-  return JSON.stringify(a);
+  // What JSON would write as null.
+  return typeof a === "number" && !Number.isFinite(a) ? String(a) : JSON.stringify(a);
 }
 
 export function attrsText(a: Attrs): string {

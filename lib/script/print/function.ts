@@ -1,16 +1,9 @@
 /** Functions and modules as lines. */
-import {
-  constInt,
-  type Expr,
-  type IRModule,
-  type Param,
-  type PrimFunc,
-  type Var,
-  varsOf,
-} from "../../ir/index.ts";
+import { type Expr, type IRModule, type Param, type PrimFunc, type Var, varsOf } from "../../ir/index.ts";
 import { printDeclarations } from "./block.ts";
+import { constantNames } from "./constants.ts";
 import { attrsText, keyText } from "./data.ts";
-import { exprText } from "./expression.ts";
+import { dimText } from "./dim.ts";
 import { printGraphFunc } from "./graph.ts";
 import { type Lines, WIDTH } from "./lines.ts";
 import { Names } from "./names.ts";
@@ -18,12 +11,17 @@ import { printStmt } from "./statement.ts";
 
 /** `T.module({ … });` */
 export function printModule(mod: IRModule, lines: Lines): void {
-  const attrs = Object.keys(mod.attrs).length > 0 ? `, { attrs: ${attrsText(mod.attrs)} }` : "";
-  lines.around("T.module({", `}${attrs});`, [], () => {
+  const constants = constantNames(mod);
+  const options = [
+    ...(Object.keys(mod.attrs).length > 0 ? [`attrs: ${attrsText(mod.attrs)}`] : []),
+    ...(constants.size > 0 ? ["constants"] : []),
+  ];
+  const end = options.length > 0 ? `}, { ${options.join(", ")} });` : "});";
+  lines.around("T.module({", end, [], () => {
     for (const [name, f] of Object.entries(mod.funcs)) {
       const before = `${keyText(name)}: `;
       if (f.kind === "primFunc") printPrimFunc(f, lines, before, ",");
-      else printGraphFunc(f, lines, before, ",");
+      else printGraphFunc(f, lines, { before, after: ",", constants });
     }
   });
 }
@@ -82,12 +80,4 @@ function specText(p: Param, names: Names): string {
   if (p.dtype !== "f32" || options.length > 0) args.push(JSON.stringify(p.dtype));
   if (options.length > 0) args.push(`{ ${options.join(", ")} }`);
   return `T.buffer(${args.join(", ")})`;
-}
-
-/** A size in the declaration of a parameter, where expressions are strings. */
-function dimText(e: Expr, names: Names): string {
-  const n = e.dtype === "i32" ? constInt(e) : undefined;
-  if (n !== undefined) return String(n);
-  if (e.kind === "var") return JSON.stringify(e.dtype === "i32" ? names.of(e) : `${names.of(e)}: ${e.dtype}`);
-  return JSON.stringify(exprText(e, names, "i32"));
 }

@@ -53,6 +53,14 @@ export class Lines {
     this.line(close);
   }
 
+  /** The line printed last opens something more, which `inside` prints and `close` closes: `}, () => {`. */
+  continued(close: string, inside: () => void): void {
+    const opener = this.all.length - 1;
+    this.indented(inside);
+    this.all[opener].close = this.all.length;
+    this.line(close);
+  }
+
   indented(inside: () => void): void {
     this.depth++;
     inside();

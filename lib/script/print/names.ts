@@ -1,5 +1,10 @@
 /** Names of a printed program: unique in their scope, and legal in TypeScript. */
-import type { Buffer, Var } from "../../ir/index.ts";
+
+/** What has a name: variables, buffers, values of graph-level functions. */
+interface Named {
+  readonly id: number;
+  readonly name: string;
+}
 
 /** Words that cannot be variables in a module, and names that mean something in every program. */
 const RESERVED = new Set(
@@ -17,7 +22,12 @@ export const isIdentifier = (s: string): boolean => /^[\p{ID_Start}$_][\p{ID_Con
 export class Names {
   private readonly byId = new Map<number, string>();
   /** Names of the scopes that are open, innermost last. */
-  private readonly scopes: Set<string>[] = [new Set()];
+  private readonly scopes: Set<string>[];
+
+  /** `taken`: names that mean something in this program beside the reserved ones. */
+  constructor(taken: Iterable<string> = []) {
+    this.scopes = [new Set(taken)];
+  }
 
   /** Runs `print` with a scope of its own. */
   within<X>(print: () => X): X {
@@ -28,16 +38,23 @@ export class Names {
   }
 
   /** Gives a variable or buffer its name: its own, or one with a suffix where that is taken in an open scope. */
-  declare(x: Var | Buffer): string {
+  declare(x: Named): string {
     return this.add(x, this.scopes[this.scopes.length - 1]);
   }
 
+  /** Declares in an inner scope what has a name outside as well: it keeps it. */
+  again(x: Named): string {
+    const name = this.of(x);
+    this.scopes[this.scopes.length - 1].add(name);
+    return name;
+  }
+
   /** The name of something declared, or of something that comes from outside what is printed. */
-  of(x: Var | Buffer): string {
+  of(x: Named): string {
     return this.byId.get(x.id) ?? this.add(x, this.scopes[0]);
   }
 
-  private add(x: Var | Buffer, scope: Set<string>): string {
+  private add(x: Named, scope: Set<string>): string {
     const base = legal(x.name);
     let name = base;
     for (let n = 1; this.taken(name); n++) name = `${base}_${n}`;
