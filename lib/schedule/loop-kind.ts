@@ -1,11 +1,15 @@
 /** parallel, vectorize, unroll, bind: how the iterations of a loop are carried out. */
-import { type Block, blocksIn, type For, loopsIn, type PrimFunc, usesVar } from "../ir/index.ts";
+import { type Block, blocksIn, type For, type PrimFunc, usesVar } from "../ir/index.ts";
 import { repeatedBy, whyNotCompact } from "./conditions.ts";
 import { refuse } from "./error.ts";
-import { childBlocks, findBlock, findLoop, type Located, replaceIn } from "./lookup.ts";
+import { childBlocks, findBlock, findLoop, type Located, rangesOf, replaceIn } from "./lookup.ts";
+import { checkThreadFree } from "./thread-axis.ts";
 
 const DIMS = ["x", "y", "z"];
-/** The thread axes `bind` knows. Virtual threads may occur several times in a nest; the others once. */
+/**
+ * The thread axes `bind` knows. Virtual threads may occur several times in a nest; the others once, or where loops share
+ * their work.
+ */
 export const THREAD_AXES: readonly string[] = [
   ...["blockIdx", "threadIdx", "vthread"].flatMap((t) => DIMS.map((d) => `${t}.${d}`)),
   "vthread",
@@ -39,7 +43,7 @@ export function bind(f: PrimFunc, loopId: number, thread: string): PrimFunc {
     refuse("bind", "unknown thread axis", detail, [node], (n) => `sch.bind(${n(node)}, "threadIdx.x")`);
   }
   checkParallelizable("bind", f, node, thread);
-  if (!thread.startsWith("vthread")) checkThreadFree(at, thread);
+  if (!thread.startsWith("vthread")) checkThreadFree(at, thread, rangesOf(f, at.path));
   return withKind(f, at, { loopKind: "threadBinding", thread });
 }
 
@@ -94,22 +98,5 @@ function checkRepeated(primitive: string, f: PrimFunc, l: For, b: Block): void {
     "the loop repeats a reduction",
     `iterations of ${l.v.name} compute the same instances of ${b.name}: they would write the same elements`,
     [l, b],
-  );
-}
-
-function checkThreadFree(at: Located<For>, thread: string): void {
-  const around = at.path.filter((s): s is For => s.kind === "for");
-  const inside = [...around, ...loopsIn(at.node)].filter((l) => l !== at.node && l.thread === thread);
-  if (inside.length === 0) return;
-  refuse(
-    "bind",
-    "the thread axis is taken by a loop of the same nest",
-    `${inside[0].v.name} is bound to ${thread} already`,
-    [at.node, inside[0]],
-    (n) => {
-      const [kind, dim] = thread.split(".");
-      const free = DIMS.find((d) => d !== dim) ?? "y";
-      return `sch.bind(${n(at.node)}, "${kind}.${free}")`;
-    },
   );
 }

@@ -110,6 +110,73 @@ describe("bind", () => {
     assert.ok(threads.every((l) => l.loopKind === "threadBinding"));
   });
 
+  it("threads of a workgroup share the fetching of a tile that all of them read", () => {
+    const tiles = (scope: string, more: (sch: Schedule) => void) => (sch: Schedule) => {
+      const y = sch.getBlock("Y");
+      const [i, j, k] = sch.getLoops(y);
+      const [i0, i1] = sch.split(i, [null, 4]);
+      const [j0, j1] = sch.split(j, [null, 4]);
+      const [k0, k1] = sch.split(k, [null, 2]);
+      sch.reorder(i0, j0, i1, j1, k0, k1);
+      sch.bind(i0, "blockIdx.x");
+      sch.bind(i1, "threadIdx.y");
+      sch.bind(j1, "threadIdx.x");
+      sch.computeAt(sch.cacheRead(y, 0, scope), k0);
+      more(sch);
+    };
+    const copy = (sch: Schedule, scope: string) => sch.getLoops(sch.getBlock(`A_${scope}`)).slice(-2);
+    const out = scheduled(
+      mmRelu(),
+      tiles("shared", (sch) => {
+        const [, x] = sch.split(sch.fuse(...copy(sch, "shared")), [null, 4]);
+        sch.bind(x, "threadIdx.x");
+      }),
+    );
+    assert.deepEqual(
+      loopsIn(out.body).flatMap((l) => l.thread ?? []),
+      ["blockIdx.x", "threadIdx.y", "threadIdx.x", "threadIdx.x"],
+    );
+
+    const rule = /thread axis is taken/;
+    const sch = new Schedule(mmRelu());
+    tiles("shared", () => {})(sch);
+    const [rows] = copy(sch, "shared");
+    const [, inner] = sch.split(rows, [2, 2]);
+    refuses(sch, () => sch.bind(inner, "threadIdx.x"), {
+      rule,
+      detail: /j_1 is bound to threadIdx\.x already, and j_1 and ax0_1 have different extents/,
+    });
+    const own = new Schedule(
+      T.primFunc({ A: T.buffer([4]), C: T.buffer([4, 4]) }, ({ A, C }) => {
+        const L = T.alloc([4], "f32", "local");
+        for (const x of T.threadBinding(4, "threadIdx.x")) {
+          for (const a of T.serial(4)) {
+            T.block("L", () => {
+              const [va] = T.axis.remap("S", [a]);
+              L[va] = A[va];
+            });
+          }
+          for (const b of T.serial(4)) {
+            T.block("C", () => {
+              const [vx, vb] = T.axis.remap("SS", [x, b]);
+              C[vx][vb] = L[vb];
+            });
+          }
+        }
+      }),
+    );
+    const [, l] = loopsOf(own, "L");
+    const [, c] = loopsOf(own, "C");
+    refuses(own, () => own.bind(l, "threadIdx.x"), {
+      rule,
+      detail: /each of its threads has a L of its own, which L would fill in part/,
+    });
+    refuses(own, () => own.bind(c, "threadIdx.x"), {
+      rule,
+      detail: /what b contains differs between the iterations of x/,
+    });
+  });
+
   it("refuses", () => {
     const sch = new Schedule(mmRelu());
     const [a, b, c] = loopsOf(sch, "Y");
