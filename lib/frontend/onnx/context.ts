@@ -13,6 +13,7 @@ import {
   type TensorType,
   typeText,
 } from "../../ir/index.ts";
+import { dtypeName, dtypeOf } from "./decode-tensor.ts";
 import { elemExpr, type Literal } from "./literal.ts";
 import { isForeign, type OnnxAttr, type OnnxNode } from "./types.ts";
 import { dataIn, literalIn, type TensorValue, type Value, valueText } from "./value.ts";
@@ -210,6 +211,14 @@ export class NodeAttrs {
   }
   string(name: string, otherwise?: string): string {
     return this.get("string", name, otherwise);
+  }
+  /** An element type of ONNX's numbering, such as Cast's `to`. */
+  dtype(name: string, otherwise?: DType): DType {
+    if (otherwise !== undefined && !this.all.has(name)) return otherwise;
+    const code = this.get("int", name);
+    const dtype = dtypeOf(code);
+    if (!dtype) throw new Refusal(`elements of type ${dtypeName(code)} are not supported`, name);
+    return dtype;
   }
   ints(name: string, otherwise?: readonly number[]): readonly number[] {
     return this.get("ints", name, otherwise);
