@@ -49,6 +49,8 @@ export function rejection(cell: number, code: string, diagnostics: readonly Cell
   }
   if (diagnostics.length > shown.length)
     traceback.push(`… and ${diagnostics.length - shown.length} more errors`, "");
+  const help = advice(code, shown);
+  if (help !== undefined) traceback.push(help, "");
   if (syntax) traceback.pop();
   else traceback.push(dim("Nothing was run. With // @ts-nocheck as its first line the cell runs unchecked."));
   return {
@@ -56,6 +58,15 @@ export function rejection(cell: number, code: string, diagnostics: readonly Cell
     evalue: `${cellName(cell)}, line ${first.start.line}, column ${first.start.column}: ${first.message} (TS${first.code})`,
     traceback,
   };
+}
+
+/** What to do about errors that newcomers meet. */
+function advice(code: string, diagnostics: readonly CellDiagnostic[]): string | undefined {
+  if (/^\s*[%!]\s*\w/.test(code))
+    return 'Lines that begin with % or ! are IPython\'s. execSync("…") of "node:child_process" runs a program.';
+  const missing = diagnostics.find(({ code: number }) => number === 2307)?.message;
+  const name = /^Cannot find module '((?:@[^'/]+\/)?[^'./@:][^'/:]*)(?:\/[^']*)?'/.exec(missing ?? "")?.[1];
+  return name && `If it is a package of npm: npm install ${name}, in the notebook's folder.`;
 }
 
 /** The error of a cell that was stopped. */

@@ -69,6 +69,27 @@ describe("kernel: cells", () => {
     assert.match(ran.traceback, /line 1, column 7/);
   });
 
+  it("says what to do about what newcomers meet", async () => {
+    assert.match((await kernel.run("%timeit 1")).traceback, /IPython's\. execSync/);
+    assert.match((await kernel.run("!ls")).traceback, /IPython's\. execSync/);
+    const missing = await kernel.run("import x from '@some/where/else.js'");
+    assert.match(missing.traceback, /npm install @some\/where, in the notebook's folder/);
+    assert.doesNotMatch((await kernel.run("import x from './no.ts'")).traceback, /npm install/);
+    assert.equal((await kernel.run("!true")).text, "false");
+  });
+
+  it("has what CommonJS files have, which cells may shadow", async () => {
+    const code =
+      "const platform = require('node:os').platform(); [platform === process.platform, typeof __dirname]";
+    const ran = await kernel.run(code);
+    assert.equal(ran.text, "[ true, 'string' ]", ran.traceback);
+    assert.equal((await kernel.run("const __filename = 5; __filename")).text, "5");
+    assert.match(
+      (await kernel.run("#!/usr/bin/env node\nthrow new Error('here')")).traceback,
+      /line 2, column 7/,
+    );
+  });
+
   it("maps run-time errors to the cell's lines and folds library frames", async () => {
     const ran = await kernel.run(
       "interface Gone { a: number }\n\nfunction boom(): never {\n  throw new RangeError('bad');\n}\n[1].map(() => boom());",

@@ -142,7 +142,8 @@ export class TypeScriptLanguage implements CellLanguage {
       false,
       { before: [captureResult(code.length)], after: [moveToScope(atRunTime)] },
     );
-    const body = js.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "");
+    // A first line for the shell would be none within a function.
+    const body = js.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "").replace(/^#!/, "//");
     return {
       ok: true,
       js: `(async function (${apiName}) { "use strict";\n${body}\n})`,

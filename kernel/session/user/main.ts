@@ -1,6 +1,6 @@
 // The process that runs cells. It owns no socket of Jupyter's, so whatever a cell does to it, the kernel answers.
 import { writeSync } from "node:fs";
-import { register } from "node:module";
+import { createRequire, register } from "node:module";
 import { Socket } from "node:net";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -117,6 +117,16 @@ for (const name of ["stdout", "stderr"] as const) {
     if (typeof callback === "function") process.nextTick(callback as () => void);
     return true;
   }) as typeof process.stdout.write;
+}
+
+// What a CommonJS file has: the types of Node promise it, and notebooks written for tslab use it.
+const commonJs = {
+  require: createRequire(meta.filename),
+  __dirname: meta.dirname,
+  __filename: meta.filename,
+};
+for (const [name, value] of Object.entries(commonJs)) {
+  Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
 }
 
 const engine = new CellEngine(host);

@@ -102,7 +102,10 @@ export class UserProcess {
       for (const message of reader.push(chunk)) this.#receive(message, ready);
     });
     for (const name of ["stdout", "stderr"] as const) {
-      child[name]!.setEncoding("utf8").on("data", (text: string) => {
+      child[name]!.setEncoding("utf8").on("data", (written: string) => {
+        // Said at some ends on account of the watchdog, and of no use to the reader.
+        const text = written.replace("Waiting for the debugger to disconnect...\n", "");
+        if (text === "") return;
         this.#lastWords = (this.#lastWords + text).slice(-4000);
         const origin = this.#running?.origin;
         if (!this.#stopped) this.#raw.write({ type: "stream", name, text, origin });
