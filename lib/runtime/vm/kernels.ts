@@ -1,0 +1,179 @@
+/**
+ * The tensor programs of a lowered module as calls over addresses: what stands between the virtual machine and a code
+ * generator.
+ */
+import { type BufferArg, compileInterpreter, evalSize } from "../../codegen/index.ts";
+import { compileWasm, instantiateWasmNow, type WasmModule } from "../../codegen/wasm/index.ts";
+import { bufferParams, getPrimFunc, type IRModule, type PrimFunc, primFuncs } from "../../ir/index.ts";
+import type { Target } from "../backend.ts";
+import { features } from "../features.ts";
+import { cpuMemory } from "../memory.ts";
+
+/** What lies at an index: a byte address, or the value of a scalar (bigint for i64). */
+export type Cells = (number | bigint)[];
+export type Step = () => void;
+
+export interface KernelCall {
+  readonly func: PrimFunc;
+  /** Symbolic sizes by variable id, in case the program has any. */
+  readonly sizes: ReadonlyMap<number, number>;
+  /** Bytes of scratch memory that the call needs. */
+  readonly workspace: number;
+  /**
+   * What makes the call. `cells`: indices of its buffers' addresses, then of its scalars; `scratch`: index of the
+   * address of its scratch memory.
+   */
+  bind(table: Cells, cells: readonly number[], scratch: number): Step;
+}
+
+export interface Kernels {
+  readonly target: Target;
+  /** A call of a tensor program on buffers of these shapes with these scalars. */
+  call(
+    name: string,
+    shapes: readonly (readonly number[])[],
+    scalars: readonly number[],
+    constantCell: (value: number | bigint) => number,
+  ): KernelCall;
+  /** The generated code. */
+  source(format?: string): string;
+}
+
+export interface KernelOptions {
+  readonly target?: Target;
+  readonly relaxedSimd?: boolean;
+}
+
+/** Compiles the tensor programs of a module, at once. */
+export function compileKernels(mod: IRModule, options: KernelOptions = {}): Kernels {
+  return options.target === "interpreter" ? interpreted(mod) : generated(mod, options);
+}
+
+/** The symbolic sizes of a program, from the shapes and scalars of a call. */
+export function sizesOfCall(
+  f: PrimFunc,
+  shapes: readonly (readonly number[])[],
+  scalars: readonly number[],
+): Map<number, number> {
+  const sizes = new Map<number, number>();
+  f.params
+    .filter((p) => p.kind === "var")
+    .forEach((p, i) => {
+      sizes.set(p.id, scalars[i]);
+    });
+  bufferParams(f).forEach((b, i) => {
+    b.shape.forEach((s, d) => {
+      if (s.kind === "var" && !sizes.has(s.id)) sizes.set(s.id, shapes[i][d]);
+    });
+  });
+  return sizes;
+}
+
+/** The cells of a call in the order of the program's parameters. */
+function inOrder(f: PrimFunc, buffers: number, cells: readonly number[]): number[] {
+  let [buffer, scalar] = [0, buffers];
+  return f.params.map((p) => cells[p.kind === "buffer" ? buffer++ : scalar++]);
+}
+
+function generated(mod: IRModule, options: KernelOptions): Kernels {
+  const has = features();
+  if (!has.simd) throw new Error('this engine has no WebAssembly SIMD; build with { target: "interpreter" }');
+  const relaxedSimd = options.relaxedSimd ?? has.relaxedSimd;
+  if (relaxedSimd && !has.relaxedSimd) throw new Error("this engine has no relaxed SIMD");
+  const programs = irModuleOfPrograms(mod);
+  const code: WasmModule = compileWasm(programs, { relaxedSimd });
+  const { exports } = instantiateWasmNow(code, cpuMemory().memory);
+  return {
+    target: "wasm",
+    call(name, shapes, scalars, constantCell) {
+      const func = getPrimFunc(mod, name);
+      const sizes = sizesOfCall(func, shapes, scalars);
+      const f = code.functions[name];
+      const workspace = evalSize(f.workspace, sizes);
+      if (workspace === undefined) throw new Error(`${name}: the size of its workspace is unknown`);
+      const tail = f.sizes.map((v) => constantCell(sizes.get(v.id) as number));
+      const entry = exports[name] as unknown as Entry;
+      return {
+        func,
+        sizes,
+        workspace,
+        bind: (table, cells, scratch) =>
+          callOf(entry, table, [...inOrder(func, shapes.length, cells), ...tail, scratch]),
+      };
+    },
+    source(format = "wat") {
+      if (format !== "wat")
+        throw new Error(`source: unknown format ${JSON.stringify(format)}; there is "wat"`);
+      return code.wat();
+    },
+  };
+}
+
+function irModuleOfPrograms(mod: IRModule): IRModule {
+  return { ...mod, funcs: primFuncs(mod) } as IRModule;
+}
+
+// The table holds numbers but for i64 scalars; the entry's own signature tells which.
+type Entry = (...args: (number | bigint)[]) => void;
+
+/** The common arities without an array in between: spreading one takes longer than a small program runs. */
+function callOf(f: Entry, t: Cells, at: readonly number[]): Step {
+  const [a, b, c, d, e, g, h] = at;
+  switch (at.length) {
+    case 2:
+      return () => f(t[a], t[b]);
+    case 3:
+      return () => f(t[a], t[b], t[c]);
+    case 4:
+      return () => f(t[a], t[b], t[c], t[d]);
+    case 5:
+      return () => f(t[a], t[b], t[c], t[d], t[e]);
+    case 6:
+      return () => f(t[a], t[b], t[c], t[d], t[e], t[g]);
+    case 7:
+      return () => f(t[a], t[b], t[c], t[d], t[e], t[g], t[h]);
+    default: {
+      const args: (number | bigint)[] = at.map(() => 0);
+      return () => {
+        for (let i = 0; i < args.length; i++) args[i] = t[at[i]];
+        f(...args);
+      };
+    }
+  }
+}
+
+function interpreted(mod: IRModule): Kernels {
+  const memory = cpuMemory();
+  const compiled = new Map<string, ReturnType<typeof compileInterpreter>>();
+  return {
+    target: "interpreter",
+    call(name, shapes, scalars) {
+      const func = getPrimFunc(mod, name);
+      let run = compiled.get(name);
+      if (!run) {
+        run = compileInterpreter(func, { name, functions: primFuncs(mod) });
+        compiled.set(name, run);
+      }
+      const ready = run;
+      const lengths = shapes.map((s) => s.reduce((n, x) => n * x, 1));
+      const bind = (table: Cells, cells: readonly number[]): Step => {
+        const at = inOrder(func, shapes.length, cells);
+        return () => {
+          let buffer = 0;
+          const args = func.params.map((p, i) => {
+            const cell = table[at[i]];
+            if (p.kind === "var") return cell;
+            const shape = shapes[buffer];
+            const data = memory.view(p.dtype, cell as number, lengths[buffer++]);
+            return { data, shape, dtype: p.dtype } satisfies BufferArg;
+          });
+          ready(args);
+        };
+      };
+      return { func, sizes: sizesOfCall(func, shapes, scalars), workspace: 0, bind };
+    },
+    source() {
+      throw new Error(`the interpreter generates no code; build with { target: "wasm" }`);
+    },
+  };
+}
