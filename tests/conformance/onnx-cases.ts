@@ -11,7 +11,7 @@ import {
   type ValueInfo,
 } from "../../lib/frontend/onnx/index.ts";
 import { fieldsOf } from "../../lib/frontend/onnx/wire.ts";
-import { type NDArray, numbersOf } from "../../lib/ir/index.ts";
+import { assertModuleWellFormed, type NDArray, numbersOf } from "../../lib/ir/index.ts";
 
 export const DATA = "/usr/share/libonnx-testdata/data";
 export const SETS = ["node", "pytorch-converted", "pytorch-operator", "simple"] as const;
@@ -59,7 +59,7 @@ export type Runner = (
 const LIMITS = { maxSteps: 2e9, maxBytes: 2 ** 31 };
 
 export const interpreted: Runner = (model, inputs) => {
-  const mod = model.specialise(inputs);
+  const mod = assertModuleWellFormed(model.specialise(inputs));
   const empty = (v: ModelInput): GraphData =>
     v === null ? [] : Array.isArray(v) ? v.map(empty) : (v as NDArray);
   return interpretGraph(

@@ -37,6 +37,7 @@ import {
   tupleExpr,
   tupleType,
   typeText,
+  visitStmt,
 } from "../../ir/index.ts";
 import type { BufferArg } from "../arguments.ts";
 import { evalSize } from "../size.ts";
@@ -76,7 +77,7 @@ class Frame {
   readonly sizes: Sizes = new Map();
 }
 
-/** What `into` names is memory: the views of it that calls write through. */
+/** Outputs are written through it. */
 const argOf = (a: NDArray): BufferArg => ({ data: elementsOf(a), shape: a.shape, dtype: a.dtype });
 
 export const isTensor = (v: GraphData): v is NDArray => !Array.isArray(v);
@@ -192,7 +193,8 @@ class GraphInterpreter {
       return placeholder(values[i], `x${i}`);
     });
     const call = callOp(e.op, args, e.attrs);
-    const { graph } = getOp(e.op);
+    const { graph, builtin } = getOp(e.op);
+    if (builtin) return this.memory(call, values);
     if (graph) return this.expand(call, values, graph);
     const outs = this.allocate(call.type, sizes);
     const { func, tirVars } = programOfCall(call);
@@ -204,6 +206,21 @@ class GraphInterpreter {
       tirVars.map((v) => this.size(v, sizes)),
     );
     return tupled(call.type, outs);
+  }
+
+  /** Memory as values (`lib/graph/ops/memory.ts`): planned tensors really lie in one another's place. */
+  private memory(call: OpCall, values: readonly GraphData[]): GraphData {
+    const [type] = outputTypes(call.type);
+    if (!type) return []; // memory.kill
+    const shape = type.shape.map((s) => this.size(s, new Map()));
+    const within = (call.op === "memory.view" ? values[0] : values[1]) as NDArray | undefined;
+    if (!within) return this.tensor(type.dtype, shape);
+    const offset = typeof call.attrs.offset === "number" ? call.attrs.offset : 0;
+    const bytes = within.bytes.subarray(offset, offset + sizeOf(shape) * BYTES[type.dtype]);
+    if (bytes.byteOffset % BYTES[type.dtype] !== 0) {
+      throw new GraphError(call.op, `byte ${offset} is no place for elements of ${type.dtype}`);
+    }
+    return ndarray(type.dtype, shape, bytes);
   }
 
   private expand(
@@ -291,11 +308,16 @@ class GraphInterpreter {
   private tensor(dtype: NDArray["dtype"], shape: readonly number[]): NDArray {
     if (shape.some((s) => s < 0)) throw new GraphError("the program", `a tensor has the shape [${shape}]`);
     const bytes = sizeOf(shape) * BYTES[dtype];
+    this.take(bytes);
+    // Floats that nobody writes are NaN, so that it shows.
+    return ndarray(dtype, shape, new Uint8Array(bytes).fill(0xff));
+  }
+
+  private take(bytes: number): void {
     this.bytes += bytes;
     if (this.bytes > (this.options.maxBytes ?? Number.POSITIVE_INFINITY)) {
       throw new GraphError("the program", `its values take more than ${this.options.maxBytes} bytes`);
     }
-    return ndarray(dtype, shape, new Uint8Array(bytes));
   }
 
   private run(
@@ -306,12 +328,28 @@ class GraphInterpreter {
     scalars: readonly number[],
   ): void {
     const { maxSteps } = this.options;
+    const before = this.bytes;
+    this.take(scratchBytes(f));
     interpret(f, [...inputs.map(argOf), ...outputs.map(argOf), ...scalars], {
       name,
       functions: primFuncs(this.mod),
       ...(maxSteps === undefined ? {} : { maxSteps }),
     });
+    this.bytes = before;
   }
+}
+
+/** The bytes of known size that a tensor program allocates. */
+function scratchBytes(f: PrimFunc): number {
+  let bytes = 0;
+  visitStmt(f.body, {
+    stmt: (s) => {
+      for (const b of s.kind === "block" ? (s.allocs ?? []) : []) {
+        bytes += b.shape.reduce((n, x) => n * (evalSize(x, new Map()) ?? 1), BYTES[b.dtype]);
+      }
+    },
+  });
+  return bytes;
 }
 
 function typeOf(v: GraphData): GraphType {
