@@ -167,7 +167,7 @@ export function regionsOf(b: Block): Accesses {
   const own = new Set<number>();
   if (b.init) for (const w of accessesOf(b.init).writes) own.add(w.buffer.id);
   const out: Accesses = {
-    reads: b.reads ?? [...c.reads.values()].filter((r) => !own.has(r.buffer.id)),
+    reads: (b.reads ?? [...c.reads.values()]).filter((r) => !own.has(r.buffer.id)),
     writes: b.writes ?? [...c.writes.values()],
   };
   cache.set(b, out);

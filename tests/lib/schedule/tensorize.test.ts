@@ -186,6 +186,45 @@ describe("tensorize", () => {
     );
   });
 
+  it("with names for rows, stated regions, and an init: the sum is no operand, and can be cached", () => {
+    TensorIntrin.register(
+      "mm4x4_rows",
+      description(),
+      T.primFunc(
+        {
+          A: T.buffer([4, 5], "f32", { strides: ["sa", 1] }),
+          B: T.buffer([5, 4], "f32", { strides: ["sb", 1] }),
+          C: T.buffer([4, 4], "f32", { strides: ["sc", 1] }),
+        },
+        ({ A, B, C }) => {
+          T.block("rows", () => {
+            T.reads(C, A, B);
+            T.writes(C);
+            for (const [i, k] of T.grid(4, 5)) {
+              T.block("row", () => {
+                const [vi, vk] = T.axis.remap("SR", [i, k]);
+                const b = T.matchBuffer(B[vk][T.slice(0, 4)], [4], { strides: [1] });
+                const c = T.matchBuffer(C[vi][T.slice(0, 4)], [4], { strides: [1] });
+                for (const j of T.vectorized(4)) c[j] += A[vi][vk] * b[j];
+              });
+            }
+          });
+        },
+      ),
+    );
+    const out = scheduled(mmRelu(), (sch) => {
+      const { k0, j0, i1 } = tiles(sch);
+      sch.tensorize(i1, "mm4x4_rows");
+      const outer = sch.getBlock("Y_o");
+      const copy = sch.cacheWrite(outer, 0, "local");
+      sch.reverseComputeAt(copy, j0);
+      sch.decomposeReduction(outer, k0);
+    });
+    const text = script(out);
+    assert.match(text, /Y_local\[vi_o \* 4 \+ vi\]\[vj_o \* 4 \+ j\] \+= A\[/);
+    assert.match(text, /T\.block\("Y_o_init"/);
+  });
+
   it("computes the same in WebAssembly", async () => {
     const sch = new Schedule(mmRelu());
     const { y, k0, i1 } = tiles(sch);
