@@ -20,7 +20,7 @@ import { taskTracker } from "./tasks.ts";
 import type { WatchdogData } from "./watchdog.ts";
 
 /** How long nothing has to be asked before the library is loaded ahead, in milliseconds. */
-const preloadDelay = 400;
+const preloadDelay = 1500;
 
 Error.stackTraceLimit = 50;
 const folder = `${pathToFileURL(process.cwd()).href.replace(/\/$/, "")}/`;
