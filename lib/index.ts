@@ -6,13 +6,20 @@ export { ArgumentError, InterpretError, interpret } from "./codegen/index.ts";
 export {
   BlockBuilder,
   callOp,
+  constantData,
+  ExprMutator,
   GraphError,
   getOp,
   listOps,
   type OpDef,
+  postOrderVisit,
   R,
   registerOp,
+  removeAllUnused,
+  visitExpr,
 } from "./graph/index.ts";
+export * as transform from "./graph/passes/index.ts";
+export * as pattern from "./graph/pattern/index.ts";
 export * as ir from "./ir/index.ts";
 export {
   assertModuleWellFormed,

@@ -5,6 +5,15 @@ import { refuseGraph } from "./error.ts";
 export type Nested = number | bigint | boolean | readonly Nested[];
 export type Elements = Nested | ArrayLike<number> | ArrayLike<bigint>;
 
+/** A tensor of a device, as far as its elements can be read here. */
+export interface TensorLike {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data: ArrayBufferView;
+}
+/** What constant data is made from. */
+export type Data = Elements | TensorLike | NDArray;
+
 /** The dtype that the elements of a typed array have by themselves. */
 const OF_ARRAY: Readonly<Record<string, DType>> = {
   Float32Array: "f32",
@@ -15,15 +24,22 @@ const OF_ARRAY: Readonly<Record<string, DType>> = {
   BigInt64Array: "i64",
 };
 
-/** Numbers are f32 unless said otherwise. Throws for ragged arrays, and for elements the dtype cannot hold. */
-export function constantData(data: Elements | NDArray, dtype?: DType, shape?: readonly number[]): NDArray {
-  if (typeof data === "object" && "kind" in data) return data as NDArray;
+/** Data of the program from numbers or a copy of a tensor. Numbers are f32 unless said otherwise. Throws for ragged arrays, and for elements the dtype cannot hold. */
+export function constantData(given: Data, dtype?: DType, shape?: readonly number[]): NDArray {
+  if (isNDArray(given)) return given;
+  if (isTensorLike(given)) return ndarray(given.dtype, [...given.shape], bytesOf(given.data).slice());
+  const data: Elements = given;
   const view = ArrayBuffer.isView(data);
   const type = dtype ?? (view ? OF_ARRAY[data.constructor.name] : undefined) ?? "f32";
   const dims = shape ?? (view ? [(data as unknown as ArrayLike<number>).length] : shapeOf(data as Nested));
   const flat = view ? Array.from(data as unknown as ArrayLike<number>) : flatten(data as Nested, dims);
   return ndarray(type, dims, encode(flat, type));
 }
+
+const isObject = (x: unknown): x is object => typeof x === "object" && x !== null;
+const isNDArray = (x: unknown): x is NDArray => isObject(x) && "kind" in x && x.kind === "ndarray";
+const isTensorLike = (x: unknown): x is TensorLike =>
+  isObject(x) && "dtype" in x && "shape" in x && "data" in x && ArrayBuffer.isView(x.data);
 
 function shapeOf(x: Nested): number[] {
   return Array.isArray(x) ? [x.length, ...(x.length > 0 ? shapeOf(x[0] as Nested) : [])] : [];

@@ -33,7 +33,7 @@ import {
   tupleType,
 } from "../ir/index.ts";
 import type { ConstantTable, ConstValue, Dim } from "../script/index.ts";
-import { constantData, type Elements } from "./constant.ts";
+import { constantData, type Data } from "./constant.ts";
 import type { OpArg } from "./op-call.ts";
 import { OPS, type OpName } from "./ops/index.ts";
 import { callOp } from "./registry.ts";
@@ -78,7 +78,7 @@ export interface GraphWords extends GraphProgram, GraphTypes {
   /** A variable: a parameter of a function. */
   var(name: string, type: GraphType): GraphVar;
   /** Data of the program: a number, nested arrays, a typed array with its shape, or constant data. */
-  const(data: Elements | NDArray, dtype?: DType, shape?: readonly number[]): Constant;
+  const(data: Data, dtype?: DType, shape?: readonly number[]): Constant;
   /** Sizes, where an operator takes them. */
   shape(values: readonly (Expr | number)[]): ShapeLiteral;
   tuple(...fields: readonly GraphExpr[]): TupleExpr & Fields;
@@ -124,7 +124,7 @@ const words = {
   tensor,
   shapeType: (rank: number) => ({ kind: "shape", rank }),
   var: graphVar,
-  const: (data: Elements | NDArray, dtype?: DType, shape?: readonly number[]) =>
+  const: (data: Data, dtype?: DType, shape?: readonly number[]) =>
     constantOf(constantData(data, dtype, shape)),
   shape: shapeLiteral,
   tuple: (...fields: readonly GraphExpr[]) => tupleExpr(fields),

@@ -1,12 +1,6 @@
 /** bindParams: parameters of a function become constants. */
-import {
-  type BaseFunc,
-  constantOf,
-  type GraphExpr,
-  graphFunc,
-  irModule,
-  type NDArray,
-} from "../../ir/index.ts";
+import { type BaseFunc, constantOf, type GraphExpr, graphFunc, irModule } from "../../ir/index.ts";
+import { constantData, type Data } from "../constant.ts";
 import { refuseGraph } from "../error.ts";
 import { Specializer } from "./bind-symbolic-vars.ts";
 import type { Pass } from "./pass.ts";
@@ -17,7 +11,7 @@ import { type SizeMap, unifyTypes } from "./unify.ts";
  * The parameters of these names stand for the data from here on, and are parameters no more; symbolic sizes of theirs
  * become numbers. Throws when the function has no such parameter, or the data is of another type.
  */
-export function bindParams(func: string, values: Readonly<Record<string, NDArray>>): Pass {
+export function bindParams(func: string, values: Readonly<Record<string, Data>>): Pass {
   return {
     name: "bindParams",
     run: (mod) => {
@@ -25,7 +19,8 @@ export function bindParams(func: string, values: Readonly<Record<string, NDArray
       if (f?.kind !== "graphFunc") return refuseGraph("bindParams", `no graph-level function ${func}`);
       const env = new Map<number, GraphExpr>();
       const sizes: SizeMap = new Map();
-      for (const [name, data] of Object.entries(values)) {
+      for (const [name, given] of Object.entries(values)) {
+        const data = constantData(given);
         const p = f.params.find((x) => x.name === name);
         if (!p) {
           const names = f.params.map((x) => x.name).join(", ");
