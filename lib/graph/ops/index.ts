@@ -6,9 +6,12 @@ import { COMPACT } from "./compact.ts";
 import { CONV } from "./conv.ts";
 import { CONV_TRANSPOSE } from "./conv-transpose.ts";
 import { CREATE } from "./create.ts";
+import { DETECTION } from "./detection.ts";
 import { EINSUM } from "./einsum.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { GATHER } from "./gather.ts";
+import { GRID_SAMPLE } from "./grid-sample.ts";
+import { LINALG } from "./linalg.ts";
 import { LINEAR } from "./linear.ts";
 import { LOSS } from "./loss.ts";
 import { MANIPULATE } from "./manipulate.ts";
@@ -27,6 +30,7 @@ import { SIGNAL } from "./signal.ts";
 import { SLICE } from "./slice.ts";
 import { SOFTMAX } from "./softmax.ts";
 import { SORT } from "./sort.ts";
+import { UNPOOL } from "./unpool.ts";
 
 export const OPS = {
   ...ACTIVATION,
@@ -56,6 +60,10 @@ export const OPS = {
   ...SLICE,
   ...SOFTMAX,
   ...SORT,
+  ...DETECTION,
+  ...GRID_SAMPLE,
+  ...LINALG,
+  ...UNPOOL,
 } as const satisfies Record<string, OpDef>;
 
 export type OpName = keyof typeof OPS;

@@ -6,6 +6,7 @@ import {
   block,
   buffer,
   type Expr,
+  letIn,
   load,
   loop,
   ops,
@@ -63,3 +64,17 @@ export const bufferOf = (t: TensorType, name: string): Buffer => buffer(name, t.
 /** Buffers for the arguments that are tensors, in order. */
 export const argumentBuffers = (c: TypedCall, names: readonly string[]): Buffer[] =>
   c.args.flatMap((a, i) => (a.kind === "shapeLiteral" ? [] : [bufferOf(c.tensor(i), names[i])]));
+
+/** A plain loop within a block. */
+export function each(name: string, extent: Size | number, body: (v: Var) => Stmt | readonly Stmt[]): Stmt {
+  const v = variable(name);
+  const made = body(v);
+  return loop(v, typeof extent === "number" ? ops.toExpr(extent) : extent, "kind" in made ? made : seq(made));
+}
+
+/** `v` stands for a value within the statements. */
+export function named(name: string, value: Expr, body: (v: Var) => Stmt | readonly Stmt[]): Stmt {
+  const v = variable(name, value.dtype);
+  const made = body(v);
+  return letIn(v, value, "kind" in made ? made : seq(made));
+}

@@ -51,7 +51,10 @@ const convTranspose: Converter = (cx) => {
   let padding = cx.attr.ints("pads", [...zeros, ...zeros]);
   const same = auto === "SAME_UPPER" || auto === "SAME_LOWER";
   if (cx.attr.has("output_shape") || same) {
-    const lengths = cx.shape(0).slice(2).map((s) => constInt(s) ?? cx.refuse("its sizes must be known", "output_shape"));
+    const lengths = cx
+      .shape(0)
+      .slice(2)
+      .map((s) => constInt(s) ?? cx.refuse("its sizes must be known", "output_shape"));
     // Some writers list batch and channels as well.
     const wanted = cx.attr.has("output_shape")
       ? cx.attr.ints("output_shape").slice(-n)

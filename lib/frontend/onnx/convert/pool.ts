@@ -69,12 +69,6 @@ const maxUnpool: Converter = (cx) => {
   return R.op("nn.maxUnpool", [cx.input(0), cx.input(1), counted, size]);
 };
 
-const maxRoiPool: Converter = (cx) =>
-  R.op("vision.roiPool", [cx.input(0), cx.input(1)], {
-    pooledSize: cx.attr.ints("pooled_shape"),
-    spatialScale: cx.attr.float("spatial_scale", 1),
-  });
-
 export const POOL: ConverterTable = {
   MaxPool: maxPool,
   AveragePool: averagePool,
@@ -83,5 +77,4 @@ export const POOL: ConverterTable = {
   GlobalMaxPool: globalPool("max"),
   GlobalLpPool: globalLpPool,
   MaxUnpool: maxUnpool,
-  MaxRoiPool: maxRoiPool,
 };

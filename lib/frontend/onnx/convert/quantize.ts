@@ -60,8 +60,7 @@ const channels =
   (p) =>
     perChannel(cx, p, cx.rank(0) - 1);
 
-const matMulInteger: Converter = (cx) =>
-  R.op("matmul", [centred(cx, 0, 2, rows(cx)), centred(cx, 1, 3)]);
+const matMulInteger: Converter = (cx) => R.op("matmul", [centred(cx, 0, 2, rows(cx)), centred(cx, 1, 3)]);
 
 const convInteger: Converter = (cx) => convolution(cx, centred(cx, 0, 2), centred(cx, 1, 3, channels(cx)), 1);
 

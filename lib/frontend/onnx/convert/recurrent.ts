@@ -14,7 +14,10 @@ const WITH_BETA = ["scaledtanh", "hardsigmoid", "affine"];
 function activations(cx: NodeContext, kind: Kind, directions: number): (readonly [string, number, number])[] {
   const standard = Array.from({ length: directions }, () => NAMES[kind]).flat();
   const names = cx.attr.strings("activations", standard);
-  const [alphas, betas] = [[...cx.attr.floats("activation_alpha", [])], [...cx.attr.floats("activation_beta", [])]];
+  const [alphas, betas] = [
+    [...cx.attr.floats("activation_alpha", [])],
+    [...cx.attr.floats("activation_beta", [])],
+  ];
   if (names.length !== standard.length)
     cx.refuse(`${standard.length} activations are needed, got ${names.length}`, "activations");
   return names.map((n) => {
@@ -59,7 +62,13 @@ function recurrent(kind: Kind): Converter {
       if (!cx.has(i)) return zeros(cx, [directions, batch, hidden]);
       return batchFirst ? turned(cx.input(i), [1, 0, 2]) : cx.input(i);
     };
-    const args = [data, cx.input(1), cx.input(2), biasPart(cx, 0, directions, rows), biasPart(cx, 1, directions, rows)];
+    const args = [
+      data,
+      cx.input(1),
+      cx.input(2),
+      biasPart(cx, 0, directions, rows),
+      biasPart(cx, 1, directions, rows),
+    ];
     args.push(state(5), ...(lstm ? [state(6)] : []));
     const peepholes = lstm && cx.has(7);
     const given = lengths(cx, steps);

@@ -27,7 +27,9 @@ export function windowAttrs(cx: NodeContext, kernel: readonly number[]): WindowA
     return { strides, dilation, padding: cx.attr.ints("pads", new Array<number>(2 * n).fill(0)) };
   if (auto === "VALID") return { strides, dilation, padding: new Array<number>(2 * n).fill(0) };
   if (auto !== "SAME_UPPER" && auto !== "SAME_LOWER") return cx.refuse(`"${auto}" is unknown`, "auto_pad");
-  const total = kernel.map((k, d) => sameTotal(cx, cx.shape(0)[d + 2], strides[d], dilation[d] * (k - 1) + 1));
+  const total = kernel.map((k, d) =>
+    sameTotal(cx, cx.shape(0)[d + 2], strides[d], dilation[d] * (k - 1) + 1),
+  );
   return { strides, dilation, padding: halves(total, auto === "SAME_UPPER") };
 }
 
@@ -35,7 +37,8 @@ export function windowAttrs(cx: NodeContext, kernel: readonly number[]): WindowA
 function sameTotal(cx: NodeContext, size: Expr, stride: number, reach: number): number {
   if (stride === 1) return reach - 1;
   const n = constInt(size);
-  if (n === undefined) return cx.refuse("it depends on a size that the model leaves open: give the shape", "auto_pad");
+  if (n === undefined)
+    return cx.refuse("it depends on a size that the model leaves open: give the shape", "auto_pad");
   return Math.max((Math.ceil(n / stride) - 1) * stride + reach - n, 0);
 }
 
@@ -48,8 +51,11 @@ export function halves(total: readonly number[], upper: boolean): number[] {
 
 /** The sizes of a window from the weight's last axes, which must be known. */
 export function kernelSizes(cx: NodeContext, weight: number): number[] {
-  return cx.shape(weight).slice(2).map((s) => {
-    const n = constInt(s);
-    return n ?? cx.refuse("the sizes of its weight must be known");
-  });
+  return cx
+    .shape(weight)
+    .slice(2)
+    .map((s) => {
+      const n = constInt(s);
+      return n ?? cx.refuse("the sizes of its weight must be known");
+    });
 }
