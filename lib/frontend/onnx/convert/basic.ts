@@ -8,11 +8,6 @@ import { product, R } from "../../../graph/index.ts";
 import { type Expr, type GraphExpr, ops } from "../../../ir/index.ts";
 import type { Converter, ConverterTable, NodeContext } from "../context.ts";
 
-/** Operands broadcast as in numpy, from opset 7 on. */
-const add: Converter = (cx) => R.add(cx.input(0), cx.input(1));
-
-const relu: Converter = (cx) => R.nn.relu(cx.input(0));
-
 /** 0 keeps a size (unless allowzero), -1 is what is left. */
 const reshape: Converter = (cx) =>
   reshapeTo(cx, cx.input(0), cx.has(1) ? cx.sizes(1) : [...cx.attr.ints("shape")]);
@@ -39,7 +34,5 @@ function reshapeTo(cx: NodeContext, x: GraphExpr, to: readonly (Expr | number)[]
 const isConst = (e: Expr, value: number): boolean => e.kind === "const" && e.value === value;
 
 export const BASIC: ConverterTable = {
-  Add: add,
-  Relu: relu,
   Reshape: reshape,
 };
