@@ -20,8 +20,8 @@ interface Kind {
   readonly axis: "S" | "R";
   /** The shape of B. */
   readonly to: (n: number | string) => string;
-  /** What a kernel does with the element on its stack. */
-  readonly wat: string;
+  /** What a kernel does with the element on its stack; absent where none is written. */
+  readonly wat?: string;
 }
 
 const KINDS: Readonly<Record<string, Kind>> = {
@@ -38,6 +38,20 @@ const KINDS: Readonly<Record<string, Kind>> = {
     to: (n) => `[${n}]`,
     wat: "f32.const 1 f32.add",
   },
+  difference: {
+    statement: (i) => `B[${i}] = 3 - A[${i}]`,
+    axis: "S",
+    to: (n) => `[${n}]`,
+    wat: "f32.neg f32.const 3 f32.add",
+  },
+  magnitude: {
+    statement: (i) => `B[${i}] = T.abs(A[${i}])`,
+    axis: "S",
+    to: (n) => `[${n}]`,
+    wat: "f32.abs",
+  },
+  least: { statement: (i) => `B[${i}] = T.min(A[${i}], 5)`, axis: "S", to: (n) => `[${n}]` },
+  choice: { statement: (i) => `B[${i}] = A[${i}] > 0 ? A[${i}] : 2`, axis: "S", to: (n) => `[${n}]` },
   sum: {
     statement: (i) => `B[0] += A[${i}]`,
     axis: "R",
@@ -106,7 +120,7 @@ function registered(
   asked: (typeof WAYS)[number],
 ): string {
   const k = KINDS[kind];
-  const way = asked === "kernel" && dtype !== "f32" ? "call" : asked;
+  const way = asked === "kernel" && (dtype !== "f32" || k.wat === undefined) ? "call" : asked;
   const name = ["random", kind, n, dtype, ...scopes, way].join("_").replace(/[^\w]/g, "");
   if (TensorIntrin.get(name)) return name;
   const head = params(k, n, dtype, scopes, false);

@@ -256,9 +256,13 @@ function perform(sch: Schedule, { op, a, b, c }: Action): boolean {
     case "decomposeReduction":
       sch.decomposeReduction(block, at(loops, b));
       return true;
-    case "cacheRead":
-      sch.cacheRead(block, b % 3, at(["global", "local", "shared"], c));
+    case "cacheRead": {
+      const scope = at(["global", "local", "shared"], c);
+      // For the block alone, now and then: others go on reading the original.
+      if (c % 4 === 3) sch.cacheRead(block, b % 3, scope, { consumerBlocks: [block] });
+      else sch.cacheRead(block, b % 3, scope);
       return true;
+    }
     case "cacheWrite":
       sch.cacheWrite(block, b % 2, at(["global", "local"], c));
       return true;
