@@ -19,7 +19,6 @@ import {
   type GraphType,
   type GraphVar,
   graphVar,
-  type NDArray,
   type OpCall,
   ops,
   type ShapeLiteral,
