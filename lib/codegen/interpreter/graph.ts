@@ -270,10 +270,14 @@ class GraphInterpreter {
     const types = f.body.result.type.kind === "tuple" ? f.body.result.type.fields : [];
     const stacked = types.slice(1 + carried.length).map((t, k) => {
       if (scanned[k]) return this.stack(scanned[k]);
-      return this.allocate(
-        tensorType([0, ...(t as TensorType).shape], (t as TensorType).dtype),
-        frame.sizes,
-      )[0];
+      const inner = new Frame();
+      const args = [scalar("i64", 0), cond, ...carried, ...captured];
+      f.params.forEach((p, i) => {
+        this.bind(e.func, p, args[i], inner);
+      });
+      const { dtype, shape } = t as TensorType;
+      // Of no iteration nobody knows the sizes that it would have computed.
+      return this.tensor(dtype, [0, ...shape.map((s) => evalSize(s, inner.sizes) ?? 0)]);
     });
     return [...carried, ...stacked];
   }

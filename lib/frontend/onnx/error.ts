@@ -56,10 +56,18 @@ export function placeText(p: OnnxPlace): string {
 function messageOf(problems: readonly OnnxProblem[]): string {
   const line = ({ reason, place }: OnnxProblem): string => {
     const where = placeText(place);
-    return where ? `${where}: ${reason}` : reason;
+    return legible(where ? `${where}: ${reason}` : reason);
   };
   if (problems.length === 1) return line(problems[0]);
   const more = problems.length - LISTED;
   const lines = problems.slice(0, LISTED).map((p) => `\n  ${line(p)}`);
   return `${problems.length} problems in the model:${lines.join("")}${more > 0 ? `\n  … and ${more} more` : ""}`;
+}
+
+/** The longest line of a message: names of damaged files are anything. */
+const LONGEST = 400;
+
+function legible(text: string): string {
+  const plain = text.replace(/[\p{Cc}\p{Cf}\ufffd]+/gu, "\ufffd");
+  return plain.length > LONGEST ? `${plain.slice(0, LONGEST)}…` : plain;
 }

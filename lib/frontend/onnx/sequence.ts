@@ -16,11 +16,13 @@ function sequenceAt({ cx }: SpecialCall, i: number): SequenceValue {
   return cx.refuse(`input ${i} is ${v ? valueText(v) : "missing"}, not a sequence`);
 }
 
-/** A known position in a list of `length`; negative ones count from the end. */
-function position({ cx }: SpecialCall, i: number, length: number): number {
+/** A known position in a list of `length`; negative ones count from its end. `room`: one more, for a new part. */
+function position({ cx }: SpecialCall, i: number, length: number, room = 0): number {
   const given = cx.scalar(i);
   const at = given < 0 ? given + length : given;
-  return at >= 0 && at < length ? at : cx.refuse(`position ${given} is not in a sequence of ${length - 1}`);
+  return at >= 0 && at < length + room
+    ? at
+    : cx.refuse(`position ${given} is not in a sequence of ${length}`);
 }
 
 const sequence = (items: readonly Value[]): Value[] => [{ kind: "sequence", items }];
@@ -28,7 +30,7 @@ const sequence = (items: readonly Value[]): Value[] => [{ kind: "sequence", item
 const insert: Special = (c) => {
   const { items } = sequenceAt(c, 0);
   const v = c.cx.tensor(1);
-  const at = c.cx.has(2) ? position(c, 2, items.length + 1) : items.length;
+  const at = c.cx.has(2) ? position(c, 2, items.length, 1) : items.length;
   if (items.length >= MAX_PARTS) c.cx.refuse(`the sequence has more than ${MAX_PARTS} parts`);
   return sequence(items.toSpliced(at, 0, v));
 };
