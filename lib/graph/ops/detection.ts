@@ -101,7 +101,7 @@ function suppression(c: TypedCall): PrimFunc {
   const no = ops.toExpr(0, "bool");
   const one = (b: Expr, cls: Expr): Stmt[] => [
     each("i", n, (i) =>
-      store(alive, [i], ops.select(ops.gt(load(scores, [b, cls, i]), get(least)), yes, no)),
+      store(alive, [i], ops.select(ops.gt(load(scores, [b, cls, i]), load(least, [])), yes, no)),
     ),
     set(kept, 0),
     set(running, 1),
