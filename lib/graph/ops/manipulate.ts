@@ -174,9 +174,12 @@ export const MANIPULATE = {
       const x = c.tensor(0);
       const to = c.shape(1);
       const got = broadcastShapes(c.op, [x.shape, to]);
-      const stays =
-        got.length === to.length && got.every((s, d) => sameSize(s, to[d]) || constInt(s) === undefined);
-      if (!stays) c.refuse("the operand does not broadcast to the shape: one of its sizes is greater");
+      const differs = (a: Size, b: Size): boolean => {
+        const [p, q] = [constInt(a), constInt(b)];
+        return p !== undefined && q !== undefined && p !== q;
+      };
+      if (got.length !== to.length || got.some((s, d) => differs(s, to[d])))
+        c.refuse("the operand does not broadcast to the shape: one of its sizes is greater");
       return withShape(x, to);
     },
     te: (c) => {

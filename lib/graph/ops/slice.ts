@@ -91,12 +91,12 @@ function parts(c: OpArgs): Size[] {
       c.refuse(`parts of ${known.join(" + ")} for an axis of size ${n}`);
     return [...sizes];
   }
-  const n = constInt(total) ?? c.refuse("give the sizes of the parts: that of the axis is symbolic");
   const k = c.num("sections");
   if (!Number.isInteger(k) || k < 1) c.refuse("sections is a number of parts from 1 on, or give their sizes");
   // ONNX since opset 18: equal parts, the last one smaller.
-  const each = Math.ceil(n / k);
-  return Array.from({ length: k }, (_, i) => ops.toExpr(Math.max(Math.min(each, n - i * each), 0)));
+  const each = simplify(ops.floordiv(ops.add(total, k - 1), k));
+  const left = (i: number): Expr => ops.max(ops.sub(total, ops.mul(each, i)), 0);
+  return Array.from({ length: k }, (_, i) => simplify(ops.min(each, left(i))));
 }
 
 function splitType(c: OpArgs): TupleType {
