@@ -23,6 +23,7 @@ import { type Found, getBlock, QUERIES } from "./queries.ts";
 import { Random } from "./random.ts";
 import { SAMPLERS, type SamplerRow } from "./samplers.ts";
 import { copyState, firstState, keyOf, type State, type Step } from "./state.ts";
+import { checkSharedWork } from "./thread-axis.ts";
 import {
   type CallAttr,
   type CallAttrs,
@@ -244,6 +245,7 @@ export class Cursor implements TraceTarget {
       }
       const start = performance.now();
       const changed = row.run(getPrimFunc(this.now.module, func), ...(args as never[]));
+      checkSharedWork(name, "func" in changed ? changed.func : changed);
       return { changed, ms: performance.now() - start };
     });
     return this.commit(name, row, func, inputs, attrs, changed, ms);

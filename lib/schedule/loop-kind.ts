@@ -43,7 +43,7 @@ export function bind(f: PrimFunc, loopId: number, thread: string): PrimFunc {
     refuse("bind", "unknown thread axis", detail, [node], (n) => `sch.bind(${n(node)}, "threadIdx.x")`);
   }
   checkParallelizable("bind", f, node, thread);
-  if (!thread.startsWith("vthread")) checkThreadFree(at, thread, rangesOf(f, at.path));
+  if (!thread.startsWith("vthread")) checkThreadFree(f, at, thread, rangesOf(f, at.path));
   return withKind(f, at, { loopKind: "threadBinding", thread });
 }
 

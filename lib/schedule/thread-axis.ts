@@ -5,13 +5,16 @@
  */
 import { provablyEqual, regionsOf } from "../arith/index.ts";
 import {
+  childStmts,
   type For,
   loopsIn,
   ownExprs,
+  type PrimFunc,
   type Ranges,
   type Scope,
   type Stmt,
   usesVar,
+  visitExpr,
   visitStmt,
 } from "../ir/index.ts";
 import { refuse } from "./error.ts";
@@ -20,12 +23,12 @@ import { childBlocks, type Located } from "./lookup.ts";
 const DIMS = ["x", "y", "z"];
 
 /** Refuses a thread axis that another loop of the nest has, unless the two share its work. */
-export function checkThreadFree(at: Located<For>, thread: string, ranges: Ranges): void {
+export function checkThreadFree(f: PrimFunc, at: Located<For>, thread: string, ranges: Ranges): void {
   const around = at.path.filter((s): s is For => s.kind === "for" && s !== at.node && s.thread === thread);
   const inside = loopsIn(at.node).filter((l) => l !== at.node && l.thread === thread);
   const pairs = [...around.map((o) => [o, at.node] as const), ...inside.map((i) => [at.node, i] as const)];
   for (const [outer, inner] of pairs) {
-    const why = whyNotShared(outer, inner, thread, ranges);
+    const why = whyNotShared(f, outer, inner, thread, ranges);
     if (!why) continue;
     const other = outer === at.node ? inner : outer;
     refuse(
@@ -42,8 +45,29 @@ export function checkThreadFree(at: Located<For>, thread: string, ranges: Ranges
   }
 }
 
+/** Refuses what another primitive has made of loops that share their work: they have to go on doing so. */
+export function checkSharedWork(primitive: string, f: PrimFunc): void {
+  const visit = (s: Stmt, around: readonly For[]): void => {
+    const bound = s.kind === "for" && s.thread !== undefined && !s.thread.startsWith("vthread");
+    const outer = bound ? around.find((l) => l.thread === s.thread) : undefined;
+    const why = outer && bound && whyNotShared(f, outer, s, s.thread as string, new Map());
+    if (why) {
+      const detail = `the iterations of ${s.v.name} are shared out among the threads of ${outer.v.name}, and ${why}`;
+      refuse(primitive, "threads would no longer share their work", detail, []);
+    }
+    for (const c of childStmts(s)) visit(c, bound ? [...around, s] : around);
+  };
+  visit(f.body, []);
+}
+
 /** Why iterations of the inner loop cannot be shared out among those of the outer one. */
-function whyNotShared(outer: For, inner: For, thread: string, ranges: Ranges): string | undefined {
+function whyNotShared(
+  f: PrimFunc,
+  outer: For,
+  inner: For,
+  thread: string,
+  ranges: Ranges,
+): string | undefined {
   if (!provablyEqual(outer.extent, inner.extent, ranges)) {
     return `${outer.v.name} and ${inner.v.name} have different extents`;
   }
@@ -56,13 +80,31 @@ function whyNotShared(outer: For, inner: For, thread: string, ranges: Ranges): s
   if (used) return `what ${inner.v.name} contains differs between the iterations of ${outer.v.name}`;
   for (const b of childBlocks(inner)) {
     const { reads, writes } = regionsOf(b);
-    const own = writes.find((w) => !isShared(w.buffer.scope, thread));
+    const own = writes.find(
+      (w) => !isShared(w.buffer.scope, thread) && usedBeside(f.body, inner, w.buffer.id),
+    );
     if (own)
       return `each of its threads has a ${own.buffer.name} of its own, which ${b.name} would fill in part`;
     const both = reads.find((r) => writes.some((w) => w.buffer.id === r.buffer.id));
     if (both) return `${b.name} updates ${both.buffer.name}, once for each iteration of ${outer.v.name}`;
   }
   return undefined;
+}
+
+/** Whether a buffer is accessed anywhere but in `part`. */
+function usedBeside(s: Stmt, part: Stmt, buffer: number): boolean {
+  if (s === part) return false;
+  if (s.kind === "store" && s.buffer.id === buffer) return true;
+  if (s.kind === "extern" && s.args.some((a) => a.kind === "accessPtr" && a.region.buffer.id === buffer)) {
+    return true;
+  }
+  let found = false;
+  for (const e of ownExprs(s)) {
+    visitExpr(e, (x) => {
+      if (x.kind === "load" && x.buffer.id === buffer) found = true;
+    });
+  }
+  return found || childStmts(s).some((c) => usedBeside(c, part, buffer));
 }
 
 /** Whether the threads along an axis see the same memory. */

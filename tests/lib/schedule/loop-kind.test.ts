@@ -177,6 +177,44 @@ describe("bind", () => {
     });
   });
 
+  it("what threads fill together stays where all of them see it", () => {
+    const program = () =>
+      T.primFunc({ A: T.buffer([8]), C: T.buffer([8]) }, ({ A, C }) => {
+        const B = T.alloc([8], "f32", "shared");
+        for (const i of T.threadBinding(8, "threadIdx.x")) {
+          for (const a of T.serial(8)) {
+            T.block("B", () => {
+              const [va] = T.axis.remap("S", [a]);
+              B[va] = A[va];
+            });
+          }
+          T.block("C", () => {
+            const [vi] = T.axis.remap("S", [i]);
+            C[vi] = B[7 - vi];
+          });
+        }
+      });
+    // A copy that lives in one iteration of the fetching is its thread's own.
+    scheduled(program(), (sch) => {
+      const b = sch.getBlock("B");
+      const [, a] = sch.getLoops(b);
+      sch.bind(a, "threadIdx.x");
+      sch.computeAt(sch.cacheRead(b, 0, "local"), a);
+    });
+    const sch = new Schedule(program());
+    const b = sch.getBlock("B");
+    const [, a] = sch.getLoops(b);
+    sch.bind(a, "threadIdx.x");
+    const rule = /threads would no longer share their work/;
+    refuses(sch, () => sch.setScope(b, 0, "local"), {
+      rule,
+      detail:
+        /iterations of a\d* are shared out among the threads of i, and each of its threads has a B of its own/,
+    });
+    refuses(sch, () => sch.cacheWrite(b, 0, "local"), { rule, detail: /has a B_local of its own/ });
+    sch.setScope(b, 0, "global");
+  });
+
   it("refuses", () => {
     const sch = new Schedule(mmRelu());
     const [a, b, c] = loopsOf(sch, "Y");
