@@ -81,8 +81,8 @@ function overlaps(p: Box, q: Box, threshold: Expr): Expr {
 }
 
 /**
- * The best box of a class is kept and those that overlap with it are dropped, until none is left: N. Bodla et al.,
- * "Soft-NMS", 2017, algorithm 1 (the plain variant).
+ * The best box of a class is kept and those that overlap with it are dropped, until none is left: R. Girshick et al.,
+ * "Rich feature hierarchies", 2014, section 2.2.
  */
 function suppression(c: TypedCall): PrimFunc {
   const args = argumentBuffers(c, ["boxes", "scores", "most", "overlap", "least"]);
