@@ -106,7 +106,8 @@ class GraphVerifier {
       for (const v of b.sizes) this.sizes.add(v.id);
       return;
     }
-    if (b.kind === "matchCast") this.declare(b.v.type);
+    // The sizes of what a called function gives may depend on data: they begin to exist here.
+    if (b.kind === "matchCast" || b.value.kind === "callFunc") this.declare(b.v.type);
     else this.sizesOf(b.v.type, b.value);
     if (!fits(b.v.type, b.value.type, b.kind === "matchCast")) {
       this.report(5, `${b.v.name} is ${typeText(b.v.type)}, its value ${typeText(b.value.type)}`, b);

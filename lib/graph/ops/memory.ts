@@ -30,9 +30,8 @@ function view(c: OpArgs): TensorType {
 
 export const MEMORY = {
   "memory.allocStorage": {
-    doc: "so many bytes; `own`: for each run anew, because results of the function lie there",
+    doc: "so many bytes, which the tensors of a function share: its arena",
     args: [SHAPE],
-    attrs: { own: { doc: "not a part of the arena that one run after another uses", default: false } },
     infer: (c): TensorType => {
       if (c.shape(0).length !== 1) c.refuse("its shape is the number of bytes");
       return { kind: "tensor", dtype: "u8", shape: c.shape(0) };

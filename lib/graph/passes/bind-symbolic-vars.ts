@@ -24,7 +24,7 @@ import { refuseGraph } from "../error.ts";
 import { inferAgain } from "../registry.ts";
 import { constShape } from "../shape.ts";
 import { entriesOf } from "./dead-code.ts";
-import type { Pass } from "./pass.ts";
+import { isDeferred, type Pass } from "./pass.ts";
 import { type Place, rewriteFunc } from "./rewrite.ts";
 import { specializePrim } from "./specialize-prim.ts";
 import { boundSize, type SizeMap, unifyTypes } from "./unify.ts";
@@ -65,6 +65,26 @@ function bound(mod: IRModule, sizes: Readonly<Record<string, number>>, func?: st
   }
   if (Object.keys(done).length === 0) return mod;
   return irModule({ ...special.module().funcs, ...done }, mod.attrs);
+}
+
+/** `bindSymbolicVars` for one function, with sizes by the id of their variable. */
+export function bindSizes(func: string, sizes: ReadonlyMap<number, number>): Pass {
+  return {
+    name: WHERE,
+    run: (mod) => {
+      const f = mod.funcs[func];
+      if (f?.kind !== "graphFunc") return refuseGraph(WHERE, `no graph-level function ${func}`);
+      if (sizes.size === 0) return mod;
+      const map: SizeMap = new Map();
+      for (const v of declaredSizes(f)) {
+        const n = sizes.get(v.id);
+        if (n !== undefined) map.set(v.id, constant(n, v.dtype));
+      }
+      const special = new Specializer(mod);
+      const done = special.func(f, map);
+      return irModule({ ...special.module().funcs, [func]: done }, mod.attrs);
+    },
+  };
 }
 
 /** The symbolic sizes of a function, in the order of their declaration. */
@@ -182,7 +202,7 @@ export class Specializer {
   /** The specialised function for arguments of these types; undefined when nothing about it is symbolic. */
   private callee(name: string, args: readonly GraphType[]): { name: string; type: GraphType } | undefined {
     const f = this.given.funcs[name];
-    if (f?.kind !== "graphFunc") return undefined;
+    if (f?.kind !== "graphFunc" || isDeferred(f)) return undefined;
     const sizes: SizeMap = new Map();
     f.params.forEach((p, i) => {
       if (args[i]) unifyTypes(name, p.type, args[i], sizes);

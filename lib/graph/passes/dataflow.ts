@@ -15,7 +15,7 @@ export function toDataflow(minSize = 2): Pass {
 }
 
 /** All bindings stand in ordinary blocks, as memory and its planning need it. */
-export const toNonDataflow: Pass = graphPass("toNonDataflow", (f) => withGraphBody(f, plainBody(f.body)));
+export const toNonDataflow: Pass = graphPass("toNonDataflow", (f) => withGraphBody(f, bodyOf(f.body)));
 
 const MEMORY = new Set(["memory.allocStorage", "memory.allocTensor", "memory.kill"]);
 
@@ -79,8 +79,9 @@ function withOutputs(
 
 const NOTHING = { kind: "tupleExpr", fields: [], type: { kind: "tuple", fields: [] } } as const;
 
-function plainBody(b: GraphBody): GraphBody {
-  const bindings = b.blocks.flatMap((x) => x.bindings.map((y) => inBranches(y, plainBody)));
+/** The body in one ordinary block. */
+export function bodyOf(b: GraphBody): GraphBody {
+  const bindings = b.blocks.flatMap((x) => x.bindings.map((y) => inBranches(y, bodyOf)));
   const only = b.blocks.length === 1 ? b.blocks[0] : undefined;
   if (b.blocks.length === 0 || (only && !only.dataflow && only.bindings.every((x, i) => x === bindings[i])))
     return b;

@@ -18,7 +18,7 @@ import {
 import { evaluate } from "../evaluate.ts";
 import { constShape } from "../shape.ts";
 import { Legalizer } from "./legalize-ops.ts";
-import type { Pass } from "./pass.ts";
+import { isDeferred, type Pass } from "./pass.ts";
 import { type Place, rewriteFunc } from "./rewrite.ts";
 
 export interface FoldOptions {
@@ -53,7 +53,7 @@ class Folder {
     const funcs = { ...this.mod.funcs };
     for (const [name, f] of Object.entries(funcs)) {
       // A fused group stays a program of its own: what is constant was folded before.
-      if (f.kind !== "graphFunc" || f.attrs.Primitive) continue;
+      if (f.kind !== "graphFunc" || isDeferred(f) || f.attrs.Primitive) continue;
       const fields = new Map<number, readonly GraphExpr[]>();
       funcs[name] = rewriteFunc(f, {
         dropNames: true,

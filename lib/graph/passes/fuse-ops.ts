@@ -21,7 +21,7 @@ import { BlockBuilder } from "../block-builder.ts";
 import { constShape, sameShape } from "../shape.ts";
 import { type FuseNode, type GroupLimits, groupsOf } from "./fuse-groups.ts";
 import { atMost, type OpPattern, patternOf, programCost } from "./op-pattern.ts";
-import type { Pass } from "./pass.ts";
+import { isDeferred, type Pass } from "./pass.ts";
 import { countUses, sizesOfType, sizesOfValue } from "./uses.ts";
 
 export type FuseOptions = Partial<GroupLimits>;
@@ -51,7 +51,7 @@ class Fuser {
   run(): IRModule {
     let changed = false;
     for (const [name, f] of Object.entries(this.mod.funcs)) {
-      if (f.kind !== "graphFunc" || f.attrs.Primitive) continue;
+      if (f.kind !== "graphFunc" || isDeferred(f) || f.attrs.Primitive) continue;
       const done = withGraphBody(f, this.body(f.body));
       changed ||= done !== f;
       this.bb.updateFunc(name, done);

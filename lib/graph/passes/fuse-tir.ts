@@ -30,7 +30,7 @@ import {
 import { BlockBuilder } from "../block-builder.ts";
 import { refuseGraph } from "../error.ts";
 import { type OpPattern, patternOf, worse } from "./op-pattern.ts";
-import type { Pass } from "./pass.ts";
+import { isDeferred, type Pass } from "./pass.ts";
 import { rewriteFunc } from "./rewrite.ts";
 import { boundSize, type SizeMap, unifyTypes } from "./unify.ts";
 
@@ -47,9 +47,9 @@ function run(mod: IRModule): IRModule {
   const bb = new BlockBuilder(mod);
   const programs = new Map<string, { name: string; tirVars: readonly Var[]; func: GraphFunc }>();
   for (const [name, f] of Object.entries(mod.funcs)) {
-    if (f.kind !== "graphFunc" || !f.attrs.Primitive) continue;
+    if (f.kind !== "graphFunc" || isDeferred(f) || !f.attrs.Primitive) continue;
     const { func, tirVars } = fusedProgram(f, mod, name);
-    programs.set(name, { name: bb.addFunc(func, `${name}_program`), tirVars, func: f });
+    programs.set(name, { name: bb.addFunc(func, `${name.replace(/\d+$/, "")}_program`), tirVars, func: f });
   }
   if (programs.size === 0) return mod;
   const done: Record<string, BaseFunc> = { ...bb.get().funcs };

@@ -1,6 +1,9 @@
 /** The passes of the graph level. */
+
+export * from "./aliases.ts";
 export * from "./bind-params.ts";
 export * from "./bind-symbolic-vars.ts";
+export * from "./call-tir-rewrite.ts";
 export * from "./canonicalize.ts";
 export * from "./common-subexpr.ts";
 export * from "./dataflow.ts";
@@ -9,13 +12,20 @@ export * from "./fold-constant.ts";
 export * from "./fuse-groups.ts";
 export * from "./fuse-ops.ts";
 export * from "./fuse-tir.ts";
+export * from "./in-place.ts";
+export * from "./kill-after-last-use.ts";
 export * from "./legalize-ops.ts";
 export * from "./normalize.ts";
 export * from "./op-pattern.ts";
 export * from "./op-program.ts";
 export * from "./pass.ts";
+export * from "./plan-memory.ts";
+export * from "./plan-offsets.ts";
 export * from "./rewrite.ts";
+export * from "./rewrite-reshape.ts";
 export * from "./specialize-prim.ts";
+export * from "./split-at-sizes.ts";
 export * from "./unify.ts";
 export * from "./uses.ts";
 export * from "./value-key.ts";
+export * from "./vm-lower.ts";

@@ -14,7 +14,7 @@ import { refuseGraph } from "../error.ts";
 import { OpArgs } from "../op.ts";
 import { getOp } from "../registry.ts";
 import { type OpProgram, programOfCall } from "./op-program.ts";
-import type { Pass } from "./pass.ts";
+import { isDeferred, type Pass } from "./pass.ts";
 import { type Place, rewriteBody, rewriteFunc } from "./rewrite.ts";
 
 /** A legalization of one's own: the value in other terms (operators, `bb.emitTe`, calls); undefined: the usual one. */
@@ -51,7 +51,7 @@ export class Legalizer {
     const done: Record<string, BaseFunc> = {};
     let changed = false;
     for (const [name, f] of Object.entries(mod.funcs)) {
-      if (f.kind !== "graphFunc") continue;
+      if (f.kind !== "graphFunc" || isDeferred(f)) continue;
       done[name] = rewriteFunc(f, { value: (e, at) => (e.kind === "opCall" ? this.call(e, at) : e) });
       changed ||= done[name] !== f;
     }

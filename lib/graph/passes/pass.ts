@@ -10,6 +10,14 @@ export interface Pass {
 /** A pass of one's own: `modulePass("myPass", (mod) => …)`. */
 export const modulePass = (name: string, run: (mod: IRModule) => IRModule): Pass => ({ name, run });
 
+/**
+ * Functions with this attribute wait until sizes that depend on data are known (`splitAtSizes`): passes leave them as they
+ * are, and so does everything that looks at one function after the other.
+ */
+export const DEFERRED = "deferred";
+
+export const isDeferred = (f: BaseFunc): boolean => f.attrs[DEFERRED] === true;
+
 /** A pass that looks at one graph-level function after the other. */
 export function graphPass(name: string, run: (f: GraphFunc, mod: IRModule, name: string) => GraphFunc): Pass {
   return { name, run: (mod) => mapFuncs(mod, (f, n) => (f.kind === "graphFunc" ? run(f, mod, n) : f)) };
@@ -35,7 +43,7 @@ export function mapFuncs(mod: IRModule, f: (func: BaseFunc, name: string) => Bas
   let changed = false;
   const funcs: Record<string, BaseFunc> = {};
   for (const [name, func] of Object.entries(mod.funcs)) {
-    funcs[name] = f(func, name);
+    funcs[name] = isDeferred(func) ? func : f(func, name);
     changed ||= funcs[name] !== func;
   }
   return changed ? irModule(funcs, mod.attrs) : mod;

@@ -1,0 +1,345 @@
+/** vmLower: functions whose memory is planned become instructions of the virtual machine. */
+import {
+  BYTES,
+  bindingsOf,
+  type CallFunc,
+  constInt,
+  type Expr,
+  type GraphBinding,
+  type GraphBody,
+  type GraphExpr,
+  type GraphFunc,
+  type GraphIf,
+  type GraphLoop,
+  type GraphType,
+  type IRModule,
+  type NDArray,
+  ndarray,
+  type OpCall,
+  outputTypes,
+  type TensorType,
+  typeText,
+} from "../../ir/index.ts";
+import { refuseGraph } from "../error.ts";
+import { constShape } from "../shape.ts";
+import type { Slot, VmFunction, VmInstr, VmProgram, VmSlot, VmSource } from "../vm-code.ts";
+import { isDeferred } from "./pass.ts";
+import { aligned } from "./plan-offsets.ts";
+
+const WHERE = "vmLower";
+
+/** The slots of a value: one, or those of a tuple's fields. */
+type Tree = Slot | readonly Tree[];
+
+/**
+ * The code of a function and of all that it calls. Every size must be a number by now, every operator a tensor program,
+ * and every output allocated. Throws a GraphError that names the value where that is not so, and for recursion.
+ */
+export function vmLower(mod: IRModule, entry: readonly string[]): VmProgram {
+  const shared = new SharedConstants();
+  const functions: Record<string, VmFunction> = {};
+  const running = new Set<string>();
+  const lower = (name: string): void => {
+    if (Object.hasOwn(functions, name)) return;
+    const f = mod.funcs[name];
+    if (f?.kind !== "graphFunc") return refuseGraph(WHERE, `no graph-level function ${name}`);
+    if (running.has(name)) refuseGraph(WHERE, `${name} calls itself`);
+    running.add(name);
+    functions[name] = new FunctionLowering(name, f, mod, shared, lower).run();
+    running.delete(name);
+  };
+  for (const name of entry) lower(name);
+  return { functions, constants: shared.list };
+}
+
+/** The same data has one number, in whatever functions it stands. */
+class SharedConstants {
+  readonly list: NDArray[] = [];
+  private readonly numbers = new Map<NDArray, number>();
+  private readonly views = new Map<string, number>();
+
+  number(a: NDArray): number {
+    const known = this.numbers.get(a);
+    if (known !== undefined) return known;
+    this.list.push(a);
+    this.numbers.set(a, this.list.length - 1);
+    return this.list.length - 1;
+  }
+
+  /** The same bytes under another shape. */
+  view(of: number, shape: readonly number[]): number {
+    const key = `${of}:${shape.join()}`;
+    const a = this.list[of];
+    const known = this.views.get(key) ?? this.number(ndarray(a.dtype, shape, a.bytes));
+    this.views.set(key, known);
+    return known;
+  }
+}
+
+class FunctionLowering {
+  private readonly name: string;
+  private readonly f: GraphFunc;
+  private readonly mod: IRModule;
+  private readonly constants: SharedConstants;
+  private readonly lower: (name: string) => void;
+  private readonly slots: VmSlot[] = [];
+  private readonly values = new Map<number, Tree>();
+  /** Where storages begin in the arena. */
+  private readonly storages = new Map<number, number>();
+  private readonly constantSlots = new Map<number, Slot>();
+  private arenaBytes = 0;
+  private code: VmInstr[] = [];
+
+  constructor(
+    name: string,
+    f: GraphFunc,
+    mod: IRModule,
+    constants: SharedConstants,
+    lower: (name: string) => void,
+  ) {
+    this.name = name;
+    this.f = f;
+    this.mod = mod;
+    this.constants = constants;
+    this.lower = lower;
+  }
+
+  run(): VmFunction {
+    let index = 0;
+    for (const p of this.f.params) {
+      this.values.set(
+        p.id,
+        this.tree(p.type, p.name, () => ({ kind: "param", index: index++ })),
+      );
+    }
+    const bindings = bindingsOf(this.f.body);
+    const tail = this.deferredTail(bindings);
+    for (const b of tail ? bindings.slice(0, -1) : bindings) this.binding(b);
+    if (tail)
+      this.code.push({ op: "specialize", func: tail.func, args: tail.args.flatMap((a) => this.read(a)) });
+    return {
+      name: this.name,
+      params: this.f.params.map((p) => ({ name: p.name, type: p.type })),
+      slots: this.slots,
+      code: this.code,
+      results: tail ? [] : this.read(this.f.body.result),
+      resultType: this.f.body.result.type,
+      arenaBytes: this.arenaBytes,
+    };
+  }
+
+  /** The call of a deferred function that the function ends with. */
+  private deferredTail(bindings: readonly GraphBinding[]): CallFunc | undefined {
+    const last = bindings.at(-1);
+    const { result } = this.f.body;
+    const call = last?.kind === "bind" && last.value.kind === "callFunc" ? last.value : undefined;
+    const callee = call && this.mod.funcs[call.func];
+    if (!call || !callee || !isDeferred(callee)) return undefined;
+    return last?.kind === "bind" && result.kind === "graphVar" && result.id === last.v.id ? call : undefined;
+  }
+
+  private refuse(reason: string): never {
+    return refuseGraph(WHERE, `${this.name}: ${reason}`);
+  }
+
+  private slot(name: string, t: TensorType, source: VmSource): Slot {
+    const shape = constShape(t.shape);
+    if (!shape) return this.refuse(`${name} is ${typeText(t)}: its sizes must be known (bindSymbolicVars)`);
+    const bytes = shape.reduce((a, b) => a * b, BYTES[t.dtype]);
+    return this.slots.push({ name, dtype: t.dtype, shape, bytes, source }) - 1;
+  }
+
+  private tree(t: GraphType, name: string, source: () => VmSource): Tree {
+    if (t.kind === "tensor") return this.slot(name, t, source());
+    if (t.kind === "tuple") return t.fields.map((f, i) => this.tree(f, `${name}.${i}`, source));
+    return this.refuse(`${name} is a ${typeText(t)}, no tensor`);
+  }
+
+  /** Slots of that type that an instruction sets. */
+  private target(t: GraphType, name: string): Tree {
+    return this.tree(t, name, () => ({ kind: "set" }));
+  }
+
+  private valueOf(e: GraphExpr): Tree {
+    switch (e.kind) {
+      case "graphVar":
+        return this.values.get(e.id) ?? this.refuse(`${e.name} is not bound`);
+      case "constant": {
+        const index = this.constants.number(e.data);
+        return this.constantSlot(index, e.type);
+      }
+      case "tupleExpr":
+        return e.fields.map((f) => this.valueOf(f));
+      default:
+        return this.refuse(`a ${e.kind} stands as an argument (normalize)`);
+    }
+  }
+
+  private constantSlot(index: number, t: TensorType): Slot {
+    const known =
+      this.constantSlots.get(index) ?? this.slot(`constant${index}`, t, { kind: "constant", index });
+    this.constantSlots.set(index, known);
+    return known;
+  }
+
+  private read(e: GraphExpr): Slot[] {
+    return flat(this.valueOf(e));
+  }
+
+  private binding(b: GraphBinding): void {
+    if (b.kind === "tensorToShape")
+      return this.refuse(
+        "sizes that depend on data must stand in the main part of a function (splitAtSizes)",
+      );
+    const { v } = b;
+    if (b.kind === "matchCast") {
+      if (typeText(v.type) !== typeText(b.value.type))
+        this.refuse(`${v.name} is ${typeText(b.value.type)}, and is asserted to be ${typeText(v.type)}`);
+      this.values.set(v.id, this.valueOf(b.value));
+      return;
+    }
+    const value = this.value(b.value, v.name, v.id);
+    if (value !== undefined) this.values.set(v.id, value);
+  }
+
+  private value(e: GraphExpr, name: string, id: number): Tree | undefined {
+    switch (e.kind) {
+      case "graphVar":
+      case "constant":
+      case "tupleExpr":
+        return this.valueOf(e);
+      case "tupleGet": {
+        const fields = this.valueOf(e.tuple);
+        return (fields as readonly Tree[])[e.index];
+      }
+      case "opCall":
+        return this.operator(e, name, id);
+      case "callTir":
+      case "callPacked":
+        return this.program(e, name);
+      case "callFunc": {
+        this.lower(e.func);
+        const dst = this.target(e.type, name);
+        const args = e.args.flatMap((a) => this.read(a));
+        this.code.push({ op: "callFunc", func: e.func, args, dst: flat(dst), node: name });
+        return dst;
+      }
+      case "graphIf":
+        return this.choice(e, name);
+      case "graphLoop":
+        return this.loop(e, name);
+      case "shapeLiteral":
+        return undefined;
+    }
+  }
+
+  private program(e: GraphExpr & { kind: "callTir" | "callPacked" }, node: string): Tree {
+    const args = e.args.flatMap((a) => this.read(a));
+    const outs = e.into
+      ? e.into.map((x) => this.valueOf(x))
+      : outputTypes(e.type).map((t) => this.fresh(t, node));
+    const outputs = outs.flatMap(flat);
+    if (e.kind === "callTir") {
+      const scalars = e.tirVars.map((s) => this.number(s, `a scalar of ${e.func}`));
+      this.code.push({ op: "callTir", func: e.func, args: [...args, ...outputs], scalars, node });
+    } else this.code.push({ op: "callPacked", func: e.func, args, outputs, attrs: e.attrs, node });
+    return e.type.kind === "tuple" ? outs : outs[0];
+  }
+
+  private fresh(t: TensorType, name: string): Slot {
+    const dst = this.slot(name, t, { kind: "set" });
+    this.code.push({ op: "alloc", dst });
+    return dst;
+  }
+
+  private number(e: Expr, what: string): number {
+    return constInt(e) ?? this.refuse(`${what} must be known (bindSymbolicVars)`);
+  }
+
+  private operator(e: OpCall, name: string, id: number): Tree | undefined {
+    switch (e.op) {
+      case "memory.allocStorage": {
+        const [bytes] = outputTypes(e.type);
+        this.storages.set(id, this.arenaBytes);
+        this.arenaBytes = aligned(this.arenaBytes + this.number(bytes.shape[0], "the size of a storage"));
+        return undefined;
+      }
+      case "memory.allocTensor": {
+        const t = e.type as TensorType;
+        const [, storage] = e.args;
+        if (!storage) return this.fresh(t, name);
+        const begin = storage.kind === "graphVar" ? this.storages.get(storage.id) : undefined;
+        if (begin === undefined) return this.refuse(`${name} lies in no storage of the function`);
+        return this.slot(name, t, { kind: "arena", offset: begin + Number(e.attrs.offset) });
+      }
+      case "memory.view":
+        return this.view(this.valueOf(e.args[0]) as Slot, e.type as TensorType, name);
+      case "memory.kill": {
+        const slots = this.read(e.args[0]).filter((s) => this.slots[s].source.kind === "set");
+        if (slots.length > 0) this.code.push({ op: "kill", slots });
+        return undefined;
+      }
+      default:
+        return this.refuse(`${e.op} is no tensor program yet (legalizeOps)`);
+    }
+  }
+
+  private view(src: Slot, t: TensorType, name: string): Slot {
+    const { source } = this.slots[src];
+    if (source.kind === "arena") return this.slot(name, t, source);
+    if (source.kind === "constant") {
+      const shape = constShape(t.shape) ?? this.refuse(`${name}: its sizes must be known`);
+      return this.constantSlot(this.constants.view(source.index, shape), t);
+    }
+    const dst = this.slot(name, t, { kind: "set" });
+    this.code.push({ op: "view", dst, src });
+    return dst;
+  }
+
+  private choice(e: GraphIf, node: string): Tree {
+    const [cond] = this.read(e.cond);
+    const dst = this.target(e.type, node);
+    const branch = (b: GraphBody): VmInstr[] => {
+      const outer = this.code;
+      this.code = [];
+      for (const x of bindingsOf(b)) this.binding(x);
+      const from = this.read(b.result);
+      flat(dst).forEach((d, i) => {
+        this.sameForm(d, from[i], node);
+        this.code.push({ op: "move", dst: d, src: from[i] });
+      });
+      const made = this.code;
+      this.code = outer;
+      return made;
+    };
+    // biome-ignore lint/suspicious/noThenProperty: the data has two branches
+    this.code.push({ op: "if", cond, then: branch(e.then), else: branch(e.else), node });
+    return dst;
+  }
+
+  private sameForm(dst: Slot, src: Slot, node: string): void {
+    const [a, b] = [this.slots[dst], this.slots[src]];
+    if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) {
+      this.refuse(`the branches of ${node} give ${a.dtype}[${a.shape}] and ${b.dtype}[${b.shape}]`);
+    }
+  }
+
+  private loop(e: GraphLoop, node: string): Tree {
+    this.lower(e.func);
+    const dst = this.target(e.type, node);
+    const [trip, cond] = [e.trip, e.cond].map((x) => (x ? this.read(x)[0] : undefined));
+    this.code.push({
+      op: "loop",
+      func: e.func,
+      ...(trip === undefined ? {} : { trip }),
+      ...(cond === undefined ? {} : { cond }),
+      carried: e.carried.flatMap((x) => this.read(x)),
+      captured: e.captured.flatMap((x) => this.read(x)),
+      dst: flat(dst),
+      node,
+    });
+    return dst;
+  }
+}
+
+const flat = (t: Tree): Slot[] => (typeof t === "number" ? [t] : t.flatMap(flat));
