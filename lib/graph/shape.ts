@@ -38,6 +38,21 @@ export const sameShape = (a: readonly Size[], b: readonly Size[]): boolean =>
 export const product = (shape: readonly Size[]): Size =>
   simplify(shape.reduce<Expr>((a, b) => ops.mul(a, b), ops.toExpr(1)));
 
+/**
+ * The size that is left when `of` is divided by `by`: what stands for -1 in a reshape. Sizes that both have are
+ * cancelled: where they are 0, no answer is better than another.
+ */
+export function quotient(of: readonly Size[], by: readonly Size[]): Size {
+  const left = [...of];
+  const rest = by.filter((s) => {
+    const at = constInt(s) === undefined ? left.findIndex((x) => sameSize(x, s)) : -1;
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
+  const [n, k] = [product(left), product(rest)];
+  return constInt(k) === 1 ? n : simplify(ops.floordiv(n, k));
+}
+
 /** -1 counts from the end. Throws when the axis is not one of `rank` (`rank + 1` with `room`, for a new axis). */
 export function axisOf(where: string, axis: number, rank: number): number {
   const a = axis < 0 ? axis + rank : axis;

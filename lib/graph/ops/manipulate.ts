@@ -10,6 +10,7 @@ import {
   broadcastShapes,
   knownIsZero,
   product,
+  quotient,
   type Size,
   sameSize,
   withShape,
@@ -45,7 +46,10 @@ function reshaped(c: OpArgs): TensorType {
   if (k === 0) c.refuse("a size of -1 has no meaning beside a size of 0");
   if (n !== undefined && k !== undefined && n % k !== 0)
     c.refuse(`${n} elements do not divide into rows of ${k}`);
-  const size = simplify(ops.floordiv(total, rest));
+  const size = quotient(
+    x.shape,
+    given.filter((_, d) => d !== open[0]),
+  );
   return withShape(
     x,
     given.map((s, d) => (d === open[0] ? size : s)),

@@ -3,8 +3,7 @@
  * context and returns a call of a graph-level operator.
  */
 
-import { simplify } from "../../../arith/index.ts";
-import { product, R } from "../../../graph/index.ts";
+import { product, quotient, R } from "../../../graph/index.ts";
 import { type Expr, type GraphExpr, ops } from "../../../ir/index.ts";
 import type { Converter, ConverterTable, NodeContext } from "../context.ts";
 
@@ -23,12 +22,21 @@ function reshapeTo(cx: NodeContext, x: GraphExpr, to: readonly (Expr | number)[]
     if (isConst(e, 0)) return was;
     return computed ? ops.select(ops.eq(e, ops.toExpr(0)), was, e) : e;
   });
+  if (computed) return R.op("reshape", [x, withOpen(own, sizes)]);
   const open = sizes.findIndex((s) => isConst(s, -1));
-  if (open >= 0) {
-    const rest = product(sizes.filter((_, d) => d !== open));
-    sizes[open] = isConst(rest, 0) ? ops.toExpr(0) : simplify(ops.floordiv(product(own), rest));
-  }
+  const others = sizes.filter((_, d) => d !== open);
+  if (open >= 0) sizes[open] = isConst(product(others), 0) ? ops.toExpr(0) : quotient(own, others);
   return R.op("reshape", [x, sizes]);
+}
+
+/** Sizes of which the program finds out whether one is -1. */
+function withOpen(own: readonly Expr[], sizes: readonly Expr[]): Expr[] {
+  const isOpen = (s: Expr): Expr => ops.lt(s, ops.toExpr(0));
+  const others = product(
+    sizes.map((s) => (s.kind === "const" ? s : ops.select(isOpen(s), ops.toExpr(1), s))),
+  );
+  const rest = ops.floordiv(product(own), ops.max(others, ops.toExpr(1)));
+  return sizes.map((s) => (s.kind === "const" ? s : ops.select(isOpen(s), rest, s)));
 }
 
 const isConst = (e: Expr, value: number): boolean => e.kind === "const" && e.value === value;
