@@ -69,6 +69,9 @@ class Matcher implements GraphMatching {
       this.attrs(a.attrs, b.attrs);
       for (const name of Object.keys(a.funcs)) {
         this.path.push(name);
+        // Functions are closed: a module may hold one twice.
+        this.ab.clear();
+        this.ba.clear();
         this.node(a.funcs[name], b.funcs[name]);
         this.path.pop();
       }

@@ -1,6 +1,6 @@
 /** Structural equality of graph-level functions: the part of `equal.ts` that compares values of whole tensors. */
 import type { Expr, Var } from "./expr.ts";
-import type { GraphBinding, GraphBody, GraphExpr, GraphFunc, GraphType } from "./graph.ts";
+import type { BindingBlock, GraphBinding, GraphBody, GraphExpr, GraphFunc, GraphType } from "./graph.ts";
 import { sameData } from "./ndarray.ts";
 import type { Attrs } from "./stmt.ts";
 
@@ -30,10 +30,24 @@ export function matchGraphFunc(a: GraphFunc, b: GraphFunc, m: GraphMatching): vo
   matchBody(a.body, b.body, m);
 }
 
+/** Blocks that are no dataflow blocks mean the same as one when they stand side by side, and nothing when empty. */
+function joined(blocks: readonly BindingBlock[]): BindingBlock[] {
+  const out: BindingBlock[] = [];
+  for (const b of blocks) {
+    const last = out.at(-1);
+    if (b.dataflow) out.push(b);
+    else if (last && !last.dataflow)
+      out[out.length - 1] = { ...last, bindings: [...last.bindings, ...b.bindings] };
+    else if (b.bindings.length > 0) out.push(b);
+  }
+  return out;
+}
+
 function matchBody(a: GraphBody, b: GraphBody, m: GraphMatching): void {
-  m.same("number of binding blocks", a.blocks.length, b.blocks.length, a, b);
-  a.blocks.forEach((x, i) => {
-    const y = b.blocks[i];
+  const [xs, ys] = [joined(a.blocks), joined(b.blocks)];
+  m.same("number of binding blocks", xs.length, ys.length, a, b);
+  xs.forEach((x, i) => {
+    const y = ys[i];
     m.same("dataflow", x.dataflow, y.dataflow, x, y);
     for (let k = 0; k < Math.min(x.bindings.length, y.bindings.length); k++) {
       matchBinding(x.bindings[k], y.bindings[k], m);

@@ -3,7 +3,6 @@
  * body which only moved a loop deeper stays "the same"; a closing bracket is compared together with what it closes.
  */
 import { diffArrays } from "diff";
-import type { Stmt } from "../ir/index.ts";
 import { type Line, nodeKey } from "./lines.ts";
 import { similarity } from "./words.ts";
 
@@ -219,7 +218,7 @@ function likeness(x: Line, y: Line): number {
 }
 
 const identities = (l: Line): Set<string> =>
-  new Set(l.nodes.map((n) => nodeKey(n as Stmt)).filter((k) => k !== undefined));
+  new Set(l.nodes.map((n) => nodeKey(n)).filter((k) => k !== undefined));
 
 /** A loop or block that was removed here and added there, with other words, moved as well. */
 function movesByNode(pairs: readonly Pair[], a: readonly Line[], b: readonly Line[]): Pair[] {

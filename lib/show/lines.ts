@@ -36,12 +36,14 @@ export function linesOf(x: Program): readonly Line[] {
 }
 
 /**
- * A name for a loop or block that survives transformation and JSON: what cross-highlighting and diffs match by.
+ * A name for a loop, a block or a value that survives transformation and JSON: what cross-highlighting and diffs match by.
  * Undefined for other statements, which have no identity.
  */
 export function nodeKey(n: LineNode): string | undefined {
   if (n.kind === "for") return `loop:${n.v.id}`;
   if (n.kind === "block") return `block:${n.id}`;
+  if (n.kind === "bind" || n.kind === "matchCast") return `value:${n.v.id}`;
+  if (n.kind === "tensorToShape") return n.sizes.length > 0 ? `size:${n.sizes[0].id}` : undefined;
   return undefined;
 }
 

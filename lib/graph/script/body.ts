@@ -130,6 +130,7 @@ function statement(item: VariableDeclarator | Expression, cx: GraphContext): voi
   if (item.type === "VariableDeclarator") return declaration(item, cx);
   if (item.type === "Literal" && typeof item.value === "string") return; // "use strict"
   if (item.type === "AssignmentExpression") return fail(cx, item, "a variable is bound once: const gv = …");
+  if (item.type === "CallExpression" && isWord(item, "tensorToShape")) return bindSizes(item, cx);
   // A value that nothing names: its effect counts, or it is an output-less block.
   if (item.type === "CallExpression" && isWord(item, "dataflow")) {
     dataflow(item, cx);
@@ -194,6 +195,19 @@ function declareSizes(id: Pattern, e: CallExpression, cx: GraphContext): void {
   );
   cx.body.push(withSpan({ kind: "tensorToShape", sizes, value }, spanAt(cx, e)));
   for (const v of sizes) declareSize(cx, v.name, v);
+}
+
+/** `R.tensorToShape(t, [n, m])`: the sizes were declared before, outside of the block perhaps. */
+function bindSizes(e: CallExpression, cx: GraphContext): void {
+  const [tensor, list] = plainArgs(cx, e.arguments);
+  if (list?.type !== "ArrayExpression")
+    return fail(cx, e, "const [n] = R.tensorToShape(t), or R.tensorToShape(t, [n]) for declared sizes");
+  const value = values.leaf(tensor, cx);
+  const sizes = list.elements.map((x): Var => {
+    const b = x?.type === "Identifier" ? cx.scope.find(x.name)?.binding : undefined;
+    return b?.kind === "size" ? b.v : fail(cx, x ?? list, "declare the size: const n = R.size()");
+  });
+  cx.body.push(withSpan({ kind: "tensorToShape", sizes, value }, spanAt(cx, e)));
 }
 
 function nameOf(id: Pattern, cx: GraphContext): string {

@@ -68,10 +68,14 @@ export interface GraphProgram {
   matchCast(value: GraphExpr, type: TypeLike): Value;
   /** A value whose type is written otherwise than it would be inferred. */
   withType(value: GraphExpr, type: TypeLike): Value;
-  /** A symbolic size that a `R.matchCast` below gives a value: `const m = R.size()`. */
+  /** A symbolic size that a `R.matchCast` or `R.tensorToShape` below gives a value: `const m = R.size()`. */
   size(dtype?: "i32" | "i64"): number;
-  /** The elements of an integer tensor as sizes: `const [n, m] = R.tensorToShape(t)`. */
+  /**
+   * The elements of an integer tensor as sizes: `const [n, m] = R.tensorToShape(t)`, or `R.tensorToShape(t, [n, m])` for
+   * sizes that `R.size` declared.
+   */
   tensorToShape(value: GraphExpr): number[];
+  tensorToShape(value: GraphExpr, sizes: readonly number[]): void;
   /** Data that are given beside the script, under a name. */
   constant(name: string, type: TypeLike): Value;
 }

@@ -81,7 +81,7 @@ function elementText(x: number | bigint, dtype: DType): string {
 /** Whether the numbers give the bytes again: a NaN may carry other bits, a bool be neither 0 nor 1. */
 function exact(a: NDArray): boolean {
   if (a.dtype === "i64") return true;
-  const numbers = numbersOf(a);
+  const numbers = numbersOf(a).map((x) => (Number.isNaN(x) ? Number.NaN : x));
   if (a.dtype === "bool") return numbers.every((x) => x === 0 || x === 1);
   const again =
     a.dtype === "f16" ? Uint16Array.from(numbers, f16ToBits) : ARRAYS[a.dtype].from(numbers as never);

@@ -1,9 +1,12 @@
 /** Graph-level functions as lines. */
 import {
+  type Expr,
   type GraphBinding,
   type GraphBody,
+  type GraphExpr,
   type GraphFunc,
   type GraphType,
+  graphOperands,
   type NDArray,
   type Var,
   varsOf,
@@ -37,7 +40,8 @@ export function printGraphFunc(f: GraphFunc, lines: Lines, o: GraphPrintOptions 
     ...(Object.keys(f.attrs).length > 0 ? [`attrs: ${attrsText(f.attrs)}`] : []),
     ...(constants.size > 0 && !o.constants ? ["constants"] : []),
   ];
-  const body = () => new BodyPrinter(lines, names, texts, new Set(sizes.keys())).body(f.body);
+  const printer = new BodyPrinter(lines, names, texts, new Set(sizes.keys()), sizeMentions(f.body));
+  const body = () => printer.body(f.body);
 
   const short = `${before}R.func(${flat(record)}, ${callback}`;
   const end = options.length > 0 ? `}, { ${options.join(", ")} })${after}` : `})${after}`;
@@ -73,8 +77,17 @@ class BodyPrinter {
   private readonly texts: GraphTexts;
   /** Ids of the sizes that are declared. */
   private readonly sizes: Set<number>;
+  /** How often each size is mentioned in the function. */
+  private readonly mentions: ReadonlyMap<number, number>;
 
-  constructor(lines: Lines, names: Names, texts: GraphTexts, sizes: Set<number>) {
+  constructor(
+    lines: Lines,
+    names: Names,
+    texts: GraphTexts,
+    sizes: Set<number>,
+    mentions: ReadonlyMap<number, number>,
+  ) {
+    this.mentions = mentions;
     this.lines = lines;
     this.names = names;
     this.texts = texts;
@@ -97,6 +110,7 @@ class BodyPrinter {
 
   /** Outputs have the same name inside and outside. */
   private dataflow(bindings: readonly GraphBinding[], outputs: readonly number[]): void {
+    this.declareLeaving(bindings);
     const bound = new Map(bindings.flatMap((b) => (b.kind === "tensorToShape" ? [] : [[b.v.id, b.v]])));
     const vars = outputs.flatMap((id) => bound.get(id) ?? []);
     const given = vars.map((v) => this.names.declare(v));
@@ -121,7 +135,10 @@ class BodyPrinter {
     const { lines, texts } = this;
     if (b.kind === "tensorToShape") {
       const value = flat(texts.value(b.value));
-      const sizes = b.sizes.map((v) => this.size(v));
+      const declared = b.sizes.some((v) => this.sizes.has(v.id));
+      if (declared) for (const v of b.sizes) this.declareSize(v);
+      const sizes = b.sizes.map((v) => (declared ? this.names.of(v) : this.size(v)));
+      if (declared) return lines.line(`R.tensorToShape(${value}, [${sizes.join(", ")}]);`, [b]);
       return lines.line(`const [${sizes.join(", ")}] = R.tensorToShape(${value});`, [b]);
     }
     if (b.kind === "matchCast") {
@@ -147,6 +164,18 @@ class BodyPrinter {
     this.lines.continued("});", () => this.names.within(() => this.body(other)));
   }
 
+  /** Sizes that a block binds and what follows mentions are declared before it. */
+  private declareLeaving(bindings: readonly GraphBinding[]): void {
+    const inside = countSizes(bindings);
+    for (const b of bindings) {
+      const bound =
+        b.kind === "tensorToShape" ? b.sizes : b.kind === "matchCast" ? sizesOf([b.v.type]).values() : [];
+      for (const v of bound) {
+        if ((this.mentions.get(v.id) ?? 0) > (inside.get(v.id) ?? 0)) this.declareSize(v);
+      }
+    }
+  }
+
   private declareSize(v: Var): void {
     if (this.sizes.has(v.id)) return;
     const type = v.dtype === "i32" ? "" : JSON.stringify(v.dtype);
@@ -158,6 +187,40 @@ class BodyPrinter {
     return this.names.declare(v);
   }
 }
+
+type Counts = Map<number, number>;
+
+/** How often sizes are mentioned in the text of a body, by id. */
+const sizeMentions = (b: GraphBody, into: Counts = new Map()): Counts => {
+  for (const block of b.blocks) countSizes(block.bindings, into);
+  countIn(b.result, into);
+  return into;
+};
+
+function countSizes(bindings: readonly GraphBinding[], into: Counts = new Map()): Counts {
+  for (const b of bindings) {
+    if (b.kind === "tensorToShape") for (const v of b.sizes) count(v.id, into);
+    else countTypes([b.v.type], into);
+    countIn(b.value, into);
+  }
+  return into;
+}
+
+function countIn(e: GraphExpr, into: Counts): void {
+  if (e.kind === "shapeLiteral") countExprs(e.values, into);
+  if (e.kind === "callTir") countExprs(e.tirVars, into);
+  if (e.kind !== "graphVar" && e.kind !== "opCall") countTypes([e.type], into);
+  for (const x of graphOperands(e)) countIn(x, into);
+  if (e.kind === "graphIf") for (const b of [e.then, e.else]) sizeMentions(b, into);
+}
+
+const count = (id: number, into: Counts): unknown => into.set(id, (into.get(id) ?? 0) + 1);
+const countTypes = (types: readonly GraphType[], into: Counts): void => {
+  for (const id of sizesOf(types).keys()) count(id, into);
+};
+const countExprs = (es: readonly Expr[], into: Counts): void => {
+  for (const e of es) for (const id of varsOf(e).keys()) count(id, into);
+};
 
 /** Symbolic sizes in types, in the order of their first appearance. */
 function sizesOf(types: readonly GraphType[], found: Map<number, Var> = new Map()): Map<number, Var> {
