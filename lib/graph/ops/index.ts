@@ -16,6 +16,7 @@ import { LINEAR } from "./linear.ts";
 import { LOSS } from "./loss.ts";
 import { MANIPULATE } from "./manipulate.ts";
 import { MEMORY } from "./memory.ts";
+import { NGRAM } from "./ngram.ts";
 import { NORMALIZE } from "./normalize.ts";
 import { PAD } from "./pad.ts";
 import { POOL } from "./pool.ts";
@@ -53,6 +54,7 @@ export const OPS = {
   ...CREATE,
   ...GATHER,
   ...MANIPULATE,
+  ...NGRAM,
   ...NORMALIZE,
   ...PAD,
   ...SCAN,

@@ -10,6 +10,7 @@ import { IMAGE } from "./image.ts";
 import { INDEXING } from "./indexing.ts";
 import { LINEAR } from "./linear.ts";
 import { LOSS } from "./loss.ts";
+import { NGRAM } from "./ngram.ts";
 import { NORMALIZE } from "./normalize.ts";
 import { POOL } from "./pool.ts";
 import { QUANTIZE } from "./quantize.ts";
@@ -22,6 +23,7 @@ const TABLE: ConverterTable = {
   ...BASIC,
   ...SHAPE,
   ...REDUCE,
+  ...NGRAM,
   ...NORMALIZE,
   ...INDEXING,
   ...ELEMENTWISE,
