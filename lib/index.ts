@@ -12,6 +12,7 @@ export {
   getOp,
   listOps,
   type OpDef,
+  parseGraphFunc,
   postOrderVisit,
   R,
   registerOp,
@@ -52,6 +53,6 @@ export {
   TensorIntrin,
   Trace,
 } from "./schedule/index.ts";
-export { parseModule, parsePrimFunc, ScriptError, script, scriptLines, T } from "./script/index.ts";
+export { constantsOf, parseModule, parsePrimFunc, ScriptError, script, scriptLines, T } from "./script/index.ts";
 export * from "./show/index.ts";
 export { te } from "./te/index.ts";
