@@ -43,6 +43,16 @@ const NEEDED = [
     tests: "comparison with the Python kernel",
   },
   {
+    name: "libonnx-testdata",
+    probe: ["test", "-d", "/usr/share/libonnx-testdata/data/node"],
+    tests: "the ONNX standard's own cases",
+  },
+  {
+    name: "python3-torch",
+    probe: ["python3", "-c", "import torch, numpy"],
+    tests: "models of PyTorch, compared with PyTorch's answers",
+  },
+  {
     name: "chromium",
     probe: ["chromium", "--version"],
     tests: "everything seen in a browser, and WebGPU without a GPU",

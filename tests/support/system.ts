@@ -15,6 +15,8 @@ const needs = {
   "jupyter-notebook": () => pythonHas("notebook"),
   "jupyter-console": () => pythonHas("jupyter_console"),
   "python3-jupyter-kernel-test": () => pythonHas("jupyter_kernel_test"),
+  "libonnx-testdata": () => existsSync("/usr/share/libonnx-testdata/data/node"),
+  "python3-torch": () => pythonHas("torch"),
   chromium: () => existsSync("/usr/bin/chromium"),
 };
 
