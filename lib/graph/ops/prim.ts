@@ -47,17 +47,6 @@ export function nest(
   return stmt;
 }
 
-/** `into[at] += value` over the reduction axes, from `start`. */
-export const accumulate = (
-  into: Buffer,
-  at: readonly Expr[],
-  start: Expr,
-  value: Expr,
-): Pick<Block, "body" | "init"> => ({
-  init: store(into, at, start),
-  body: store(into, at, ops.add(load(into, at), value)),
-});
-
 /** A memory of the program. */
 export const bufferOf = (t: TensorType, name: string): Buffer => buffer(name, t.shape, t.dtype);
 
