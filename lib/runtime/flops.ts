@@ -1,5 +1,5 @@
 /** How much floating-point work a program does, counted from its text. */
-import { evalSize, type SizeMap, symbolicSizes } from "../codegen/index.ts";
+import { evalSize, expandExterns, type SizeMap, symbolicSizes } from "../codegen/index.ts";
 import {
   type Block,
   childStmts,
@@ -36,11 +36,22 @@ export function countFlops(
     const named = [...symbolicSizes(func), ...func.params.filter((p) => p.kind === "var")];
     for (const v of named) if (Object.hasOwn(byName, v.name)) env.set(v.id, byName[v.name]);
   }
+  const whole = withoutCalls(func);
+  if (!whole) return undefined;
   try {
-    return new Counter(env).stmt(func.body);
+    return new Counter(env).stmt(whole.body);
   } catch (e) {
     if (e instanceof Uncountable) return undefined;
     throw e;
+  }
+}
+
+/** The function with the programs of registered calls in their places; undefined where it calls another. */
+function withoutCalls(func: PrimFunc): PrimFunc | undefined {
+  try {
+    return expandExterns(func);
+  } catch {
+    return undefined;
   }
 }
 

@@ -5,7 +5,7 @@ import { encodeModule } from "../../../lib/codegen/wasm/encode.ts";
 import { compileWasm } from "../../../lib/codegen/wasm/index.ts";
 import { readWat } from "../../../lib/codegen/wasm/read-wat.ts";
 import { irModule, type PrimFunc } from "../../../lib/ir/index.ts";
-import { build, Tensor } from "../../../lib/runtime/index.ts";
+import { build, countFlops, Tensor } from "../../../lib/runtime/index.ts";
 import { type Schedule, TensorIntrin } from "../../../lib/schedule/index.ts";
 import { T } from "../../../lib/script/index.ts";
 import { mmRelu } from "./programs.ts";
@@ -314,6 +314,10 @@ describe("imported kernels", () => {
       T.callExtern("kernel_sized", T.accessPtr(A[T.slice(0, 4)], "w"), T.accessPtr(A[T.slice(4, 5)], "r"));
     });
     assert.throws(() => compileWasm(irModule({ main: lengths })), /n would be 4 and, in Y, 5/);
+  });
+
+  it("counts for the work of its program", () => {
+    assert.equal(countFlops(tiled("kernel_tile")), countFlops(mmRelu()));
   });
 
   it("on targets that cannot link it, the program stands for it", () => {
