@@ -53,6 +53,14 @@ export {
   TensorIntrin,
   Trace,
 } from "./schedule/index.ts";
-export { constantsOf, parseModule, parsePrimFunc, ScriptError, script, scriptLines, T } from "./script/index.ts";
+export {
+  constantsOf,
+  parseModule,
+  parsePrimFunc,
+  ScriptError,
+  script,
+  scriptLines,
+  T,
+} from "./script/index.ts";
 export * from "./show/index.ts";
 export { te } from "./te/index.ts";
