@@ -2,14 +2,20 @@
 import { type Attrs, constInt, type Expr, type OpCall, opCall } from "../ir/index.ts";
 import { refuseGraph } from "./error.ts";
 import { OpArgs, type OpDef } from "./op.ts";
-import { callDef, type OpArg } from "./op-call.ts";
+import { callDef, inferType, type OpArg } from "./op-call.ts";
 import { OPS } from "./ops/index.ts";
 
 const registry = new Map<string, OpDef>(Object.entries(OPS));
 
-/** Adds an operator. Throws when the name is taken or the definition says nothing about its meaning. */
-export function registerOp(name: string, def: OpDef): void {
-  if (registry.has(name)) refuseGraph("registerOp", `there is an operator ${name} already`);
+/**
+ * Adds an operator. Throws when the definition says nothing about its meaning, or when the name is taken, unless
+ * `override` says that the new one takes its place (a notebook's cell that is run again); the library's own stay.
+ */
+export function registerOp(name: string, def: OpDef, options: { readonly override?: boolean } = {}): void {
+  if (Object.hasOwn(OPS, name)) refuseGraph("registerOp", `the library has an operator ${name} already`);
+  if (registry.has(name) && !options.override) {
+    refuseGraph("registerOp", `there is an operator ${name} already; replace it with { override: true }`);
+  }
   if ([def.te, def.graph, def.prim, def.builtin].filter(Boolean).length !== 1) {
     refuseGraph("registerOp", `${name} needs one meaning: te, graph, prim or builtin`);
   }
@@ -38,7 +44,7 @@ export const callOp = (name: string, args: readonly OpArg[], attrs: Attrs = {}):
 
 /** The call with its type inferred anew, after its arguments changed. */
 export function inferAgain(c: OpCall): OpCall {
-  return opCall(c.op, c.args, c.attrs, getOp(c.op).infer(new OpArgs(c.op, c.args, c.attrs)));
+  return opCall(c.op, c.args, c.attrs, inferType(getOp(c.op), new OpArgs(c.op, c.args, c.attrs)));
 }
 
 /** A size as a number. Throws for a symbolic one, naming what needs it. */
