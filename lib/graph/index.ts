@@ -2,13 +2,17 @@
 export { BlockBuilder, type EmitTeOptions, type TeInput } from "./block-builder.ts";
 export { constantData, type Data, type Elements, type TensorLike } from "./constant.ts";
 export { GraphError, refuseGraph } from "./error.ts";
+export { type Evaluation, type Evaluator, setEvaluator } from "./evaluate.ts";
 export { type Call, ExprMutator } from "./mutator.ts";
 export { type ArgSpec, type AttrSpec, OpArgs, type OpDef, type TeArg, TeCall, TypedCall } from "./op.ts";
 export { callDef, callsOf, type OpArg } from "./op-call.ts";
 export { type NamedActivation, namedActivation } from "./ops/activation-name.ts";
 export { OPS, type OpName } from "./ops/index.ts";
+export * from "./passes/index.ts";
 export * from "./pattern/index.ts";
+export * from "./pipeline.ts";
 export { type GraphWords, type OpBuilder, type OpWords, R } from "./r.ts";
+export * from "./recorder.ts";
 export { callOp, getOp, inferAgain, knownSize, listOps, registerOp } from "./registry.ts";
 export { removeAllUnused } from "./remove-unused.ts";
 export { type GraphFuncOptions, parseGraphFunc, type TypeLike, type Value } from "./script/index.ts";

@@ -37,12 +37,12 @@ export function leafVars(e: GraphExpr, into: number[] = []): number[] {
 }
 
 /** The aliases within a function. What a called function gives may be what it was given. */
-export function aliasesOf(f: GraphFunc, mod: IRModule): Aliases {
+export function aliasesOf(f: GraphFunc, mod: IRModule, within: ReadonlySet<GraphFunc> = new Set()): Aliases {
   const aliases = new Aliases();
   const body = (b: GraphBody): void => {
     for (const x of bindingsOf(b)) {
       if (x.kind === "tensorToShape") continue;
-      for (const id of sharedWith(x.value, mod)) aliases.join(x.v.id, id);
+      for (const id of sharedWith(x.value, mod, within)) aliases.join(x.v.id, id);
       if (x.value.kind === "graphIf") {
         body(x.value.then);
         body(x.value.else);
@@ -53,7 +53,7 @@ export function aliasesOf(f: GraphFunc, mod: IRModule): Aliases {
   return aliases;
 }
 
-function sharedWith(e: GraphExpr, mod: IRModule): number[] {
+function sharedWith(e: GraphExpr, mod: IRModule, within: ReadonlySet<GraphFunc>): number[] {
   switch (e.kind) {
     case "graphVar":
     case "tupleExpr":
@@ -71,16 +71,24 @@ function sharedWith(e: GraphExpr, mod: IRModule): number[] {
       return graphOperands(e).flatMap((x) => leafVars(x));
     case "callFunc": {
       const f = mod.funcs[e.func];
-      return f?.kind === "graphFunc" && !givesOwnMemory(f, mod) ? e.args.flatMap((x) => leafVars(x)) : [];
+      return f?.kind === "graphFunc" && !givesOwnMemory(f, mod, within)
+        ? e.args.flatMap((x) => leafVars(x))
+        : [];
     }
     default:
       return [];
   }
 }
 
-/** Whether what a function gives is memory that neither its caller nor its constants have. */
-export function givesOwnMemory(f: GraphFunc, mod: IRModule): boolean {
-  const aliases = aliasesOf(f, mod);
+/** Whether what a function gives is memory that neither its caller nor its constants have. `within`: who asks. */
+export function givesOwnMemory(
+  f: GraphFunc,
+  mod: IRModule,
+  within: ReadonlySet<GraphFunc> = new Set(),
+): boolean {
+  // Nothing is known of a function that calls itself; vmLower refuses it.
+  if (within.has(f)) return false;
+  const aliases = aliasesOf(f, mod, new Set([...within, f]));
   const params = new Set(f.params.map((p) => aliases.find(p.id)));
   let constant = false;
   const look = (e: GraphExpr): void => {

@@ -19,12 +19,12 @@ import { constShape } from "../shape.ts";
 import { type Aliases, aliasesOf, leafVars } from "./aliases.ts";
 import { worksInPlace } from "./in-place.ts";
 import { graphPass, type Pass } from "./pass.ts";
-import { aligned, largestLiveSet, planOffsets, type Span } from "./plan-offsets.ts";
+import { aligned, type LiveSpan, largestLiveSet, planOffsets } from "./plan-offsets.ts";
 import { rewriteFunc } from "./rewrite.ts";
 import { varsUsed } from "./uses.ts";
 
 /** One tensor of the arena: what the attribute `memoryPlan` of a function holds, for showing it. */
-export interface PlannedTensor extends Span {
+export interface PlannedTensor extends LiveSpan {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
@@ -196,7 +196,6 @@ class Liveness {
         this.use(e.cond, step);
         this.body(e.then);
         this.body(e.else);
-        this.use(e, this.steps.length - 1);
         // What the branches give is used where the if ends.
         for (const id of [e.then, e.else].flatMap((y) => leafVars(y.result))) {
           this.last.set(this.aliases.find(id), this.steps.length - 1);
@@ -206,7 +205,7 @@ class Liveness {
       this.use(e, step);
       if (x.kind !== "tensorToShape") this.note(x.v, e, step);
     }
-    this.use(b.result, this.steps.length);
+    this.use(b.result, this.steps.length - 1);
   }
 
   private note(v: GraphVar, e: GraphExpr, step: number): void {

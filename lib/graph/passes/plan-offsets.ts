@@ -5,7 +5,7 @@
  */
 
 /** Needed from step `start` to step `end`, both included. */
-export interface Span {
+export interface LiveSpan {
   readonly bytes: number;
   readonly start: number;
   readonly end: number;
@@ -20,7 +20,7 @@ export const ALIGNMENT = 64;
 export const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /** The most bytes that are needed at one time: no arena is smaller. */
-export function largestLiveSet(spans: readonly Span[]): number {
+export function largestLiveSet(spans: readonly LiveSpan[]): number {
   const steps = new Map<number, number>();
   for (const s of spans) {
     steps.set(s.start, (steps.get(s.start) ?? 0) + aligned(s.bytes));
@@ -35,7 +35,7 @@ export function largestLiveSet(spans: readonly Span[]): number {
   return most;
 }
 
-const ORDERS: readonly ((a: Span, b: Span) => number)[] = [
+const ORDERS: readonly ((a: LiveSpan, b: LiveSpan) => number)[] = [
   (a, b) => b.bytes - a.bytes || a.start - b.start,
   (a, b) => b.bytes * (b.end - b.start + 1) - a.bytes * (a.end - a.start + 1),
   (a, b) => b.end - b.start - (a.end - a.start) || b.bytes - a.bytes,
@@ -43,7 +43,7 @@ const ORDERS: readonly ((a: Span, b: Span) => number)[] = [
 ];
 
 /** Offsets that are multiples of 64 bytes, such that spans that share a step share no byte. */
-export function planOffsets(spans: readonly Span[]): Offsets {
+export function planOffsets(spans: readonly LiveSpan[]): Offsets {
   const bound = largestLiveSet(spans);
   let best: Offsets | undefined;
   for (const order of ORDERS) {
@@ -54,7 +54,7 @@ export function planOffsets(spans: readonly Span[]): Offsets {
   return best as Offsets;
 }
 
-function place(spans: readonly Span[], order: (a: Span, b: Span) => number): Offsets {
+function place(spans: readonly LiveSpan[], order: (a: LiveSpan, b: LiveSpan) => number): Offsets {
   const offsets = spans.map(() => 0);
   const placed: number[] = [];
   let total = 0;
@@ -76,7 +76,7 @@ function place(spans: readonly Span[], order: (a: Span, b: Span) => number): Off
 function bestGap(
   others: readonly number[],
   offsets: readonly number[],
-  spans: readonly Span[],
+  spans: readonly LiveSpan[],
   size: number,
 ): number {
   let at = 0;
