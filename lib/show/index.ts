@@ -35,6 +35,7 @@ export {
 export { type LinePlotOptions, linePlot } from "./line-plot.ts";
 export { type LoopTree, loopTree, loopTrees, type TreeNode } from "./loop-tree.ts";
 export { type MemoryPlanLike, memoryPlanView } from "./memory-plan.ts";
+export { type PassesOptions, passDiff, passesView } from "./passes-view.ts";
 export { Plot, type PlotSpec } from "./plot.ts";
 export { type ProfileLike, profileBundle, profileView } from "./profile-view.ts";
 export { scheduleErrorBundle } from "./schedule-error.ts";

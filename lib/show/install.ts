@@ -2,6 +2,7 @@
  * Puts the displays onto what readers meet: programs, schedules, traces, tensors, timings, refusals. Imported for
  * this effect by the library's entry; nothing above lib/show knows that displays exist.
  */
+import { PassRecorder } from "../graph/index.ts";
 import {
   type GraphFunc,
   graphFuncMethods,
@@ -10,11 +11,13 @@ import {
   type PrimFunc,
   primFuncMethods,
 } from "../ir/index.ts";
-import { Built, Tensor, Timing } from "../runtime/index.ts";
+import { Built, Profile, Tensor, Timing } from "../runtime/index.ts";
 import { Schedule, ScheduleError, Trace } from "../schedule/index.ts";
 import { DISPLAY, type Displayable, type MimeBundle } from "./display.ts";
 import { executableBundle } from "./executable.ts";
 import { scheduleBundle } from "./history.ts";
+import { passesBundle } from "./passes-view.ts";
+import { profileBundle } from "./profile-view.ts";
 import { scheduleErrorBundle } from "./schedule-error.ts";
 import { source } from "./source.ts";
 import { tensorBundle } from "./tensor.ts";
@@ -43,6 +46,16 @@ declare module "../ir/graph.ts" {
 declare module "../schedule/schedule.ts" {
   interface Schedule {
     /** The program as it is now, and each step as a diff. */
+    [DISPLAY](): MimeBundle;
+  }
+}
+declare module "../graph/recorder.ts" {
+  interface PassRecorder {
+    [DISPLAY](): MimeBundle;
+  }
+}
+declare module "../runtime/vm/profile.ts" {
+  interface Profile {
     [DISPLAY](): MimeBundle;
   }
 }
@@ -94,6 +107,12 @@ method(Built.prototype, DISPLAY, function (this: Built) {
 });
 method(Tensor.prototype, DISPLAY, function (this: Tensor) {
   return tensorBundle(this);
+});
+method(PassRecorder.prototype, DISPLAY, function (this: PassRecorder) {
+  return passesBundle(this);
+});
+method(Profile.prototype, DISPLAY, function (this: Profile) {
+  return profileBundle(this);
 });
 method(Timing.prototype, DISPLAY, function (this: Timing) {
   return timingBundle([this]);
