@@ -1,5 +1,6 @@
 // The command line. Each command loads its own code.
 import { Command, InvalidArgumentError } from "commander";
+import type { CompileFlags } from "./compile.ts";
 import type { RunFlags } from "./notebook/commands.ts";
 import { packageVersion } from "./paths.ts";
 
@@ -70,6 +71,32 @@ program
   .action(async (notebooks: string[], flags: { check?: boolean }) => {
     const { stripCommand } = await import("./notebook/commands.ts");
     process.exitCode = await told(() => stripCommand(notebooks, flags));
+  });
+
+program
+  .command("compile")
+  .description("compile an ONNX model to a deployment bundle: an ES module that needs nothing else")
+  .argument("<model>", "the .onnx file")
+  .requiredOption("-o, --output <folder>", "the folder of the bundle; an older bundle there is replaced")
+  .option("--target <target>", "wasm (the default)")
+  .option(
+    "--shape <name=N>",
+    "fix a size that the model leaves open (batch=1), an entry point for each (batch=1,8), or the whole shape of an " +
+      "input (image=1x3x224x224); may be repeated",
+    collect,
+    [],
+  )
+  .option(
+    "--value <input=ELEMENTS>",
+    "fix an input whose value decides sizes (axes=0,2); may be repeated",
+    collect,
+    [],
+  )
+  .option("--f16", "store the weights in half precision")
+  .option("--relaxed-simd", "use relaxed SIMD, which is faster and which not every browser has")
+  .action(async (model: string, flags: CompileFlags) => {
+    const { compileCommand } = await import("./compile.ts");
+    process.exitCode = await told(() => compileCommand(model, flags));
   });
 
 program

@@ -1,8 +1,9 @@
 /** From a program to something that can be called. */
-import { assertModuleWellFormed, type IRModule, irModule, type PrimFunc } from "../ir/index.ts";
+import { assertModuleWellFormed, type BaseFunc, graphFuncs, type IRModule, irModule } from "../ir/index.ts";
 import { type Backend, TARGETS, type Target } from "./backend.ts";
 import { type Executable, executable } from "./executable.ts";
 import { interpreterBackend } from "./interpreted.ts";
+import { GraphLibrary } from "./vm/library.ts";
 import { wasmBackend } from "./wasm.ts";
 
 export interface BuildOptions {
@@ -10,6 +11,8 @@ export interface BuildOptions {
   readonly target?: Target;
   /** Fused multiply-add and its kin. Default: where the engine has it. */
   readonly relaxedSimd?: boolean;
+  /** How many programs are kept for functions with symbolic sizes, one for each set of sizes. Default 16. */
+  readonly cacheSize?: number;
 }
 
 const BACKENDS: Record<Target, (mod: IRModule, options: BuildOptions) => Backend | Promise<Backend>> = {
@@ -21,18 +24,21 @@ const BACKENDS: Record<Target, (mod: IRModule, options: BuildOptions) => Backend
  * Compiles a module, or one function (it is then called `main`, or what its `name` attribute says). Throws a
  * `VerifyError` when the program is not well-formed.
  */
-export async function build(program: IRModule | PrimFunc, options: BuildOptions = {}): Promise<Executable> {
+export async function build(program: IRModule | BaseFunc, options: BuildOptions = {}): Promise<Executable> {
   const { target = "wasm" } = options;
   if (!TARGETS.includes(target)) {
     throw new TypeError(`unknown target ${JSON.stringify(target)}; there are ${TARGETS.join(", ")}`);
   }
   const mod = assertModuleWellFormed(toModule(program));
-  return executable(mod, await BACKENDS[target](mod, options));
+  const backend = await BACKENDS[target](mod, options);
+  const hasGraphs = Object.keys(graphFuncs(mod)).length > 0;
+  return executable(mod, backend, hasGraphs ? new GraphLibrary(mod, { ...options, target }) : undefined);
 }
 
-function toModule(program: IRModule | PrimFunc): IRModule {
+function toModule(program: IRModule | BaseFunc): IRModule {
   if (program?.kind === "module") return program;
-  if (program?.kind !== "primFunc") throw new TypeError("build takes a module or a function (T.primFunc)");
+  if (program?.kind !== "primFunc" && program?.kind !== "graphFunc")
+    throw new TypeError("build takes a module or a function (T.primFunc, or a graph-level one)");
   const { name } = program.attrs;
   return irModule({ [typeof name === "string" ? name : "main"]: program });
 }

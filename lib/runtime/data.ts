@@ -180,10 +180,49 @@ export interface MlpWeights {
 
 /** The trained two-layer network 784-200-10 of the course. */
 export async function loadMlpWeights(): Promise<MlpWeights> {
-  const name = "mlp-784-200-10";
+  return loadNetwork("mlp-784-200-10", {
+    w0: [200, 784],
+    b0: [200],
+    w1: [10, 200],
+    b1: [10],
+  });
+}
+
+export interface CnnWeights {
+  /** f32 [32, 1, 3, 3] and [32]: filters as [out, in, row, column], pixels scaled to [0, 1]. */
+  readonly w0: Tensor;
+  readonly b0: Tensor;
+  /** f32 [100, 5408] and [100]: hidden = relu(pooled · w1ᵀ + b1). */
+  readonly w1: Tensor;
+  readonly b1: Tensor;
+  /** f32 [10, 100] and [10]: scores = hidden · w2ᵀ + b2. */
+  readonly w2: Tensor;
+  readonly b2: Tensor;
+}
+
+/** The trained convolutional network of the course: conv 1→32 k3, ReLU, max pool 2, 5408→100, ReLU, 100→10. */
+export async function loadCnnWeights(): Promise<CnnWeights> {
+  return loadNetwork("cnn-32-100-10", {
+    w0: [32, 1, 3, 3],
+    b0: [32],
+    w1: [100, 5408],
+    b1: [100],
+    w2: [10, 100],
+    b2: [10],
+  });
+}
+
+/** The parameters of a network that comes with the package. Throws when the files hold others. */
+async function loadNetwork<N extends string>(
+  name: string,
+  shapes: Readonly<Record<N, readonly number[]>>,
+): Promise<Record<N, Tensor>> {
   const [index, bytes] = await Promise.all([readData(`${name}.json`), readData(`${name}.bin`)]);
-  const { w0, b0, w1, b1 } = loadWeights(new TextDecoder().decode(index), bytes, name);
-  const shapes = [w0, b0, w1, b1].map((t) => t?.shape.join("x")).join(" ");
-  if (shapes !== "200x784 200 10x200 10") throw new Error(`${name}: unexpected shapes ${shapes}`);
-  return { w0, b0, w1, b1 };
+  const found = loadWeights(new TextDecoder().decode(index), bytes, name);
+  for (const [n, shape] of Object.entries<readonly number[]>(shapes)) {
+    const has = found[n]?.shape.join("x");
+    if (has !== shape.join("x"))
+      throw new Error(`${name}: ${n} should have the shape ${shape.join("x")}, it has ${has}`);
+  }
+  return found as Record<N, Tensor>;
 }

@@ -7,16 +7,35 @@ import {
   describeParam,
   isBufferArg,
 } from "../codegen/index.ts";
-import { getPrimFunc, type IRModule, type PrimFunc, primFuncs, type Scalar, visitStmt } from "../ir/index.ts";
+import {
+  getFunc,
+  getGraphFunc,
+  getPrimFunc,
+  type IRModule,
+  type PrimFunc,
+  primFuncs,
+  type Scalar,
+} from "../ir/index.ts";
 import type { Backend, Prepared, Target } from "./backend.ts";
 import { countFlops } from "./flops.ts";
 import { Tensor } from "./tensor.ts";
 import { measure, measureTogether, type TimeOptions, type Timing } from "./timing.ts";
+import type { GraphArg } from "./vm/arguments.ts";
+import { disposeResult, type GraphLibrary, type GraphResult } from "./vm/library.ts";
+import type { MemoryPlan } from "./vm/plan.ts";
+import type { Profile } from "./vm/profile.ts";
+import { writtenBy } from "./written.ts";
 
 /** What a function takes: a tensor for each buffer, a number for each scalar parameter. */
-export type KernelArg = Tensor | Scalar | boolean;
-/** A function of a built module. It writes into its arguments; the promise rejects when they do not fit. */
-export type Kernel = (...args: KernelArg[]) => Promise<void>;
+export type KernelArg = GraphArg | Scalar | boolean;
+/**
+ * A function of a built module. A tensor program writes into its arguments and gives nothing; a graph-level function
+ * gives its result, a tensor, or an array for a tuple (then say so: `lib.main<Tensor[]>(x)`). The promise rejects when
+ * the arguments do not fit.
+ */
+export type Kernel = <Result extends GraphResult | void = Tensor>(
+  ...args: KernelArg[]
+) => Promise<NoInfer<Result>>;
 
 /** The members that every executable has beside its functions. */
 export interface ExecutableMethods {
@@ -30,13 +49,29 @@ export interface ExecutableMethods {
   time(name: string, args: readonly KernelArg[], options?: TimeOptions): Promise<Timing>;
   /** The generated code, for example `source("wat")`. */
   source(format?: string): string;
+  /** Calls a graph-level function and tells what each of its steps took. */
+  profile(name: string, args: readonly KernelArg[], options?: ProfileOptions): Promise<Profile>;
+  /** Where the intermediate values of a graph-level function lie; `args` are needed where sizes are symbolic. */
+  memoryPlan(name: string, args?: readonly KernelArg[]): MemoryPlan;
+  /** The module after the pipeline, as a graph-level function runs it; `args` as for `memoryPlan`. */
+  lowered(name: string, args?: readonly KernelArg[]): IRModule;
+  /** Gives back the memory of constants and compiled functions. Results of calls stay valid. */
+  dispose(): void;
+}
+
+export interface ProfileOptions {
+  /** Calls of which the middle one is told. Default 5. */
+  readonly runs?: number;
 }
 
 /** A built module; its functions are its members: `await lib.matmul(a, b, c)`. */
 export type Executable = ExecutableMethods & { readonly [name: string]: Kernel };
 
 /** `then` would make an executable a promise in the eyes of `await`. */
-const RESERVED = new Set(["target", "module", "functions", "prepare", "time", "source", "then", "toString"]);
+const RESERVED = new Set([
+  ...["target", "module", "functions", "prepare", "time", "source", "profile", "memoryPlan", "lowered"],
+  ...["dispose", "then", "toString"],
+]);
 
 /** What `build` gives; its type for readers is `Executable`. */
 export class Built implements ExecutableMethods {
@@ -44,14 +79,20 @@ export class Built implements ExecutableMethods {
   readonly module: IRModule;
   readonly functions: Readonly<Record<string, Kernel>>;
   readonly #backend: Backend;
+  readonly #graph: GraphLibrary | undefined;
 
-  constructor(module: IRModule, backend: Backend) {
+  constructor(module: IRModule, backend: Backend, graph?: GraphLibrary) {
     this.module = module;
     this.target = backend.target;
     this.#backend = backend;
+    this.#graph = graph;
     const functions: Record<string, Kernel> = {};
-    for (const name of Object.keys(primFuncs(module))) {
-      functions[name] = async (...args) => this.prepare(name, args)();
+    const programs = primFuncs(module);
+    for (const name of Object.keys(module.funcs)) {
+      const run = Object.hasOwn(programs, name)
+        ? async (...args: KernelArg[]) => this.prepare(name, args)()
+        : async (...args: KernelArg[]) => this.#graphs(name).call(name, args);
+      functions[name] = run as Kernel;
       if (!RESERVED.has(name)) {
         Object.defineProperty(this, name, { value: functions[name], enumerable: true });
       }
@@ -60,21 +101,63 @@ export class Built implements ExecutableMethods {
   }
 
   prepare(name: string, args: readonly KernelArg[]): Prepared {
-    return this.#bind(name, args).run;
+    if (getFunc(this.module, name).kind === "primFunc") return this.#bind(name, args).run;
+    const graph = this.#graphs(name);
+    return () => disposeResult(graph.call(name, args));
   }
 
   async time(name: string, args: readonly KernelArg[], options: TimeOptions = {}): Promise<Timing> {
+    if (getFunc(this.module, name).kind === "graphFunc") {
+      const { steps } = this.#graphs(name).profile(name, args, 1);
+      const counted = steps.every((s) => s.flops !== undefined);
+      const total = counted ? steps.reduce((n, s) => n + (s.flops ?? 0), 0) : undefined;
+      return measure(name, this.target, this.prepare(name, args), {
+        ...options,
+        flops: options.flops ?? (total || undefined),
+      });
+    }
     const { run, bound } = this.#bind(name, args);
     const flops = options.flops ?? (countFlops(getPrimFunc(this.module, name), bound.sizes) || undefined);
     return measure(name, this.target, run, { ...options, flops });
   }
 
   source(format?: string): string {
-    return this.#backend.source(format);
+    const own = Object.keys(primFuncs(this.module)).length > 0 || !this.#graph;
+    return [own ? this.#backend.source(format) : "", this.#graph?.source(format) ?? ""]
+      .filter((text) => text !== "")
+      .join("\n");
+  }
+
+  async profile(name: string, args: readonly KernelArg[], options: ProfileOptions = {}): Promise<Profile> {
+    const { runs = 5 } = options;
+    if (!Number.isInteger(runs) || runs < 1) throw new RangeError(`profile: runs ${runs}`);
+    return this.#graphs(name).profile(name, args, runs);
+  }
+
+  memoryPlan(name: string, args: readonly KernelArg[] = []): MemoryPlan {
+    return this.#graphs(name).memoryPlan(name, args);
+  }
+
+  lowered(name: string, args: readonly KernelArg[] = []): IRModule {
+    return this.#graphs(name).lowered(name, args);
+  }
+
+  dispose(): void {
+    this.#graph?.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   toString(): string {
     return `Executable (${this.target}): ${Object.keys(this.functions).join(", ")}`;
+  }
+
+  /** What runs the graph-level functions. Throws, with what there is, when `name` is none. */
+  #graphs(name: string): GraphLibrary {
+    getGraphFunc(this.module, name);
+    return this.#graph as GraphLibrary;
   }
 
   #bind(name: string, args: readonly KernelArg[]): { run: Prepared; bound: Bound } {
@@ -84,7 +167,7 @@ export class Built implements ExecutableMethods {
     });
     const bound = bindArguments(func, args, name);
     checkOverlap(func, args, name);
-    const fixed: readonly Argument[] = [...args];
+    const fixed = [...args] as readonly Argument[];
     const run = this.#backend.prepare(name, fixed, bound);
     const tensors = fixed.filter((a): a is Tensor => a instanceof Tensor);
     const checked = (): void => {
@@ -115,8 +198,8 @@ export async function compare(
 }
 
 /** An executable over a code generator's result. */
-export function executable(module: IRModule, backend: Backend): Executable {
-  return new Built(module, backend) as ExecutableMethods as Executable;
+export function executable(module: IRModule, backend: Backend, graph?: GraphLibrary): Executable {
+  return new Built(module, backend, graph) as ExecutableMethods as Executable;
 }
 
 function checkTensor(x: unknown, which: string, wanted: string): void {
@@ -133,25 +216,6 @@ function checkTensor(x: unknown, which: string, wanted: string): void {
     );
   }
   // Anything else is refused by bindArguments, with the same words.
-}
-
-const written = new WeakMap<PrimFunc, ReadonlySet<number>>();
-
-/** Ids of the buffers a function writes. */
-function writtenBy(f: PrimFunc): ReadonlySet<number> {
-  let ids = written.get(f);
-  if (!ids) {
-    const found = new Set<number>();
-    visitStmt(f.body, {
-      stmt: (s) => {
-        if (s.kind === "store") found.add(s.buffer.id);
-        if (s.kind === "block") for (const r of s.writes ?? []) found.add(r.buffer.id);
-      },
-    });
-    ids = found;
-    written.set(f, ids);
-  }
-  return ids;
 }
 
 /** Generated code takes for granted that what it writes is seen through one parameter alone. */

@@ -3,9 +3,11 @@ export { allclose, assertAllclose, type Closeness, type Pair, type Tolerance } f
 export { type Prepared, TARGETS, type Target } from "./backend.ts";
 export { type BuildOptions, build } from "./build.ts";
 export {
+  type CnnWeights,
   dataset,
   FASHION_CLASSES,
   type ImageSet,
+  loadCnnWeights,
   loadFashionMnist,
   loadIdx,
   loadMlpWeights,
@@ -25,6 +27,16 @@ export {
 export { type Features, features } from "./features.ts";
 export { countFlops } from "./flops.ts";
 export { cpuMemory, DeviceMemory, type MemoryOptions } from "./memory.ts";
+export {
+  loadOnnx,
+  OnnxSession,
+  type PlainTensor,
+  type SessionInput,
+  type SessionInputs,
+  type SessionOptions,
+  type SessionOutputs,
+  type SessionPort,
+} from "./onnx-session.ts";
 export { Random } from "./random.ts";
 export { type RandomOptions, Tensor } from "./tensor.ts";
 export {
@@ -36,3 +48,4 @@ export {
   type TimeOptions,
   Timing,
 } from "./timing.ts";
+export * from "./vm/index.ts";

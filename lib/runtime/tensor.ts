@@ -60,7 +60,8 @@ export class Tensor implements BufferArg {
   readonly size: number;
   #allocation: Allocation | undefined;
   readonly #address: number;
-  #view: TypedArray;
+  /** Made when the elements are first asked for: many tensors only pass from one program to the next. */
+  #view: TypedArray | undefined;
 
   /** Use `Tensor.from`, `zeros`, `full`, `arange`, `random` or `empty`. */
   private constructor(dtype: DType, shape: readonly number[], allocation: Allocation, address: number) {
@@ -69,7 +70,6 @@ export class Tensor implements BufferArg {
     this.size = sizeOf(shape);
     this.#allocation = allocation;
     this.#address = address;
-    this.#view = this.#makeView(allocation);
     allocation.owners++;
     forgotten.register(this, allocation, this);
   }
@@ -157,7 +157,7 @@ export class Tensor implements BufferArg {
   /** The elements, row-major (f16 as bits, bool as 0 and 1). Take it anew rather than keep it: memory may grow. */
   get data(): TypedArray {
     const a = this.#alive("its data");
-    if (a.memory.isStale(this.#view)) this.#view = this.#makeView(a);
+    if (!this.#view || a.memory.isStale(this.#view)) this.#view = this.#makeView(a);
     return this.#view;
   }
 

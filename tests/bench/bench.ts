@@ -13,6 +13,7 @@ import { type Contender, compare, type Measured, table } from "./compare.ts";
 import { scheduledMatmul } from "./matmul.ts";
 import { mmRelu, scheduledMmRelu } from "./mm-relu.ts";
 import { oneNodeModel, ortRun, ortSession } from "./ort.ts";
+import { startup } from "./startup.ts";
 
 interface Case {
   readonly name: string;
@@ -124,6 +125,22 @@ for (const c of [chapter3, matmul]) {
       ]),
     ]),
   );
+}
+const STARTUP = "784-200-10: from the start of a process to the first output";
+if (!options.only || STARTUP.includes(options.only)) {
+  const { rows, sizes } = await startup();
+  results.push({ name: STARTUP, baseline: "onnxruntime-web", rows });
+  const base = rows.find((r) => r.name === "onnxruntime-web") as Measured;
+  console.log(`\n${STARTUP}`);
+  const cells = (r: Measured) => [r.median, r.p25, r.p75].map((x) => x.toFixed(1));
+  const ratio = (r: Measured) => (r.median / base.median).toFixed(2);
+  console.log(
+    table([
+      ["", "median ms", "p25", "p75", `of ${base.name}`],
+      ...rows.map((r) => [r.name, ...cells(r), ratio(r)]),
+    ]),
+  );
+  console.log(`\n${sizes}`);
 }
 if (options.json) writeFileSync(options.json, `${JSON.stringify({ machine, results }, null, 1)}\n`);
 // onnxruntime-web keeps handles open.

@@ -8,57 +8,19 @@
  */
 
 import type { Slot, VmFunction, VmInstr, VmProgram } from "../../graph/vm-code.ts";
-import { BYTES, type PrimFunc } from "../../ir/index.ts";
+import { BYTES } from "../../ir/index.ts";
 import { cpuMemory } from "../memory.ts";
 import { type ArenaStack, cpuArenas } from "./arena.ts";
 import { type ConstantPool, cpuConstants } from "./constants.ts";
 import { Heap, type Held, type Output } from "./held.ts";
-import type { Cells, Kernels, Step } from "./kernels.ts";
+import type { Cells, Kernels } from "./kernels.ts";
 import { compileStep } from "./steps.ts";
+import type { Frame, Host, Recorder, Specialize, StepInfo, StepList } from "./types.ts";
 
 const LINE = 64;
 const lines = (bytes: number): number => Math.ceil(bytes / LINE) * LINE;
 
-/** What a profile needs to know of an instruction that computes something. */
-export interface StepInfo {
-  /** The value it makes. */
-  readonly node: string;
-  /** The tensor program or library function. */
-  readonly func: string;
-  readonly program?: PrimFunc;
-  readonly sizes?: ReadonlyMap<number, number>;
-  /** Bytes of its arguments and results. */
-  readonly bytes: number;
-}
-
-export interface StepList {
-  readonly steps: readonly Step[];
-  /** Undefined for instructions that only move things. */
-  readonly infos: readonly (StepInfo | undefined)[];
-}
-
-/** Is told how long each computing step took, in milliseconds of `performance.now()`. */
-export type Recorder = (info: StepInfo, start: number, end: number) => void;
-
-/** Runs the rest of a function whose sizes are known now. */
-export type Specialize = (from: LinkedProgram, func: string, args: readonly Output[]) => Output[];
-
-export interface Frame {
-  readonly func: VmFunction;
-  /** Cells of the slots start here. */
-  readonly base: number;
-  /** Byte offset of its arena in the program's. */
-  readonly arena: number;
-  /** Cells of each parameter. */
-  readonly params: readonly (readonly number[])[];
-  readonly list: StepList;
-  /** Cells that may hold memory. */
-  readonly holders: readonly number[];
-  /** What the rest of the function gave, where the last instruction is `specialize`. */
-  outputs: Output[] | undefined;
-}
-
-export class LinkedProgram {
+export class LinkedProgram implements Host {
   readonly program: VmProgram;
   readonly kernels: Kernels;
   readonly heap: Heap;

@@ -39,13 +39,13 @@ export function memoryPlanOf(f: VmFunction, mod: IRModule, constantBytes: number
   const steps: string[] = [];
   const lives: Life[] = [];
   const use = (slot: Slot, step: number, written: boolean): void => {
-    const { source, name, bytes } = f.slots[slot];
+    const { source, bytes } = f.slots[slot];
     if (source.kind !== "arena" || bytes === 0) return;
     const { offset } = source;
     const there = lives.findLast((l) => l.offset < offset + bytes && offset < l.offset + l.bytes);
     // A view, or a second part of the same value, is no new life.
     if (there && (!written || there.first === step)) there.last = step;
-    else lives.push({ name, offset, bytes, first: step, last: step });
+    else lives.push({ name: steps[step], offset, bytes, first: step, last: step });
   };
   const visit = (code: readonly VmInstr[], within?: number): void => {
     for (const i of code) {

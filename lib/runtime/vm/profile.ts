@@ -1,7 +1,7 @@
 /** What the steps of one call took, as a table, a timeline and a trace that Perfetto and Chrome open. */
 import { countFlops } from "../flops.ts";
 import { formatMs } from "../timing.ts";
-import type { StepInfo } from "./linked.ts";
+import type { StepInfo } from "./types.ts";
 
 export interface ProfileStep {
   /** The value that the step computes. */

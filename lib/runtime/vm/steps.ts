@@ -4,8 +4,8 @@ import type { PrimFunc } from "../../ir/index.ts";
 import { Tensor } from "../tensor.ts";
 import type { Output } from "./held.ts";
 import type { Step } from "./kernels.ts";
-import type { LinkedProgram, StepInfo } from "./linked.ts";
 import { getFunc } from "./packed.ts";
+import type { Host, StepInfo } from "./types.ts";
 
 export interface MadeStep {
   readonly step: Step;
@@ -14,7 +14,7 @@ export interface MadeStep {
 
 /** An instruction of one function, whose slots' cells start at `base`. */
 interface Site<I> {
-  readonly p: LinkedProgram;
+  readonly p: Host;
   readonly func: VmFunction;
   readonly base: number;
   readonly i: I;
@@ -23,7 +23,7 @@ interface Site<I> {
 type Instr<Op extends VmInstr["op"]> = Extract<VmInstr, { op: Op }>;
 type Handlers = { readonly [Op in VmInstr["op"]]: (s: Site<Instr<Op>>) => MadeStep };
 
-export function compileStep(p: LinkedProgram, func: VmFunction, base: number, i: VmInstr): MadeStep {
+export function compileStep(p: Host, func: VmFunction, base: number, i: VmInstr): MadeStep {
   const handle = HANDLERS[i.op] as (s: Site<VmInstr>) => MadeStep;
   return handle({ p, func, base, i });
 }
@@ -146,7 +146,7 @@ const HANDLERS: Handlers = {
   },
 };
 
-function alias(p: LinkedProgram, dst: number, src: number): MadeStep {
+function alias(p: Host, dst: number, src: number): MadeStep {
   return {
     step: () => {
       const held = p.held[src];
@@ -173,7 +173,7 @@ function kept(outputs: readonly Output[], args: readonly Output[]): Output[] {
 }
 
 /** Puts what a function gave into slots. */
-function receive(p: LinkedProgram, base: number, dst: readonly Slot[], outputs: readonly Output[]): void {
+function receive(p: Host, base: number, dst: readonly Slot[], outputs: readonly Output[]): void {
   dst.forEach((slot, k) => {
     p.put(base + slot, outputs[k].held);
     p.cells[base + slot] = outputs[k].address;

@@ -1,0 +1,151 @@
+// `tilewright compile`: an ONNX model to a deployment bundle.
+import { readFileSync, realpathSync, statSync } from "node:fs";
+import path from "node:path";
+import { bundle, DeployError, sizeReport } from "../lib/deploy/index.ts";
+import { writeBundle } from "../lib/deploy/write.node.ts";
+import { decodeModel, fromOnnx, NeedsValue } from "../lib/frontend/onnx/index.ts";
+import { constantData } from "../lib/graph/index.ts";
+import type { IRModule, NDArray } from "../lib/ir/index.ts";
+
+export interface CompileFlags {
+  readonly output: string;
+  readonly target?: string;
+  readonly shape: readonly string[];
+  readonly value: readonly string[];
+  readonly f16?: boolean;
+  readonly relaxedSimd?: boolean;
+}
+
+type File = ReturnType<typeof decodeModel>;
+
+/** More entry points than this are surely a mistake. */
+const MOST_ENTRIES = 64;
+
+/** Compiles a model file and writes the bundle; prints the sizes of its parts. */
+export async function compileCommand(model: string, flags: CompileFlags): Promise<number> {
+  if (flags.target !== undefined && flags.target !== "wasm")
+    throw new DeployError(`there is no target "${flags.target}" for bundles; there is wasm`);
+  const file = decodeModel(new Uint8Array(readFileSync(model)), { externalData: beside(model) });
+  const modules = importEntries(file, flags, beside(model));
+  const name = path.basename(model);
+  const { f16 = false, relaxedSimd = false } = flags;
+  const fixed = flags.value.map((text) => text.slice(0, text.lastIndexOf("=")));
+  const made = await bundle(
+    modules.map((module) => ({ module, fixed })),
+    { name, f16, relaxedSimd },
+  );
+  writeBundle(made, flags.output);
+  console.log(sizeReport(made));
+  console.log(`written to ${flags.output}`);
+  return 0;
+}
+
+/** Reads files beside the model, and none that a link or ".." leads to elsewhere. */
+function beside(model: string): (location: string) => Uint8Array {
+  const folder = realpathSync(path.dirname(path.resolve(model)));
+  return (location) => {
+    const at = path.resolve(folder, location);
+    const real = statSync(at, { throwIfNoEntry: false }) ? realpathSync(at) : at;
+    if (path.isAbsolute(location) || !real.startsWith(folder + path.sep))
+      throw new DeployError(
+        `the model's data file ${JSON.stringify(location)} is outside of the model's folder`,
+      );
+    return new Uint8Array(readFileSync(real));
+  };
+}
+
+/** A module for each combination of the sizes that were asked for. */
+function importEntries(file: File, flags: CompileFlags, externalData: (l: string) => Uint8Array): IRModule[] {
+  const inputs = file.graph.inputs.filter((v) => !file.graph.initializers.has(v.name));
+  const asked = flags.shape.map((text) => sizesOf(text));
+  const names = new Set(inputs.map((v) => v.name));
+  const open = new Map<string, string[]>();
+  for (const { name, type } of inputs) {
+    const dims = type.kind === "tensor" ? (type.dims ?? []) : [];
+    dims.forEach((d, i) => {
+      if (typeof d === "number") return;
+      const size = d ?? `${name}_${i}`;
+      open.set(size, [...(open.get(size) ?? []), name]);
+    });
+  }
+  for (const { name } of asked) {
+    if (open.has(name) || names.has(name)) continue;
+    const known = [...open.keys()].join(", ") || "none: all are fixed";
+    throw new DeployError(`--shape ${name}=…: the model has no such size; it leaves open: ${known}`);
+  }
+  const whole = new Set(asked.filter((a) => a.shapes).map((a) => a.name));
+  const missing = [...open].filter(
+    ([size, of]) => !asked.some((a) => a.name === size) && !of.every((input) => whole.has(input)),
+  );
+  if (missing.length > 0) {
+    const list = missing.map(([size, of]) => `${size} (of ${[...new Set(of)].join(", ")})`).join(", ");
+    throw new DeployError(
+      `a bundle has fixed sizes, and the model leaves open: ${list}. Give each: ` +
+        missing.map(([size]) => `--shape ${JSON.stringify(size).slice(1, -1)}=N`).join(" "),
+    );
+  }
+  const values = Object.fromEntries(flags.value.map((text) => fixedInput(text, file)));
+  return combinations(asked).map((choice) => {
+    const dims: Record<string, number> = {};
+    const shapes: Record<string, readonly number[]> = {};
+    for (const { name, size } of choice) {
+      if (Array.isArray(size)) shapes[name] = size;
+      else dims[name] = size as number;
+    }
+    try {
+      return fromOnnx(file, { dims, shapes, values, externalData });
+    } catch (e) {
+      if (!(e instanceof NeedsValue)) throw e;
+      const hint = e.inputs.map((n) => `--value ${n}=…`).join(" ");
+      throw new DeployError(`${e.message}; a bundle needs it fixed: ${hint}`, { cause: e });
+    }
+  });
+}
+
+interface Asked {
+  readonly name: string;
+  /** A size, or the whole shape of an input. */
+  readonly sizes: readonly (number | readonly number[])[];
+  readonly shapes: boolean;
+}
+
+/** `batch=1,8` and `image=1x3x224x224`. */
+function sizesOf(text: string): Asked {
+  const at = text.lastIndexOf("=");
+  const name = text.slice(0, at);
+  const parts = text.slice(at + 1).split(",");
+  const sizes = parts.map((p) => (/^\d+(x\d+)+$/.test(p) ? p.split("x").map(Number) : Number(p)));
+  const right = at > 0 && parts.every((p) => /^\d+(x\d+)*$/.test(p));
+  if (!right)
+    throw new DeployError(`--shape takes name=N, name=N,M or input=AxBxC; got ${JSON.stringify(text)}`);
+  const shapes = sizes.filter((s) => Array.isArray(s)).length;
+  if (shapes > 0 && shapes < sizes.length)
+    throw new DeployError(`--shape ${text}: either sizes or whole shapes, not both`);
+  return { name, sizes, shapes: shapes > 0 };
+}
+
+/** `axes=0,2`: the elements of an input whose value decides sizes. */
+function fixedInput(text: string, file: File): [string, NDArray] {
+  const at = text.lastIndexOf("=");
+  const name = text.slice(0, at);
+  const input = file.graph.inputs.find((v) => v.name === name);
+  if (at < 1 || !input)
+    throw new DeployError(`--value takes input=ELEMENTS; the model has no input "${name}"`);
+  const { type } = input;
+  if (type.kind !== "tensor" || !type.dtype) throw new DeployError(`--value ${name}: it is no tensor`);
+  const list = text.slice(at + 1);
+  const numbers = list === "" ? [] : list.split(",").map(Number);
+  if (numbers.some((n) => !Number.isFinite(n))) throw new DeployError(`--value ${text}: numbers are wanted`);
+  const shape = type.dims?.length === 0 ? [] : [numbers.length];
+  return [name, constantData(shape.length === 0 ? numbers[0] : numbers, type.dtype, shape)];
+}
+
+/** Every choice of one size for each name. */
+function combinations(asked: readonly Asked[]): { name: string; size: number | readonly number[] }[][] {
+  const count = asked.reduce((n, a) => n * a.sizes.length, 1);
+  if (count > MOST_ENTRIES)
+    throw new DeployError(`${count} combinations of sizes; at most ${MOST_ENTRIES} are made`);
+  let out: { name: string; size: number | readonly number[] }[][] = [[]];
+  for (const { name, sizes } of asked) out = out.flatMap((c) => sizes.map((size) => [...c, { name, size }]));
+  return out;
+}

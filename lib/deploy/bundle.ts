@@ -1,0 +1,228 @@
+/**
+ * A model as a few files that need nothing else: code for exactly its operators and sizes, its weights, and a module
+ * that loads and runs them.
+ */
+import { compileWasm, type WasmFunction } from "../codegen/wasm/index.ts";
+import type { VmInstr, VmProgram } from "../graph/vm-code.ts";
+import {
+  constInt,
+  type DType,
+  type GraphType,
+  getGraphFunc,
+  getPrimFunc,
+  type IRModule,
+  irModule,
+  type PrimFunc,
+  structuralEqual,
+  typeText,
+} from "../ir/index.ts";
+import { lowerFunction } from "../runtime/vm/lower.ts";
+import { entryCode } from "./entry.ts";
+import { refuseDeploy } from "./error.ts";
+import { declarations, type EntryText, moduleText, type Port } from "./template.ts";
+import { layOutWeights } from "./weights.ts";
+
+/** Address 0 stays unused, so that it can mean "none". */
+const FIRST = 64;
+const PAGE = 65536;
+/** Addresses stay below 2 GiB: generated code computes with them as signed numbers. */
+const MAX_BYTES = 2 ** 31;
+
+/** A module for certain sizes: those of `func`'s parameters are numbers. */
+export interface BundleEntry {
+  readonly module: IRModule;
+  /** The graph-level function. Default: `main`. */
+  readonly func?: string;
+  /** Inputs by name that the module knows the value of: the bundle does not take them. */
+  readonly fixed?: readonly string[];
+}
+
+export interface BundleOptions {
+  /** What the model is called in the files. */
+  readonly name?: string;
+  /** Store f32 weights as f16. */
+  readonly f16?: boolean;
+  /** Use relaxed SIMD. Off unless asked for: not every browser has it. */
+  readonly relaxedSimd?: boolean;
+}
+
+export interface BundleFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** Bytes after gzip. */
+  readonly gzip: number;
+}
+
+export interface Manifest {
+  readonly format: "tilewright-bundle";
+  readonly version: 1;
+  readonly model: string;
+  readonly target: "wasm";
+  readonly entries: readonly { readonly inputs: readonly Port[]; readonly outputs: readonly Port[] }[];
+  /** Memory of the running model, weights included. */
+  readonly memoryBytes: number;
+  readonly weights: readonly { readonly dtype: string; readonly count: number; readonly bytes: number }[];
+  readonly files: readonly { readonly name: string; readonly bytes: number; readonly gzip: number }[];
+}
+
+export interface Bundle {
+  readonly files: readonly BundleFile[];
+  readonly manifest: Manifest;
+}
+
+/**
+ * The files of a bundle with an entry point for each module; all take and give tensors of the same names. Throws a
+ * `DeployError` where a size is symbolic, where sizes depend on data, or where library functions are called.
+ */
+export async function bundle(entries: readonly BundleEntry[], options: BundleOptions = {}): Promise<Bundle> {
+  const { name = "a model", f16 = false, relaxedSimd = false } = options;
+  if (entries.length === 0) refuseDeploy("a bundle needs at least one entry point");
+  const lowered = entries.map(({ module, func = "main", fixed = [] }) => {
+    const ports = portsOf(module, func, new Set(fixed));
+    return { ...lowerFunction(module, func, new Map()), func, ports };
+  });
+  const programs = new Programs();
+  const names = lowered.map(({ module, program }) => programs.add(module, program));
+  const code = compileWasm(irModule(programs.funcs), { relaxedSimd });
+  const weights = layOutWeights(
+    lowered.flatMap((l) => l.program.constants),
+    FIRST,
+    f16,
+  );
+  let [end, first] = [weights.end, 0];
+  const helpers = new Set<string>();
+  const texts = lowered.map((l, i): EntryText => {
+    const constants = weights.addresses.slice(first, first + l.program.constants.length);
+    first += constants.length;
+    const kernel = (f: string): { name: string; code: WasmFunction } => {
+      const named = names[i].get(f) as string;
+      return { name: named, code: code.functions[named] };
+    };
+    const prefix = `e${i}_`;
+    const { program, module } = l;
+    const made = entryCode({ program, module, kernel, constants, start: weights.end, prefix }, l.func);
+    end = Math.max(end, made.end);
+    for (const h of made.helpers) helpers.add(h);
+    const unread = end;
+    const main = `${prefix}${Object.keys(program.functions).indexOf(l.func)}`;
+    return {
+      inputs: l.ports.inputs.map(({ index, ...p }) => ({ ...p, address: made.inputs[index] ?? unread })),
+      outputs: l.ports.outputs.map((p, k) => ({ ...p, address: made.outputs[k] })),
+      text: made.text,
+      main,
+    };
+  });
+  // An input that nothing reads is given room all the same: it is copied there.
+  const unread = Math.max(0, ...lowered.flatMap((l) => l.ports.inputs.map(portBytes)));
+  const pages = Math.ceil((end + unread) / PAGE);
+  if (pages * PAGE > MAX_BYTES)
+    refuseDeploy(`the model needs ${Math.ceil((pages * PAGE) / 2 ** 20)} MiB of memory; 2048 are there`);
+  const linked = code.kernels.map((k) => ({ file: `kernel-${k.name}.wasm`, name: k.name, export: k.export }));
+  const hosts = WebAssembly.Module.imports(new WebAssembly.Module(code.bytes))
+    .filter((x) => x.module === "env" && x.kind === "function")
+    .map((x) => x.name);
+  const m = {
+    ...{ model: name, entries: texts, helpers, hosts, linked },
+    ...{ weightsAt: FIRST, halves: weights.halves, hasWeights: weights.bytes.length > 0, pages },
+  };
+  const text = new TextEncoder();
+  const parts: [string, Uint8Array][] = [
+    ["model.js", text.encode(moduleText(m))],
+    ["model.d.ts", text.encode(declarations(m))],
+    ["kernels.wasm", code.bytes],
+    ...code.kernels.map((k, i): [string, Uint8Array] => [linked[i].file, k.bytes]),
+    ...(m.hasWeights ? [["weights.bin", weights.bytes] as [string, Uint8Array]] : []),
+  ];
+  const files: BundleFile[] = [];
+  for (const [file, bytes] of parts) files.push({ name: file, bytes, gzip: await gzipSize(bytes) });
+  const manifest: Manifest = {
+    ...({ format: "tilewright-bundle", version: 1, model: name, target: "wasm" } as const),
+    entries: texts.map((t) => ({ inputs: t.inputs.map(plain), outputs: t.outputs.map(plain) })),
+    memoryBytes: pages * PAGE,
+    weights: weights.stored,
+    files: files.map((f) => ({ name: f.name, bytes: f.bytes.length, gzip: f.gzip })),
+  };
+  const json = text.encode(`${JSON.stringify(manifest, null, 2)}\n`);
+  return { files: [...files, { name: "manifest.json", bytes: json, gzip: await gzipSize(json) }], manifest };
+}
+
+const SIZES: Readonly<Record<string, number>> = { f64: 8, i64: 8, f32: 4, i32: 4, f16: 2 };
+const portBytes = (p: Port): number => p.shape.reduce((n, s) => n * s, 1) * (SIZES[p.dtype] ?? 1);
+
+const plain = ({ name, dtype, shape }: Port): Port => ({ name, dtype, shape });
+
+/** The tensor programs of all entry points under names that differ; equal ones once. */
+class Programs {
+  readonly funcs: Record<string, PrimFunc> = {};
+
+  /** The names that the programs of one entry point have here. */
+  add(mod: IRModule, program: VmProgram): Map<string, string> {
+    const names = new Map<string, string>();
+    const visit = (code: readonly VmInstr[]): void => {
+      for (const i of code) {
+        if (i.op === "if") for (const branch of [i.then, i.else]) visit(branch);
+        if (i.op === "callTir" && !names.has(i.func))
+          names.set(i.func, this.put(i.func, getPrimFunc(mod, i.func)));
+      }
+    };
+    for (const f of Object.values(program.functions)) visit(f.code);
+    return names;
+  }
+
+  private put(name: string, f: PrimFunc): string {
+    for (let n = 0; ; n++) {
+      const free = n === 0 ? name : `${name}_${n}`;
+      if (!Object.hasOwn(this.funcs, free)) this.funcs[free] = f;
+      else if (!structuralEqual(this.funcs[free], f)) continue;
+      return free;
+    }
+  }
+}
+
+/** What a function takes and gives, by the names in the model file where it comes from one. */
+function portsOf(
+  mod: IRModule,
+  func: string,
+  fixed: ReadonlySet<string>,
+): { inputs: (Port & { readonly index: number })[]; outputs: Port[] } {
+  const f = getGraphFunc(mod, func);
+  const listed = (key: string): readonly string[] | undefined =>
+    Array.isArray(f.attrs[key]) ? (f.attrs[key] as readonly string[]) : undefined;
+  const open = new Set<string>();
+  const port = (name: string, t: GraphType): Port => {
+    if (t.kind !== "tensor")
+      return refuseDeploy(`${name} is ${typeText(t)}; a bundle takes and gives tensors`);
+    const shape = t.shape.map((s) => {
+      const n = constInt(s);
+      if (n === undefined) open.add(`${name}: ${typeText(t)}`);
+      return n ?? 0;
+    });
+    return { name, dtype: t.dtype satisfies DType, shape };
+  };
+  const named = f.params.map((p, index) => ({
+    name: listed("inputs")?.[index] ?? p.name,
+    type: p.type,
+    index,
+  }));
+  const inputs = named
+    .filter((p) => !fixed.has(p.name))
+    .map(({ name, type, index }) => ({ ...port(name, type), index }));
+  if (open.size > 0) refuseDeploy(`a bundle has fixed sizes; these are open: ${[...open].join("; ")}`);
+  const { type } = f.body.result;
+  const fields = type.kind === "tuple" ? type.fields : [type];
+  const outputs = fields.map((t, i) =>
+    port(listed("outputs")?.[i] ?? (fields.length > 1 ? `y${i}` : "y"), t),
+  );
+  if (open.size > 0) {
+    refuseDeploy(
+      `the sizes of outputs depend on the data, which a bundle cannot do: ${[...open].join("; ")}`,
+    );
+  }
+  return { inputs, outputs };
+}
+
+async function gzipSize(bytes: Uint8Array): Promise<number> {
+  const source = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream();
+  const packed = source.pipeThrough(new CompressionStream("gzip"));
+  return (await new Response(packed).arrayBuffer()).byteLength;
+}

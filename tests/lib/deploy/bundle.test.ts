@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { hostFunctions } from "../../../lib/codegen/index.ts";
+import { bundle, DeployError, sizeReport } from "../../../lib/deploy/index.ts";
+import { HOST_TEXT } from "../../../lib/deploy/template.ts";
+import { writeBundle } from "../../../lib/deploy/write.node.ts";
+import { BlockBuilder, R } from "../../../lib/graph/index.ts";
+import { graphIf, type NDArray, numbersOf, variable } from "../../../lib/ir/index.ts";
+import { registerFunc } from "../../../lib/runtime/index.ts";
+import { randomData } from "../../support/random-graph.ts";
+import { oracle } from "../runtime/vm-support.ts";
+import { mlp, runInNode, withFolder } from "./support.ts";
+
+const plain = (a: NDArray, array = "Float32Array") => ({ data: numbersOf(a), shape: a.shape, array });
+
+function close(got: readonly number[], want: readonly number[], tolerance = 1e-5): void {
+  assert.equal(got.length, want.length);
+  got.forEach((x, i) => {
+    assert.ok(Math.abs(x - want[i]) <= tolerance * (1 + Math.abs(want[i])), `${i}: ${x}, must be ${want[i]}`);
+  });
+}
+
+describe("deploy: bundles", function () {
+  this.timeout(30_000);
+
+  it("a model runs in Node, in an empty folder, with nothing beside it", () =>
+    withFolder(async (folder) => {
+      const module = mlp([20, 12, 5]);
+      writeBundle(await bundle([{ module }], { name: "mlp" }), path.join(folder, "b"));
+      const names = readdirSync(path.join(folder, "b")).sort();
+      assert.deepEqual(names, ["kernels.wasm", "manifest.json", "model.d.ts", "model.js", "weights.bin"]);
+      const x = randomData([1, 20], 3);
+      const { y } = await runInNode(path.join(folder, "b"), { x: plain(x) });
+      assert.deepEqual(y.shape, [1, 5]);
+      close(y.data, numbersOf(oracle(module, [x]) as NDArray));
+    }));
+
+  it("784-200-10 takes at most 6 kB gzip beside the weights", async () => {
+    const made = await bundle([{ module: mlp([784, 200, 10]) }], { name: "mlp" });
+    const weights = made.files.find((f) => f.name === "weights.bin");
+    assert.equal(
+      weights?.bytes.length,
+      4 * (784 * 200 + 200 + 200 * 10 + 10 + 2) /* to a multiple of 16 bytes */,
+    );
+    const rest = made.files.filter((f) => f !== weights).reduce((n, f) => n + f.gzip, 0);
+    assert.ok(rest <= 6000, `${rest} bytes`);
+    assert.match(
+      sizeReport(made),
+      /weights\.bin +636\.0 kB[\s\S]*code \(js and wasm\)[\s\S]*memory when it runs: /,
+    );
+  });
+
+  it("weights as f16 take half, and cost little of the result", () =>
+    withFolder(async (folder) => {
+      const module = mlp([64, 40, 8]);
+      const [whole, half] = [await bundle([{ module }]), await bundle([{ module }], { f16: true })];
+      const size = (b: typeof whole) => b.files.find((f) => f.name === "weights.bin")?.bytes.length ?? 0;
+      assert.ok(size(half) < 0.55 * size(whole), `${size(half)} of ${size(whole)}`);
+      assert.deepEqual(
+        half.manifest.weights.map((w) => w.dtype),
+        ["f32 as f16", "f32"],
+      );
+      writeBundle(half, path.join(folder, "b"));
+      const x = randomData([1, 64], 3);
+      const { y } = await runInNode(path.join(folder, "b"), { x: plain(x) });
+      // The random weights have few digits, which f16 holds exactly.
+      close(y.data, numbersOf(oracle(module, [x]) as NDArray));
+    }));
+
+  it("an entry point for each shape, with one copy of the weights", () =>
+    withFolder(async (folder) => {
+      const [one, four] = [mlp([20, 12, 5], 1), mlp([20, 12, 5], 4)];
+      const made = await bundle([{ module: one }, { module: four }]);
+      const alone = await bundle([{ module: one }]);
+      const weights = (b: typeof made) => b.files.find((f) => f.name === "weights.bin")?.bytes.length;
+      assert.equal(weights(made), weights(alone));
+      writeBundle(made, path.join(folder, "b"));
+      for (const [module, rows] of [
+        [one, 1],
+        [four, 4],
+      ] as const) {
+        const x = randomData([rows, 20], 3);
+        const { y } = await runInNode(path.join(folder, "b"), { x: plain(x) });
+        assert.deepEqual(y.shape, [rows, 5]);
+        close(y.data, numbersOf(oracle(module, [x]) as NDArray));
+      }
+      const { error } = await runInNode(path.join(folder, "b"), { x: plain(randomData([2, 20], 3)) });
+      assert.match(
+        error ?? "",
+        /TypeError: the inputs do not fit\. The model takes x: Float32Array \[1,20\]; or x: Float32Array \[4,20\]\. It got x: Float32Array of 40, \[2,20\]/,
+      );
+    }));
+
+  it("several outputs, an if, i64 and bool", () =>
+    withFolder(async (folder) => {
+      const x = R.var("x", R.tensor([4]));
+      const on = R.var("on", R.tensor([], "bool"));
+      const n = R.var("n", R.tensor([3], "i64"));
+      const bb = new BlockBuilder();
+      bb.function("main", [x, on, n], () => {
+        const a = bb.branch(() => bb.emit(R.add(x, x)));
+        const b = bb.branch(() => bb.emit(R.multiply(x, x)));
+        const y = bb.emit(graphIf(on, a, b));
+        bb.emitFuncOutput(R.tuple(y, bb.emit(R.add(n, n)), bb.emit(R.less(x, y)), x));
+      });
+      writeBundle(await bundle([{ module: bb.get() }]), path.join(folder, "b"));
+      for (const flag of [1, 0]) {
+        const out = await runInNode(path.join(folder, "b"), {
+          x: { data: [1, 2, 3, 4], shape: [4], array: "Float32Array" },
+          on: { data: [flag], shape: [], array: "Uint8Array" },
+          n: { data: [1, 2, 2 ** 40], shape: [3], array: "BigInt64Array" },
+        });
+        assert.deepEqual(out.y0.data, flag ? [2, 4, 6, 8] : [1, 4, 9, 16]);
+        assert.deepEqual(out.y1.data, [2, 4, 2 ** 41]);
+        assert.deepEqual(out.y2.data, flag ? [1, 1, 1, 1] : [0, 1, 1, 1]);
+        assert.deepEqual(out.y3.data, [1, 2, 3, 4]);
+      }
+    }));
+
+  it("what a bundle cannot do is said, with what to do", async () => {
+    const x = R.var("x", R.tensor([variable("batch"), 4]));
+    const open = new BlockBuilder();
+    open.function("main", [x], () => open.emitFuncOutput(open.emit(R.nn.relu(x))));
+    await assert.rejects(bundle([{ module: open.get() }]), {
+      name: "DeployError",
+      message: "a bundle has fixed sizes; these are open: x: f32[batch, 4]",
+    });
+    registerFunc("test.library", () => {}, { override: true });
+    const y = R.var("y", R.tensor([4]));
+    const packed = new BlockBuilder();
+    packed.function("main", [y], () =>
+      packed.emitFuncOutput(packed.emit(R.callPacked("test.library", [y], R.tensor([4])))),
+    );
+    await assert.rejects(
+      bundle([{ module: packed.get() }]),
+      /the library function "test\.library", which is not part/,
+    );
+    await assert.rejects(bundle([]), DeployError);
+  });
+
+  it("replaces a bundle, and nothing else", () =>
+    withFolder(async (folder) => {
+      const made = await bundle([{ module: mlp([4, 3]) }]);
+      const at = path.join(folder, "deep", "b");
+      writeBundle(made, at);
+      writeFileSync(path.join(at, "model.js"), "broken");
+      writeBundle(made, at);
+      assert.notEqual(readFileSync(path.join(at, "model.js"), "utf8"), "broken");
+      assert.deepEqual(readdirSync(path.join(folder, "deep")), ["b"], "nothing is left aside");
+      writeFileSync(path.join(at, "notes.txt"), "mine");
+      assert.throws(() => writeBundle(made, at), /holds files that are not of the bundle: notes\.txt/);
+      const other = path.join(folder, "other");
+      mkdirSync(other);
+      writeFileSync(path.join(other, "a.txt"), "mine");
+      assert.throws(() => writeBundle(made, other), /not empty and not a bundle/);
+      assert.ok(existsSync(path.join(other, "a.txt")));
+      assert.throws(() => writeBundle(made, path.join(other, "a.txt")), /is no folder/);
+      const empty = path.join(folder, "empty");
+      mkdirSync(empty);
+      writeBundle(made, empty);
+      assert.ok(existsSync(path.join(empty, "model.js")));
+    }));
+
+  it("the functions that bundles carry are those that generated code imports", () => {
+    const carried = (name: string): unknown =>
+      Object.hasOwn(HOST_TEXT, name)
+        ? new Function(`return ${HOST_TEXT[name]}`)()
+        : (Math as unknown as Record<string, unknown>)[name];
+    const xs = [-8, -2.5, -1, -1e-9, -0, 0, 0.3, 1, 2.4, 2.6, 5.9, 7, Number.NaN, Number.POSITIVE_INFINITY];
+    for (const [name, f] of Object.entries(hostFunctions)) {
+      const g = carried(name) as typeof f;
+      assert.equal(typeof g, "function", name);
+      for (const a of xs) for (const b of xs) assert.ok(Object.is(g(a, b), f(a, b)), `${name}(${a}, ${b})`);
+    }
+  });
+});

@@ -1,0 +1,67 @@
+/** Bundles of small programs, and running them where nothing else is. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { BlockBuilder, R } from "../../../lib/graph/index.ts";
+import { constantOf, type IRModule } from "../../../lib/ir/index.ts";
+import { randomData } from "../../support/random-graph.ts";
+
+/** A multi-layer perceptron with random weights, for `batch` rows. */
+export function mlp(sizes: readonly number[], batch = 1): IRModule {
+  const x = R.var("x", R.tensor([batch, sizes[0]]));
+  const bb = new BlockBuilder();
+  const weight = (shape: number[], seed: number) => constantOf(randomData(shape, seed));
+  bb.function("main", [x], () => {
+    const out = bb.dataflow(() => {
+      let h = x;
+      for (let i = 1; i < sizes.length; i++) {
+        h = bb.emit(R.add(R.matmul(h, weight([sizes[i - 1], sizes[i]], i)), weight([sizes[i]], 50 + i)));
+        if (i + 1 < sizes.length) h = bb.emit(R.nn.relu(h));
+      }
+      return bb.emitOutput(h);
+    });
+    bb.emitFuncOutput(out);
+  });
+  return bb.get();
+}
+
+/** A folder that is gone after the test. */
+export function withFolder<X>(use: (folder: string) => Promise<X>): Promise<X> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "tilewright-bundle-"));
+  return use(folder).finally(() => rmSync(folder, { recursive: true, force: true }));
+}
+
+export interface Plain {
+  readonly data: readonly number[];
+  readonly shape: readonly number[];
+}
+
+/**
+ * Runs a bundle in a process of its own, in an empty folder: the inputs as JSON, with the name of each one's typed array.
+ * Resolves to the outputs; an error of the model comes as `{ error }`.
+ */
+export async function runInNode(
+  bundle: string,
+  inputs: Readonly<Record<string, Plain & { readonly array: string }>>,
+): Promise<Record<string, Plain> & { error?: string }> {
+  const script = `
+    const { load } = await import(${JSON.stringify(pathToFileURL(path.join(bundle, "model.js")).href)});
+    const model = await load();
+    const given = JSON.parse(process.argv[1]);
+    const inputs = Object.fromEntries(Object.entries(given).map(([n, { data, shape, array }]) =>
+      [n, { data: globalThis[array].from(array.startsWith("Big") ? data.map(BigInt) : data), shape }]));
+    try {
+      const outputs = await model.run(inputs);
+      console.log(JSON.stringify(Object.fromEntries(Object.entries(outputs).map(([n, { data, shape }]) =>
+        [n, { data: Array.from(data, Number), shape }]))));
+    } catch (e) { console.log(JSON.stringify({ error: String(e) })); }`;
+  return withFolder(async (empty) => {
+    const args = ["--input-type=module", "--eval", script, JSON.stringify(inputs)];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: empty });
+    return JSON.parse(stdout) as Record<string, Plain> & { error?: string };
+  });
+}
