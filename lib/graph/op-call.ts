@@ -1,13 +1,19 @@
 /** Calls of operators: what is given is checked against the signature and completed by defaults. */
+import { simplify } from "../arith/index.ts";
 import {
   type Attr,
   type Attrs,
+  constInt,
   type Expr,
   type GraphExpr,
+  type GraphType,
   type OpCall,
   opCall,
+  outputTypes,
   shapeLiteral,
+  sizeText,
   tupleExpr,
+  varsOf,
 } from "../ir/index.ts";
 import { refuseGraph } from "./error.ts";
 import { type ArgSpec, OpArgs, type OpDef } from "./op.ts";
@@ -24,7 +30,24 @@ export function callDef(name: string, def: OpDef, args: readonly OpArg[], attrs:
     refuseGraph(name, `it takes (${names}), got ${given.length} argument(s)`);
   }
   const full = complete(name, def, attrs);
-  return opCall(name, given, full, def.infer(new OpArgs(name, given, full)));
+  return opCall(name, given, full, inferType(def, new OpArgs(name, given, full)));
+}
+
+const SIZE_MAX = 2 ** 31 - 1;
+
+/** The type that a definition infers, with sizes that there can be: 0 … 2^31 - 1, as far as they are known. */
+export function inferType(def: OpDef, c: OpArgs): GraphType {
+  const type = def.infer(c);
+  for (const t of outputTypes(type)) {
+    for (const s of t.shape) {
+      if (varsOf(s).size > 0) continue;
+      // Arithmetic on numbers that leaves i32 has no value.
+      const n = constInt(s) ?? constInt(simplify(s));
+      const possible = n !== undefined && n >= 0 && n <= SIZE_MAX;
+      if (!possible) c.refuse(`its result would have the shape [${t.shape.map(sizeText).join(", ")}]`);
+    }
+  }
+  return type;
 }
 
 /**

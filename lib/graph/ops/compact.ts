@@ -25,7 +25,7 @@ import type { OpArgs, OpDef, TypedCall } from "../op.ts";
 import { axisOf, product, withShape } from "../shape.ts";
 import { X } from "./elementwise-form.ts";
 import { mergeSort, sortSpace, startOrder } from "./merge-sort.ts";
-import { buffersOf, fillBlock, nest, programOf, serialBlock } from "./prim-form.ts";
+import { buffersOf, fillBlock, loopsOver, programOf, serialBlock } from "./prim-form.ts";
 import { knownAxis } from "./sort.ts";
 import { unflatten } from "./te-index.ts";
 
@@ -49,7 +49,7 @@ function nonzero(c: TypedCall): Program {
   };
   const body = [
     store(found, [ZERO], ZERO),
-    nest(x.shape, one),
+    loopsOver(x.shape, one),
     store(count, [ZERO], i64(load(found, [ZERO]))),
   ];
   return programOf(b, [

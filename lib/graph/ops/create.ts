@@ -80,6 +80,8 @@ export const CREATE = {
     infer: (c): TensorType => {
       checkSizes(c, c.shape(0));
       if (c.shape(0).length !== 2) c.refuse("its shape is [rows, columns]");
+      if (!Number.isInteger(c.num("k")) || Math.abs(c.num("k")) >= 2 ** 31)
+        c.refuse(`${c.num("k")} is no diagonal`);
       return { kind: "tensor", dtype: dtypeAttr(c), shape: c.shape(0) };
     },
     te: (c) => {
@@ -87,15 +89,15 @@ export const CREATE = {
       const k = c.num("k");
       return te.compute(
         c.out().shape,
-        (i, j) => te.select(te.eq(ops.add(i, k), j), one, like(one, 0)),
+        (i, j) => te.select(te.eq(ops.sub(j, i), ops.toExpr(k)), one, like(one, 0)),
         "eye",
       );
     },
   },
   tril: triangle("the part on and below the k-th diagonal of matrices, 0 above", (i, j, k) =>
-    te.le(j, ops.add(i, k)),
+    te.le(ops.sub(j, i), k),
   ),
   triu: triangle("the part on and above the k-th diagonal of matrices, 0 below", (i, j, k) =>
-    te.ge(j, ops.add(i, k)),
+    te.ge(ops.sub(j, i), k),
   ),
 } as const satisfies Record<string, OpDef>;

@@ -15,7 +15,7 @@ function check(c: OpArgs): TensorType {
     c.refuse("the n-grams are rows, with as many lengths (i32)");
   if (constInt(grams.shape[1]) === undefined) c.refuse("the greatest length must be known");
   const skip = c.num("maxSkip");
-  if (!Number.isInteger(skip) || skip < 0) c.refuse(`maxSkip is a number of elements, not ${skip}`);
+  if (!Number.isSafeInteger(skip) || skip < 0) c.refuse(`maxSkip is a number of elements, not ${skip}`);
   return { kind: "tensor", dtype: "f32", shape: [...x.shape.slice(0, -1), grams.shape[0]] };
 }
 
@@ -47,7 +47,9 @@ export const NGRAM = {
         const all = ops.allOf([counts, ops.lt(last, columns), ...same]) as Expr;
         return te.cast(all, "f32");
       };
-      const extents = [ops.toExpr(c.num("maxSkip") + 1), columns];
+      // A distance beyond the sequence never occurs.
+      const skips = Math.min(c.num("maxSkip"), constInt(columns) ?? Number.POSITIVE_INFINITY);
+      const extents = [ops.toExpr(skips + 1), columns];
       return reduceTo("sum", c.out().shape, extents, hit, "ngramCount");
     },
   },

@@ -151,14 +151,19 @@ function localResponse(c: TeCall): te.Tensor {
   const size = c.num("size");
   const t = sumType(x.dtype);
   const read = (i: readonly Expr[]) => castTo(x.get(i), t);
-  const before = te.const(Math.floor((size - 1) / 2));
+  const channels = constInt(x.shape[1]);
+  const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
+  // A window beyond all channels is a sum over the channels.
+  const all = channels !== undefined && before >= channels;
   const square = (i: readonly Expr[], [k]: readonly Expr[]): Expr => {
-    const channel = te.sub(te.add(i[1], k), before);
+    const channel = all ? k : te.sub(te.add(i[1], k), before);
     const e = read([i[0], channel, ...i.slice(2)]);
-    const inside = te.and(te.ge(channel, te.const(0)), te.lt(channel, x.shape[1]));
+    const inside = all
+      ? te.le(te.sub(channel, i[1]), Math.min(after, channels))
+      : te.and(te.ge(channel, 0), te.lt(channel, x.shape[1]));
     return te.select(inside, te.mul(e, e), like(e, 0));
   };
-  const total = reduceTo("sum", x.shape, [te.const(size)], square, "squares");
+  const total = reduceTo("sum", x.shape, [te.const(all ? channels : size)], square, "squares");
   const value = (i: readonly Expr[]): Expr => {
     const sum = te.mul(total.get(i), te.const(c.num("alpha") / size, t));
     const base = te.add(te.const(c.num("bias"), t), sum);

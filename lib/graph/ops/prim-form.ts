@@ -1,8 +1,6 @@
-/** What operators that are written as tensor programs (OpDef.prim) share: buffers of a call, loop nests, copies. */
+/** Tensor programs of operators whose buffers follow from the call's types (OpDef.prim): buffers, copies, loops. */
 import {
-  axis,
   type Buffer,
-  block,
   buffer,
   type Expr,
   load,
@@ -19,6 +17,7 @@ import {
 import type { TypedCall } from "../op.ts";
 import type { Size } from "../shape.ts";
 import type { TeProgram } from "../te-call.ts";
+import { nest } from "./prim.ts";
 
 export interface CallBuffers {
   /** The tensors among the arguments, those of a tuple one after another. */
@@ -46,28 +45,29 @@ export function programOf(
   return { func: primFunc([...ins, ...outs, ...tirVars], seq(body)), tirVars };
 }
 
-/** Serial loops over a shape around what `body` makes of the indices. */
-export function nest(shape: readonly Size[], body: (i: readonly Var[]) => Stmt, stem = "i"): Stmt {
-  const vars = shape.map((_, d) => variable(`${stem}${d}`));
+/** Plain loops over a shape around what `body` makes of the indices. */
+export function loopsOver(shape: readonly Size[], body: (i: readonly Var[]) => Stmt): Stmt {
+  const vars = shape.map((_, d) => variable(`i${d}`));
   return vars.reduceRight<Stmt>((s, v, d) => loop(v, shape[d], s), body(vars));
 }
 
 /** A block with a spatial axis for each dimension of a shape, and what is in it. */
-export function spatialBlock(
+export const spatialBlock = (
   name: string,
   shape: readonly Size[],
   body: (i: readonly Var[]) => Stmt,
   allocs: readonly Buffer[] = [],
-): Stmt {
-  const loops = shape.map((_, d) => variable(`i${d}`));
-  const axes = shape.map((s, d) => axis(variable(`v${d}`), "S", s, loops[d]));
-  const inside = block({ name, axes, body: body(axes.map((a) => a.v)), allocs });
-  return loops.reduceRight<Stmt>((s, v, d) => loop(v, shape[d], s), inside);
-}
+): Stmt =>
+  nest(
+    name,
+    shape.map((s, d) => [`i${d}`, "S", s]),
+    (...i) => body(i),
+    allocs,
+  );
 
 /** A block that does everything in order. */
 export const serialBlock = (name: string, body: readonly Stmt[], allocs: readonly Buffer[] = []): Stmt =>
-  block({ name, body: seq(body), allocs });
+  nest(name, [], () => body, allocs);
 
 export const copyBlock = (name: string, from: Buffer, to: Buffer): Stmt =>
   spatialBlock(name, to.shape, (i) => store(to, i, load(from, i)));

@@ -20,7 +20,7 @@ import type { OpArgs, OpDef } from "../op.ts";
 import { axisOf, type Size } from "../shape.ts";
 import { checkDtype } from "./elementwise-form.ts";
 import { checkIndices, tupleLength } from "./gather.ts";
-import { buffersOf, copyBlock, nest, programOf, serialBlock } from "./prim-form.ts";
+import { buffersOf, copyBlock, loopsOver, programOf, serialBlock } from "./prim-form.ts";
 
 const COMBINE = {
   none: (_: Expr, b: Expr) => b,
@@ -101,7 +101,10 @@ export const SCATTER = {
           const inside = ops.allOf(others);
           return inside ? ifThen(inside, write) : write;
         });
-      return programOf(b, [copyBlock("copy", x, out), serialBlock("scatter", [nest(updates.shape, one)])]);
+      return programOf(b, [
+        copyBlock("copy", x, out),
+        serialBlock("scatter", [loopsOver(updates.shape, one)]),
+      ]);
     },
   },
   scatterNd: {
@@ -130,7 +133,10 @@ export const SCATTER = {
               );
         return go(0, []);
       };
-      return programOf(b, [copyBlock("copy", x, out), serialBlock("scatter", [nest(updates.shape, one)])]);
+      return programOf(b, [
+        copyBlock("copy", x, out),
+        serialBlock("scatter", [loopsOver(updates.shape, one)]),
+      ]);
     },
   },
 } as const satisfies Record<string, OpDef>;

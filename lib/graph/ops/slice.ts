@@ -46,8 +46,10 @@ export interface Cut {
  * numpy's slices: negative begins and ends count from the end, both are held inside the axis. A step may be negative;
  * then -1 stands for "before the first" after counting.
  */
-function cut(c: OpArgs, n: Size, at: number, begin: Expr, end: Expr, step: Expr): Cut {
-  if (constInt(step) === 0) c.refuse("a step of 0 goes nowhere");
+function cut(c: OpArgs, n: Size, at: number, begin: Expr, end: Expr, given: Expr): Cut {
+  if (constInt(given) === 0) c.refuse("a step of 0 goes nowhere");
+  // The smallest i32 has no opposite.
+  const step = constInt(given) === -(2 ** 31) ? ops.toExpr(1 - 2 ** 31) : given;
   const counted = (e: Expr): Expr => whereNegative(e, ops.add(e, n), e);
   const [b, e] = [counted(begin), counted(end)];
   const zero = ops.toExpr(0);
@@ -55,9 +57,10 @@ function cut(c: OpArgs, n: Size, at: number, begin: Expr, end: Expr, step: Expr)
   const last = ops.sub(n, one);
   const first = whereNegative(step, clamp(b, ops.toExpr(-1), last), clamp(b, zero, n));
   const stop = whereNegative(step, clamp(e, ops.toExpr(-1), last), clamp(e, zero, n));
-  const up = ops.floordiv(ops.add(ops.sub(stop, first), ops.sub(step, one)), step);
-  const width = ops.sub(zero, step);
-  const down = ops.floordiv(ops.add(ops.sub(first, stop), ops.sub(width, one)), width);
+  // How many steps fit: of a way of 0 or less none.
+  const steps = (way: Expr, width: Expr): Expr => ops.add(ops.floordiv(ops.sub(way, one), width), one);
+  const up = steps(ops.sub(stop, first), step);
+  const down = steps(ops.sub(first, stop), ops.sub(zero, step));
   const size = simplify(ops.max(simplify(whereNegative(step, down, up)), zero));
   return { axis: at, begin: simplify(first), step, size };
 }
@@ -76,7 +79,10 @@ function cuts(c: OpArgs): Cut[] {
   return axes.map((a, k) => cut(c, x.shape[a], a, begin[k], end[k], steps[k]));
 }
 
-/** Where the parts of a split end, the last one included. */
+/** Each part is a loop nest of its own. */
+const MAX_PARTS = 2 ** 16;
+
+/** The sizes of the parts of a split. */
 function parts(c: OpArgs): Size[] {
   const x = c.tensor(0);
   const at = axisOf(c.op, c.num("axis"), x.shape.length);
@@ -93,6 +99,7 @@ function parts(c: OpArgs): Size[] {
   }
   const k = c.num("sections");
   if (!Number.isInteger(k) || k < 1) c.refuse("sections is a number of parts from 1 on, or give their sizes");
+  if (k > MAX_PARTS) c.refuse(`${k} parts are too many`);
   // ONNX since opset 18: equal parts, the last one smaller.
   const each = simplify(ops.floordiv(ops.add(total, k - 1), k));
   const left = (i: number): Expr => ops.max(ops.sub(total, ops.mul(each, i)), 0);

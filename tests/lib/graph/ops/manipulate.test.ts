@@ -129,6 +129,8 @@ describe("parts and wholes", () => {
     [far, -far, -2],
     [2, 2, 1],
     [3, -10, -3],
+    [0, 5, far],
+    [4, -far, -far - 1],
   ]) {
     it(`stridedSlice ${begin} to ${end} by ${step}`, async () => {
       for (const shape of [[5], [6, 2], [2, 7]]) {
@@ -267,5 +269,21 @@ describe("made of nothing", () => {
         await same("triu", [x, sizes(k)], {}, shape, keep(false));
       }
     }
+  });
+});
+
+describe("sizes that cannot be", () => {
+  it("are refused with the operator and the shape", () => {
+    assert.throws(() => R.tile(v([8]), [2 ** 30]), /tile: its result would have the shape \[8589934592\]/);
+    assert.throws(
+      () => R.flatten(v([2 ** 16, 2 ** 16])),
+      /flatten: its result would have the shape \[4294967296\]/,
+    );
+    assert.throws(
+      () => R.arange([1e12], v([]), v([])),
+      /arange: its result would have the shape \[1000000000000\]/,
+    );
+    assert.throws(() => R.nn.pad(v([8]), [2 ** 31 - 1, 3]), /pad: its result would have the shape/);
+    assert.throws(() => R.split(v([8]), { sections: 1e9 }), /1000000000 parts are too many/);
   });
 });

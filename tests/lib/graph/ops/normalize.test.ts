@@ -168,7 +168,7 @@ describe("normalisations", () => {
     const l1 = fill(x.shape, (i) => read(i) / sum(around(x, i, [3]).map(Math.abs)));
     await near("nn.lpNorm", [x], { p: 1 }, l1);
     await near("nn.lpNorm", [nd([2], [0, 0])], {}, [0, 0]);
-    for (const size of [1, 3, 4]) {
+    for (const size of [1, 3, 4, 6, 7, 8, 100]) {
       const lrn = fill(x.shape, (i) => {
         let squares = 0;
         const first = i[1] - Math.floor((size - 1) / 2);
