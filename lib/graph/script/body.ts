@@ -222,7 +222,13 @@ function namesOf(id: Pattern, cx: GraphContext): (string | undefined)[] {
 const isWord = (e: Expression, word: string): boolean =>
   e.type === "CallExpression" && dialectName(e.callee, "R") === word;
 
-function callback(e: Expression | undefined, at: Expression, cx: GraphContext): Callback {
+function callback(given: Expression | undefined, at: Expression, cx: GraphContext): Callback {
+  let e = given;
+  // esbuild's keepNames wraps functions: __name(() => …, "name").
+  if (e?.type === "CallExpression" && e.callee.type === "Identifier" && e.callee.name === "__name") {
+    const wrapped = e.arguments[0];
+    if (wrapped && wrapped.type !== "SpreadElement") e = wrapped;
+  }
   if (e?.type === "ArrowFunctionExpression" || e?.type === "FunctionExpression") {
     return e.params.length === 0 ? e : fail(cx, e.params[0], "it takes no parameters: () => { … }");
   }

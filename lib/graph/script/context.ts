@@ -73,7 +73,7 @@ export class OpenBody {
 export interface GraphContext extends Context {
   readonly values: Values;
   readonly body: OpenBody;
-  /** Data by name, where they are given with the function; later otherwise. */
+  /** Data by name; undefined where they are given later, with the module. */
   readonly constants: ConstantTable | undefined;
   /** Constants that were mentioned, by name: what is mentioned twice is one. */
   readonly mentioned: Map<string, Constant>;

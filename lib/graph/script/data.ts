@@ -71,9 +71,7 @@ function named(name: string, type: Expression | undefined, e: Expression, cx: Gr
   const t = typeOf(type, e, cx);
   if (t.kind !== "tensor") return fail(cx, type ?? e, "a constant is a tensor");
   const c = made(cx, e, () =>
-    cx.constants && Object.hasOwn(cx.constants, name)
-      ? dataOf(name, t, cx.constants)
-      : constantOf(pendingData(name, t)),
+    cx.constants ? dataOf(name, t, cx.constants) : constantOf(pendingData(name, t)),
   );
   cx.mentioned.set(name, c);
   return c;
