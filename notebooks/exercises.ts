@@ -93,7 +93,8 @@ function functionOf(attempt: Attempt): PrimFunc | undefined {
   return funcs.length === 1 ? funcs[0] : undefined;
 }
 
-function verdict(
+/** A card with what was found. Failures are counted by the exercise's name: each unlocks one more hint. */
+export function verdict(
   exercise: { readonly name: string; readonly hints: readonly string[] },
   passed: boolean,
   message: string,

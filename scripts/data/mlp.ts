@@ -38,19 +38,19 @@ export interface Recipe {
 }
 
 /** What is reported after every epoch. */
-export interface Progress {
+export interface Progress<W = Weights> {
   readonly epoch: number;
   /** Mean cross-entropy over the epoch, in nats. */
   readonly loss: number;
   readonly seconds: number;
-  readonly weights: Weights;
+  readonly weights: W;
 }
 
 /**
  * Adds `sum over k of scale[k] * rows[at[k] .. at[k]+n]` to `out[start .. start+n]`. Four rows at a time, so that an
  * element of `out` is loaded and stored once for four multiplications.
  */
-function addRows(
+export function addRows(
   out: Float64Array,
   start: number,
   n: number,
@@ -78,7 +78,7 @@ function addRows(
  * Turns `classes` scores from `start` on into the derivative of the cross-entropy by them, softmax minus the label's
  * one, and returns the cross-entropy.
  */
-function softmaxLoss(scores: Float64Array, start: number, classes: number, label: number): number {
+export function softmaxLoss(scores: Float64Array, start: number, classes: number, label: number): number {
   let top = Number.NEGATIVE_INFINITY;
   for (let c = 0; c < classes; c++) top = Math.max(top, scores[start + c]!);
   let sum = 0;
@@ -224,7 +224,7 @@ export function train(sizes: Sizes, data: Examples, recipe: Recipe, report: (p: 
 }
 
 /** `matrix` [rows, columns] as [columns, rows], rounded to f32. */
-function transposed(matrix: Float64Array, rows: number, columns: number): Float32Array {
+export function transposed(matrix: Float64Array, rows: number, columns: number): Float32Array {
   const out = new Float32Array(matrix.length);
   for (let r = 0; r < rows; r++)
     for (let c = 0; c < columns; c++) out[c * rows + r] = matrix[r * columns + c]!;
