@@ -5,6 +5,7 @@ import { type GraphData, interpretGraph } from "../../lib/codegen/index.ts";
 import {
   decodeTensorFile,
   type ModelInput,
+  OnnxError,
   OnnxModel,
   type OnnxNode,
   type OnnxType,
@@ -43,6 +44,10 @@ export interface Outcome {
   readonly reason?: string;
   /** Operators of the model, those of branches too. */
   readonly ops: readonly string[];
+  /** Operators that the import names as the ones it cannot do. */
+  readonly blamed?: readonly string[];
+  /** Version of the standard's operator set. */
+  readonly opset?: number;
   /** Whether it is plain inference on tensors of f32, i32, i64, bool, u8 and i8. */
   readonly counted: boolean;
 }
@@ -74,18 +79,28 @@ export const interpreted: Runner = (model, inputs) => {
 export async function runCase(c: Case, run: Runner = interpreted): Promise<Outcome> {
   let ops: string[] = [];
   let counted = false;
+  let opset: number | undefined;
+  const end = (status: Status, reason?: string): Outcome => ({
+    status,
+    ...(reason === undefined ? {} : { reason }),
+    ops,
+    ...(opset === undefined ? {} : { opset }),
+    counted,
+  });
   try {
     const model = new OnnxModel(readFileSync(join(c.folder, "model.onnx")));
     ops = [...new Set(model.file.graph.nodes.flatMap(opsIn))];
+    opset = model.file.opsets.get("");
     counted = isCounted(model);
     for (const set of readdirSync(c.folder).filter((f) => f.startsWith("test_data_set"))) {
       const reason = await runSet(model, join(c.folder, set), run);
-      if (reason !== undefined) return { status: "wrong", reason, ops, counted };
+      if (reason !== undefined) return end("wrong", reason);
     }
-    return { status: "passed", ops, counted };
+    return end("passed");
   } catch (e) {
     const error = e as Error;
-    return { status: "refused", reason: `${error.name}: ${error.message}`, ops, counted };
+    const blamed = e instanceof OnnxError ? e.problems.flatMap((p) => p.place.node?.opType ?? []) : [];
+    return { ...end("refused", `${error.name}: ${error.message}`), ...(blamed.length > 0 ? { blamed } : {}) };
   }
 }
 
@@ -164,12 +179,22 @@ function opsIn(n: OnnxNode): string[] {
 
 const COUNTED = ["f32", "i32", "i64", "bool", "u8", "i8"];
 
-/** Whether every value that goes in and out is a tensor of the counted dtypes, and nothing is trained. */
+/** Operators whose result is drawn at random: there is nothing to compare. */
+const RANDOM = /^(Bernoulli|Multinomial|RandomNormal|RandomUniform)/;
+
+/** Operators that train, or drop elements at random as in training. */
+function trains(n: OnnxNode): boolean {
+  const mode = n.attrs.get("training_mode");
+  const dropout = n.opType === "Dropout" && (n.inputs[2] ?? "") !== "";
+  return n.domain.includes("training") || (mode?.kind === "int" && mode.value === 1) || dropout;
+}
+
+/** Whether every value that goes in and out is a tensor of the counted dtypes, nothing is trained or random. */
 function isCounted(model: OnnxModel): boolean {
   const plain = (v: ValueInfo): boolean =>
     v.type.kind === "tensor" && v.type.dtype !== undefined && COUNTED.includes(v.type.dtype);
-  const training = model.file.graph.nodes.some(
-    (n) => n.domain.includes("training") || n.attrs.get("training_mode")?.value === 1,
+  const { nodes } = model.file.graph;
+  return (
+    [...model.inputs, ...model.outputs].every(plain) && !nodes.some((n) => trains(n) || RANDOM.test(n.opType))
   );
-  return [...model.inputs, ...model.outputs].every(plain) && !training;
 }

@@ -3,7 +3,15 @@ import { interpretGraph } from "../../lib/codegen/index.ts";
 import { decodeModel, fromOnnx, type OnnxFile } from "../../lib/frontend/onnx/index.ts";
 import { BYTES, constInt, type GraphFunc, type GraphType, ndarray } from "../../lib/ir/index.ts";
 
-/** Below 2^31. */
+/** Numbers in [0, 1) from a seed: a linear congruential generator (Numerical Recipes), scrambled at the start. */
+export function generator(seed: number): () => number {
+  let state = Math.imul(seed + 1, 0x9e3779b1) >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
 const below = (random: () => number, n: number): number => Math.floor(random() * n);
 
 export function corrupt(bytes: Uint8Array, random: () => number): Uint8Array {
