@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -30,6 +30,9 @@ export function snapshotName(): { name: string; prefix: string } {
   for (const installed of [typescriptFile, platformTypes()]) {
     hash.update(installed ? `${installed} ${version(installed)}` : "none");
   }
+  // The library's declarations are in the snapshot and are not looked at again: another build needs another one.
+  const built = statSync(path.join(here, "../../../.tsbuildinfo"), { throwIfNoEntry: false });
+  hash.update(`${version(here)} ${built?.size} ${built?.mtimeMs}`);
   const root = createHash("sha256").update(packageRoot).digest("hex").slice(0, 8);
   const prefix = `language-${root}-${process.version}-${process.arch}-`;
   return { name: `${prefix}${hash.digest("hex").slice(0, 16)}.blob`, prefix };
