@@ -4,7 +4,7 @@ import { constInt, type Expr, ops, type TensorType } from "../../ir/index.ts";
 import { te } from "../../te/index.ts";
 import type { OpArgs, OpDef } from "../op.ts";
 import { type Size, sameSize } from "../shape.ts";
-import { checkOperands, groupSize, outDtypeOf, widened } from "./conv.ts";
+import { checkOperands, groupSize, outDtypeOf } from "./conv.ts";
 import {
   ceildiv,
   padded,
@@ -12,7 +12,7 @@ import {
   reach,
   reduceOver,
   SPATIAL,
-  sumOver,
+  sums,
   WINDOW_ATTRS,
   type Window,
   windowOf,
@@ -102,7 +102,6 @@ function convTranspose(n: 1 | 2 | 3): OpDef {
     }),
     te: (c) => {
       const { window, shape, inner, outer } = transposeShape(c, n);
-      const { dtype } = c.out();
       const x = c.x(0);
       const phases = window.kernel.map((_, d) => simplify(ceildiv(reach(window, d), window.strides[d])));
       const before = phases.map((p) => simplify(ops.sub(p, 1)));
@@ -115,9 +114,10 @@ function convTranspose(n: 1 | 2 | 3): OpDef {
       const axes: te.ReduceAxis[] = [];
       const rc = reduceOver(inner, "rc", axes);
       const rk = phases.map((p, d) => reduceOver(p, `r${SPATIAL[n][d].toLowerCase()}`, axes));
-      return te.compute(
+      return sums(
         shape,
-        (...i) => {
+        c.out().dtype,
+        (i, wide) => {
           const one = c.num("groups") === 1;
           const channel = one ? rc : ops.add(ops.mul(ops.floordiv(i[1], outer), inner), rc);
           const t = window.begin.map((b, d) => ops.add(i[d + 2], b));
@@ -127,10 +127,11 @@ function convTranspose(n: 1 | 2 | 3): OpDef {
           const by = t.map((p, d) =>
             ops.add(ops.floormod(p, window.strides[d]), ops.mul(rk[d], window.strides[d])),
           );
-          const a = widened(xp.get([i[0], channel, ...from]), dtype);
-          const b = widened(w.get([channel, one ? i[1] : ops.floormod(i[1], outer), ...by]), dtype);
-          return sumOver(ops.mul(a, b), axes);
+          const a = wide(xp.get([i[0], channel, ...from]));
+          const b = wide(w.get([channel, one ? i[1] : ops.floormod(i[1], outer), ...by]));
+          return ops.mul(a, b);
         },
+        axes,
         `conv${n}d_transpose`,
       );
     },

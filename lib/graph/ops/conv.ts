@@ -1,6 +1,6 @@
 /** Convolutions. */
 import { constInt, type DType, type Expr, isFloat, isInt, ops, type TensorType } from "../../ir/index.ts";
-import { te } from "../../te/index.ts";
+import type { te } from "../../te/index.ts";
 import type { OpArgs, OpDef } from "../op.ts";
 import { type Size, sameSize } from "../shape.ts";
 import {
@@ -10,7 +10,7 @@ import {
   padded,
   reduceOver,
   SPATIAL,
-  sumOver,
+  sums,
   WINDOW_ATTRS,
   type Window,
   windowCount,
@@ -36,9 +36,6 @@ export function checkOperands(c: OpArgs, n: number): void {
 }
 
 export const outDtypeOf = (c: OpArgs): DType => (c.str("outDtype") || c.tensor(0).dtype) as DType;
-
-/** The value in the dtype of the sum. */
-export const widened = (e: Expr, dtype: DType): Expr => (e.dtype === dtype ? e : te.cast(e, dtype));
 
 /** Throws unless `groups` divides a number of channels. */
 export function groupSize(c: OpArgs, channels: Size, what: string): Size {
@@ -121,9 +118,10 @@ function conv(n: 1 | 2 | 3): OpDef {
       const axes: te.ReduceAxis[] = [];
       const rc = reduceOver(weight.I, "rc", axes);
       const rk = [...spatial].map((l) => reduceOver(weight[l], `r${l.toLowerCase()}`, axes));
-      return te.compute(
+      return sums(
         out.shape,
-        (...i) => {
+        out.dtype,
+        (i, wide) => {
           const at = byLetter<Expr>(layouts.out, i);
           const first =
             c.num("groups") === 1 ? ops.toExpr(0) : ops.mul(ops.floordiv(at.C, perGroup), weight.I);
@@ -133,10 +131,9 @@ function conv(n: 1 | 2 | 3): OpDef {
             from[l] = ops.add(ops.mul(at[l], window.strides[d]), ops.mul(rk[d], window.dilation[d]));
             by[l] = rk[d];
           });
-          const a = widened(x.get(arrange(layouts.data, from)), out.dtype);
-          const b = widened(w.get(arrange(layouts.weight, by)), out.dtype);
-          return sumOver(ops.mul(a, b), axes);
+          return ops.mul(wide(x.get(arrange(layouts.data, from))), wide(w.get(arrange(layouts.weight, by))));
         },
+        axes,
         `conv${n}d`,
       );
     },

@@ -3,7 +3,7 @@ import { constInt, type Expr, ops, type TensorType } from "../../ir/index.ts";
 import { te } from "../../te/index.ts";
 import type { OpArgs, OpDef } from "../op.ts";
 import { type Size, sameSize } from "../shape.ts";
-import { sumOver } from "./window.ts";
+import { sums } from "./window.ts";
 
 /** The labels of one operand or the result: letters, and `…0`, `…1`, … for the axes an ellipsis stands for. */
 type Labels = readonly string[];
@@ -96,19 +96,18 @@ function contract(
 ): te.Tensor {
   const summed = [...new Set(labels.flat())].filter((l) => !output.includes(l));
   const axes = summed.map((l) => te.reduceAxis(sizes.get(l) as Size, l.startsWith(ELLIPSIS) ? "e" : l));
-  return te.compute(
+  return sums(
     output.map((l) => sizes.get(l) as Size),
-    (...i) => {
+    tensors[0].dtype,
+    (i, wide) => {
       const at = new Map<string, Expr>(output.map((l, d) => [l, i[d]]));
       summed.forEach((l, k) => {
         at.set(l, axes[k].v);
       });
-      const factors = tensors.map((t, k) => read(t, labels[k], at));
-      return sumOver(
-        factors.reduce((a, b) => ops.mul(a, b)),
-        axes,
-      );
+      const factors = tensors.map((t, k) => wide(read(t, labels[k], at)));
+      return factors.reduce((a, b) => ops.mul(a, b));
     },
+    axes,
     "einsum",
   );
 }

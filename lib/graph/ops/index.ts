@@ -2,6 +2,7 @@
 import type { OpDef } from "../op.ts";
 import { ACTIVATION } from "./activation.ts";
 import { BATCH_NORM } from "./batch-norm.ts";
+import { COLUMNS } from "./columns.ts";
 import { COMPACT } from "./compact.ts";
 import { CONV } from "./conv.ts";
 import { CONV_TRANSPOSE } from "./conv-transpose.ts";
@@ -11,6 +12,7 @@ import { EINSUM } from "./einsum.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { GATHER } from "./gather.ts";
 import { GRID_SAMPLE } from "./grid-sample.ts";
+import { LAYERS } from "./layers.ts";
 import { LINALG } from "./linalg.ts";
 import { LINEAR } from "./linear.ts";
 import { LOSS } from "./loss.ts";
@@ -20,6 +22,7 @@ import { NGRAM } from "./ngram.ts";
 import { NORMALIZE } from "./normalize.ts";
 import { PAD } from "./pad.ts";
 import { POOL } from "./pool.ts";
+import { POOL_ADAPTIVE } from "./pool-adaptive.ts";
 import { QUANTIZE } from "./quantize.ts";
 import { RECURRENT } from "./recurrent.ts";
 import { REDUCE } from "./reduce.ts";
@@ -66,6 +69,9 @@ export const OPS = {
   ...GRID_SAMPLE,
   ...LINALG,
   ...UNPOOL,
+  ...COLUMNS,
+  ...LAYERS,
+  ...POOL_ADAPTIVE,
 } as const satisfies Record<string, OpDef>;
 
 export type OpName = keyof typeof OPS;

@@ -3,6 +3,7 @@ import { constInt, type DType, type Expr, isFloat, isInt, ops, type TensorType }
 import { te } from "../../te/index.ts";
 import type { OpArgs, OpDef } from "../op.ts";
 import { broadcastShapes, type Size, sameSize } from "../shape.ts";
+import { sums } from "./window.ts";
 
 interface MatmulShape {
   readonly batch: readonly Size[];
@@ -61,20 +62,23 @@ export const LINEAR = {
     te: (c) => {
       const [a, b] = [c.x(0), c.x(1)];
       const { batch, rows, inner, columns } = matmulShape(c);
+      const out = c.out();
+      // The sum of nothing.
+      if (constInt(inner) === 0) return te.compute(out.shape, () => ops.toExpr(0, out.dtype), "matmul");
       const k = te.reduceAxis(inner);
-      const out = c.out().dtype;
-      const wide = (e: Expr): Expr => (e.dtype === out ? e : te.cast(e, out));
-      return te.compute(
-        c.out().shape,
-        (...i) => {
+      return sums(
+        out.shape,
+        out.dtype,
+        (i, wide) => {
           const left = rows.length > 0 ? [...batchIndex(a, i, batch), i[batch.length], k.v] : [k.v];
           const column = i[batch.length + rows.length];
           const right =
             columns.length > 0
               ? [...batchIndex(b, i, batch), k.v, column]
               : [...batchIndex(b, i, batch), k.v];
-          return te.sum(ops.mul(wide(a.get(left)), wide(b.get(right))), k);
+          return ops.mul(wide(a.get(left)), wide(b.get(right)));
         },
+        [k],
         "matmul",
       );
     },

@@ -4,7 +4,9 @@ import { constInt, type Expr, isFloat, ops, type TensorType, tupleType } from ".
 import { te } from "../../te/index.ts";
 import type { OpArgs, OpDef } from "../op.ts";
 import type { Size } from "../shape.ts";
+import { castTo } from "./elementwise-form.ts";
 import { flatIndex, unflatten } from "./te-index.ts";
+import { sumType } from "./te-reduce.ts";
 import {
   arrange,
   byLetter,
@@ -226,12 +228,18 @@ function avgPool(n: Rank): OpDef {
     te: (c) => {
       const p = poolOf(c, n);
       const { dtype } = c.x(0);
+      const inside = sumType(dtype);
       const x = surrounded(p, c.x(0), ops.toExpr(0, dtype));
       const { axes, k } = windowAxes(p);
-      const sum = te.compute(outShape(p), (...i) => sumOver(x.get(inWindow(p, i, k)), axes), "pool_sum");
+      const sum = te.compute(
+        outShape(p),
+        (...i) => sumOver(castTo(x.get(inWindow(p, i, k)), inside), axes),
+        "pool_sum",
+      );
       return te.compute(
         outShape(p),
-        (...i) => ops.div(sum.get(i), asFloat(divisor(p, i, c.flag("countIncludePad")), dtype)),
+        (...i) =>
+          castTo(ops.div(sum.get(i), asFloat(divisor(p, i, c.flag("countIncludePad")), inside)), dtype),
         `avg_pool${n}d`,
       );
     },

@@ -1,9 +1,10 @@
 /** Sliding windows: what convolutions and poolings share. */
 import { simplify } from "../../arith/index.ts";
-import { constInt, type Expr, ops } from "../../ir/index.ts";
+import { constInt, type DType, type Expr, ops } from "../../ir/index.ts";
 import { te } from "../../te/index.ts";
 import type { OpArgs } from "../op.ts";
 import type { Size } from "../shape.ts";
+import { sumType } from "./te-reduce.ts";
 
 /** Attributes of a window over `n` axes. One number stands for all axes. */
 export const WINDOW_ATTRS = {
@@ -140,3 +141,21 @@ export function reduceOver(size: Size, name: string, axes: te.ReduceAxis[]): Exp
 /** The sum over the axes, or the value itself where there are none. */
 export const sumOver = (value: Expr, axes: readonly te.ReduceAxis[]): Expr =>
   axes.length > 0 ? te.sum(value, axes) : value;
+
+/** Sums over the axes, formed in what does not lose digits (halves are summed as f32), as a tensor of `dtype`. */
+export function sums(
+  shape: readonly Size[],
+  dtype: DType,
+  value: (i: readonly Expr[], wide: (e: Expr) => Expr) => Expr,
+  axes: readonly te.ReduceAxis[],
+  name: string,
+): te.Tensor {
+  const inside = sumType(dtype);
+  const wide = (e: Expr): Expr => (e.dtype === inside ? e : te.cast(e, inside));
+  const t = te.compute(
+    shape,
+    (...i) => sumOver(value(i, wide), axes),
+    inside === dtype ? name : `${name}_sum`,
+  );
+  return inside === dtype ? t : te.compute(shape, (...i) => te.cast(t.get(i), dtype), name);
+}
