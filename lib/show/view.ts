@@ -31,7 +31,8 @@ export function programBundle(x: Program, o: ShowOptions = {}): MimeBundle {
   }
   const script = programHtml(x, o);
   const summary = html`<summary>Loop tree: <span class="tw-dim">${sizeOf(trees.flatMap((t) => t.children))}</span></summary>`;
-  const tree = o.view !== "script" && html`<details class="tw-more">${summary}${pictures}</details>`;
+  const tree =
+    o.view !== "script" && trees.length > 0 && html`<details class="tw-more">${summary}${pictures}</details>`;
   return { "text/plain": programText(x), "text/html": frame(["code"], html`${script}${tree}`) };
 }
 
