@@ -7,6 +7,7 @@ import {
   callTirRewrite,
   canonicalizeBindings,
   deadCodeElimination,
+  decomposeForInference,
   eliminateCommonSubexpr,
   foldConstant,
   fuseOps,
@@ -74,6 +75,11 @@ export const PIPELINE = [
     name: "canonicalizeBindings",
     pass: () => canonicalizeBindings,
     why: "before folding, so that names and tuples do not hide constants",
+  },
+  {
+    name: "decomposeForInference",
+    pass: () => decomposeForInference,
+    why: "while operators are operators; what it leaves of batch norms are constants to fold",
   },
   {
     name: "foldConstant",

@@ -7,12 +7,8 @@ import {
   type GraphBinding,
   type GraphBody,
   type GraphExpr,
-  type GraphVar,
-  graphFunc,
-  graphVar,
   type IRModule,
   mapGraphExpr,
-  type NDArray,
   type PrimFunc,
   type TensorType,
   withGraphBody,
@@ -21,8 +17,9 @@ import { BlockBuilder } from "../block-builder.ts";
 import { constShape, sameShape } from "../shape.ts";
 import { type FuseNode, type GroupLimits, groupsOf } from "./fuse-groups.ts";
 import { atMost, type OpPattern, patternOf, programCost } from "./op-pattern.ts";
+import { outlined } from "./outline.ts";
 import { isDeferred, type Pass } from "./pass.ts";
-import { countUses, sizesOfType, sizesOfValue } from "./uses.ts";
+import { countUses } from "./uses.ts";
 
 export type FuseOptions = Partial<GroupLimits>;
 
@@ -51,7 +48,7 @@ class Fuser {
   run(): IRModule {
     let changed = false;
     for (const [name, f] of Object.entries(this.mod.funcs)) {
-      if (f.kind !== "graphFunc" || isDeferred(f) || f.attrs.Primitive) continue;
+      if (f.kind !== "graphFunc" || isDeferred(f) || f.attrs.Primitive || f.attrs.Composite) continue;
       const done = withGraphBody(f, this.body(f.body));
       changed ||= done !== f;
       this.bb.updateFunc(name, done);
@@ -151,33 +148,10 @@ class Fuser {
 
   /** The call of a function made of these bindings; undefined when a size in them is not one of its parameters'. */
   private group(members: readonly Bind[]): GraphExpr | undefined {
-    const inner = new Map<number, GraphVar>();
-    const params = new Map<number | NDArray, GraphVar>();
-    const args: GraphExpr[] = [];
-    const leaf = (e: GraphExpr): GraphExpr => {
-      if (e.kind !== "graphVar" && e.kind !== "constant") return e;
-      const own = e.kind === "graphVar" ? inner.get(e.id) : undefined;
-      if (own) return own;
-      const key = e.kind === "graphVar" ? e.id : e.data;
-      const known = params.get(key) ?? graphVar(e.kind === "graphVar" ? e.name : "weight", e.type);
-      if (!params.has(key)) args.push(e);
-      params.set(key, known);
-      return known;
-    };
-    const bindings = members.map((b): GraphBinding => {
-      const value = mapGraphExpr(b.value, { expr: leaf });
-      const v = graphVar(b.v.name, b.v.type);
-      inner.set(b.v.id, v);
-      return { kind: "bind", v, value };
-    });
-    const declared = new Set<number>();
-    for (const p of params.values()) sizesOfType(p.type, declared);
-    for (const b of bindings) for (const id of sizesOfValue(b.value)) if (!declared.has(id)) return undefined;
+    const made = outlined(members, { Primitive: true });
+    if (!made) return undefined;
     const last = members[members.length - 1].v;
-    const result = inner.get(last.id) as GraphVar;
-    const block = { dataflow: true, bindings, outputs: [result.id] };
-    const f = graphFunc([...params.values()], { blocks: [block], result }, { Primitive: true });
-    return callFunc(this.bb.addFunc(f, fusedName(members)), args, last.type);
+    return callFunc(this.bb.addFunc(made.func, fusedName(members)), made.args, last.type);
   }
 }
 
