@@ -73,10 +73,15 @@ function flattened(c: OpArgs): TensorType {
   return withShape(x, [product(x.shape.slice(0, at)), product(x.shape.slice(at))]);
 }
 
+function squeezedAxes(c: OpArgs): number[] {
+  const { shape } = c.tensor(0);
+  if (c.attrs.axis === null) return shape.flatMap((s, d) => (constInt(s) === 1 ? [d] : []));
+  return axesOf(c.op, [c.attrs.axis as number].flat(), shape.length);
+}
+
 function squeezed(c: OpArgs): TensorType {
   const x = c.tensor(0);
-  const all = x.shape.flatMap((s, d) => (constInt(s) === 1 ? [d] : []));
-  const axes = c.attrs.axis === null ? all : axesOf(c.op, [c.attrs.axis as number].flat(), x.shape.length);
+  const axes = squeezedAxes(c);
   for (const a of axes) {
     const n = constInt(x.shape[a]);
     if (n !== undefined && n !== 1) c.refuse(`axis ${a} has size ${n}; only axes of size 1 can go`);
@@ -87,10 +92,14 @@ function squeezed(c: OpArgs): TensorType {
   );
 }
 
+function newAxes(c: OpArgs): number[] {
+  const given = [c.attrs.axis as number].flat();
+  return axesOf(c.op, given, c.tensor(0).shape.length + given.length);
+}
+
 function expanded(c: OpArgs): TensorType {
   const x = c.tensor(0);
-  const given = [c.attrs.axis as number].flat();
-  const axes = axesOf(c.op, given, x.shape.length + given.length);
+  const axes = newAxes(c);
   const rest = [...x.shape];
   const shape = Array.from({ length: x.shape.length + axes.length }, (_, d) =>
     axes.includes(d) ? ops.toExpr(1) : (rest.shift() as Size),
@@ -139,14 +148,29 @@ export const MANIPULATE = {
     args: X,
     attrs: { axis: { doc: "which; all where it is null", default: null } },
     infer: squeezed,
-    te: reordered,
+    te: (c) => {
+      const axes = squeezedAxes(c);
+      const { shape } = c.x(0);
+      const at = (i: readonly Expr[]): Expr[] => {
+        const rest = [...i];
+        return shape.map((_, d): Expr => (axes.includes(d) ? zero() : (rest.shift() as Expr)));
+      };
+      return te.compute(c.out().shape, (...i) => c.x(0).get(at(i)), "squeeze");
+    },
   },
   expandDims: {
     doc: "with new axes of size 1",
     args: X,
     attrs: { axis: { doc: "where in the result, one axis or several" } },
     infer: expanded,
-    te: reordered,
+    te: (c) => {
+      const axes = newAxes(c);
+      return te.compute(
+        c.out().shape,
+        (...i) => c.x(0).get(i.filter((_, d) => !axes.includes(d))),
+        "expandDims",
+      );
+    },
   },
   permuteDims: {
     doc: "the axes in another order",
