@@ -1,12 +1,5 @@
 /** Built modules: functions that can be called and timed. */
-import {
-  type Argument,
-  ArgumentError,
-  type Bound,
-  bindArguments,
-  describeParam,
-  isBufferArg,
-} from "../codegen/index.ts";
+import { type Argument, ArgumentError, bindArguments, describeParam, isBufferArg } from "../codegen/index.ts";
 import {
   getFunc,
   getGraphFunc,
@@ -101,23 +94,14 @@ export class Built implements ExecutableMethods {
   }
 
   prepare(name: string, args: readonly KernelArg[]): Prepared {
-    if (getFunc(this.module, name).kind === "primFunc") return this.#bind(name, args).run;
+    if (getFunc(this.module, name).kind === "primFunc") return this.#bind(name, args);
     const graph = this.#graphs(name);
     return () => disposeResult(graph.call(name, args));
   }
 
   async time(name: string, args: readonly KernelArg[], options: TimeOptions = {}): Promise<Timing> {
-    if (getFunc(this.module, name).kind === "graphFunc") {
-      const { steps } = this.#graphs(name).profile(name, args, 1);
-      const counted = steps.every((s) => s.flops !== undefined);
-      const total = counted ? steps.reduce((n, s) => n + (s.flops ?? 0), 0) : undefined;
-      return measure(name, this.target, this.prepare(name, args), {
-        ...options,
-        flops: options.flops ?? (total || undefined),
-      });
-    }
-    const { run, bound } = this.#bind(name, args);
-    const flops = options.flops ?? (countFlops(getPrimFunc(this.module, name), bound.sizes) || undefined);
+    const run = this.prepare(name, args);
+    const flops = options.flops ?? (await flopsOf(this, name, args));
     return measure(name, this.target, run, { ...options, flops });
   }
 
@@ -160,7 +144,7 @@ export class Built implements ExecutableMethods {
     return this.#graph as GraphLibrary;
   }
 
-  #bind(name: string, args: readonly KernelArg[]): { run: Prepared; bound: Bound } {
+  #bind(name: string, args: readonly KernelArg[]): Prepared {
     const func = getPrimFunc(this.module, name);
     func.params.slice(0, args.length).forEach((p, i) => {
       if (p.kind === "buffer") checkTensor(args[i], `${name}: argument ${i} (${p.name})`, describeParam(p));
@@ -170,11 +154,10 @@ export class Built implements ExecutableMethods {
     const fixed = [...args] as readonly Argument[];
     const run = this.#backend.prepare(name, fixed, bound);
     const tensors = fixed.filter((a): a is Tensor => a instanceof Tensor);
-    const checked = (): void => {
+    return () => {
       for (const t of tensors) if (t.disposed) throw new Error(`${name}: an argument, ${t}, was disposed`);
       run();
     };
-    return { run: checked, bound };
   }
 }
 
@@ -188,13 +171,26 @@ export async function compare(
   args: readonly KernelArg[],
   options: Omit<TimeOptions, "name"> = {},
 ): Promise<Timing[]> {
-  const things = Object.entries(variants).map(([name, lib]) => {
+  const things = [];
+  for (const [name, lib] of Object.entries(variants)) {
     const run = lib.prepare(func, args);
-    const f = getPrimFunc(lib.module, func);
-    const flops = options.flops ?? (countFlops(f, bindArguments(f, args, func).sizes) || undefined);
-    return { name, target: lib.target, run, flops };
-  });
+    const flops = options.flops ?? (await flopsOf(lib, func, args));
+    things.push({ name, target: lib.target, run, flops });
+  }
   return measureTogether(things, options);
+}
+
+/** The floating-point operations of a call, where those of all its steps can be counted. */
+async function flopsOf(
+  lib: ExecutableMethods,
+  name: string,
+  args: readonly KernelArg[],
+): Promise<number | undefined> {
+  const f = getFunc(lib.module, name);
+  if (f.kind === "primFunc") return countFlops(f, bindArguments(f, args, name).sizes) || undefined;
+  const { steps } = await lib.profile(name, args, { runs: 1 });
+  const counted = steps.every((s) => s.flops !== undefined);
+  return (counted && steps.reduce((n, s) => n + (s.flops as number), 0)) || undefined;
 }
 
 /** An executable over a code generator's result. */

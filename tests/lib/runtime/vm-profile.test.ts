@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { BlockBuilder, R } from "../../../lib/graph/index.ts";
 import { type IRModule, variable } from "../../../lib/ir/index.ts";
-import { build, type Profile, Tensor } from "../../../lib/runtime/index.ts";
+import { build, compare, type Profile, Tensor } from "../../../lib/runtime/index.ts";
 
 /** Products one after another with a reduction between them, so that they do not become one step. */
 function chain(rows: number | string, length = 6): IRModule {
@@ -45,6 +45,14 @@ function check(p: Profile, rows: number): void {
 }
 
 describe("runtime: profiles and memory plans", () => {
+  it("graph-level functions are timed and compared, with their work counted", async () => {
+    const [short, long] = [await build(chain(4, 2)), await build(chain(4, 6))];
+    const x = Tensor.random([4, 8]);
+    const [a, b] = await compare({ short, long }, "main", [x], { repeats: 2, minMs: 1 });
+    assert.deepEqual([a.name, a.flops, b.name, b.flops], ["short", 1024, "long", 3072]);
+    assert.equal((await long.time("main", [x], { repeats: 2, minMs: 1 })).flops, 3072);
+  });
+
   it("a profile has time, work and bytes of every step", async () => {
     const lib = await build(chain(4));
     const x = Tensor.random([4, 8]);
