@@ -5,11 +5,12 @@
 
 import { Env } from "./env.ts";
 import { emitLoop, type LoopParts } from "./loop-body.ts";
+import { placeOf } from "./order.ts";
 import type { Special, SpecialCall } from "./special-call.ts";
 import { runGraph } from "./subgraph.ts";
 import { asScalar, asTensor, bool, i64, knownScalar, stack } from "./synthetic.ts";
 import type { OnnxGraph } from "./types.ts";
-import { literalIn, type TensorValue, type Value, valueText } from "./value.ts";
+import { literalIn, MISSING, type TensorValue, type Value, valueText } from "./value.ts";
 
 /** Loops of more iterations are not written out. */
 const MAX_ITERATIONS = 1024;
@@ -24,26 +25,20 @@ export const importLoop: Special = (c) => {
       `its body takes ${body.inputs.length} and gives ${body.outputs.length} values, for ${initial.length} carried ones`,
     );
   }
-  if (initial.every((v) => v?.kind === "tensor")) {
-    const made = im.trial(() => asLoop(c, body, initial as TensorValue[]));
-    if ("result" in made) return made.result;
-    if (knownTrip(c) === undefined) {
-      // The values of inputs may tell; nothing else would.
-      if (made.problems.length > 0) im.problems.push(...made.problems);
-      for (const [name, problem] of made.needed) im.needed.set(name, problem);
-      if (made.problems.length === 0) return undefined;
-      const trip = cx.values[0];
-      if (trip?.kind === "tensor" && trip.needs) {
-        im.problems.splice(im.problems.length - made.problems.length);
-        cx.need(0);
-      }
-      return cx.node.outputs.map(() => ({ kind: "missing" }) as const);
-    }
-  }
-  return unrolled(c, body, initial);
+  if (!initial.every((v) => v?.kind === "tensor")) return unrolled(c, body, initial);
+  const place = placeOf(cx.node, c.frame.part);
+  const loop = im.trial(place, () => asLoop(c, body, initial as TensorValue[]));
+  if ("result" in loop) return loop.result;
+  const written = im.trial(place, () => unrolled(c, body, initial));
+  if ("result" in written) return written.result;
+  // Where values of inputs may help, ask for them; otherwise say why it is no loop.
+  const failed = written.problems.length === 0 ? written : loop;
+  im.problems.push(...failed.problems);
+  for (const [name, problem] of failed.needed) im.needed.set(name, problem);
+  return cx.node.outputs.map(() => MISSING);
 };
 
-/** The number of iterations, if it is known and the condition is known to begin with. */
+/** The bound of the number of iterations, if it is known. */
 function knownTrip({ cx }: SpecialCall): number | undefined {
   return cx.has(0) ? knownScalar(cx.values[0]) : Number.POSITIVE_INFINITY;
 }
@@ -99,7 +94,7 @@ function unrolled(c: SpecialCall, body: OnnxGraph, initial: readonly (Value | un
     });
     const [cond, ...rest] = runGraph(im, body, env, frame);
     if (cond.kind === "missing" || rest.some((v) => v.kind === "missing")) {
-      return cx.node.outputs.map(() => ({ kind: "missing" }) as const);
+      return cx.node.outputs.map(() => MISSING);
     }
     go = conditionOf(c, cond);
     carried = rest.slice(0, initial.length);

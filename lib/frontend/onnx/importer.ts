@@ -40,6 +40,11 @@ export interface Operators {
 }
 export type Inputs = readonly (Value | undefined)[];
 
+/** What became of an attempt. */
+export type Trial<X> =
+  | { readonly result: X }
+  | { readonly problems: readonly OnnxProblem[]; readonly needed: ReadonlyMap<string, OnnxProblem> };
+
 export class Importer {
   readonly file: OnnxFile;
   bb: BlockBuilder;
@@ -201,18 +206,14 @@ export class Importer {
     }
   }
 
-  /** Runs `f`; gives undefined, with what went wrong, where it reported problems, and forgets those. */
-  trial<X>(
-    f: () => X,
-  ):
-    | { readonly result: X }
-    | { readonly problems: readonly OnnxProblem[]; readonly needed: Importer["needed"] } {
+  /** Runs `f`; where it reports or throws problems, gives those, and they are not those of the import. */
+  trial<X>(place: OnnxPlace, f: () => X): Trial<X> {
     const { problems, needed } = this;
     this.problems = [];
     this.needed = new Map();
     try {
-      const result = f();
-      if (this.problems.length === 0 && this.needed.size === 0) return { result };
+      const result = this.guarded(place, f);
+      if (this.problems.length === 0 && this.needed.size === 0) return { result: result as X };
       return { problems: this.problems, needed: this.needed };
     } finally {
       this.problems = problems;

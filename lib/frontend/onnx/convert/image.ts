@@ -126,8 +126,29 @@ const gridSample: Converter = (cx) =>
     alignCorners: cx.attr.flag("align_corners"),
   });
 
+const affineGrid: Converter = (cx) => {
+  const n = cx.rank(0) === 3 ? constInt(cx.shape(0)[1]) : undefined;
+  if (n === undefined) return cx.refuse("its maps must be [N, n, n + 1] with a known n");
+  // The sizes list batch and channels as well.
+  return R.op("image.affineGrid", [cx.input(0), cx.sizes(1).slice(-n)], {
+    alignCorners: cx.attr.flag("align_corners"),
+  });
+};
+
+const col2Im: Converter = (cx) => {
+  const window = cx.sizes(2);
+  const n = window.length;
+  return R.op("nn.col2im", [cx.input(0), cx.sizes(1), window], {
+    strides: cx.attr.ints("strides", new Array<number>(n).fill(1)),
+    padding: cx.attr.ints("pads", new Array<number>(2 * n).fill(0)),
+    dilation: cx.attr.ints("dilations", new Array<number>(n).fill(1)),
+  });
+};
+
 export const IMAGE: ConverterTable = {
   Resize: resize,
   Upsample: upsample,
   GridSample: gridSample,
+  AffineGrid: affineGrid,
+  Col2Im: col2Im,
 };
