@@ -4,6 +4,14 @@ import "./show/install.ts";
 export { prove, regionsOf, simplify } from "./arith/index.ts";
 export { ArgumentError, InterpretError, interpret } from "./codegen/index.ts";
 export {
+  decodeModel,
+  fromOnnx,
+  NeedsValue,
+  OnnxError,
+  OnnxModel,
+  type OnnxOptions,
+} from "./frontend/onnx/index.ts";
+export {
   BlockBuilder,
   callOp,
   constantData,

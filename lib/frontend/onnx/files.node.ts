@@ -21,7 +21,7 @@ export function externalDataIn(folder: string): ExternalData {
 }
 
 /** A model from a file; tensors stored beside it are read from its folder. Throws an OnnxError for a damaged file. */
-export function loadOnnx(path: string, options: Omit<OnnxModelOptions, "externalData"> = {}): OnnxModel {
+export function openOnnx(path: string, options: Omit<OnnxModelOptions, "externalData"> = {}): OnnxModel {
   return new OnnxModel(new Uint8Array(readFileSync(path)), {
     ...options,
     externalData: externalDataIn(dirname(path)),
