@@ -72,3 +72,4 @@ export {
 } from "./script/index.ts";
 export * from "./show/index.ts";
 export { te } from "./te/index.ts";
+export { applyDefaultSchedule, defaultSchedule, scheduleOf } from "./tune/default/index.ts";
