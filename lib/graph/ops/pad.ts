@@ -1,10 +1,11 @@
 /** Borders around tensors, and blocks of positions moved into channels and back. */
 import { simplify } from "../../arith/index.ts";
-import { constInt, type Expr, ops, type TensorType } from "../../ir/index.ts";
+import { constant, constInt, type Expr, load, ops, store, type TensorType } from "../../ir/index.ts";
 import { te } from "../../te/index.ts";
-import type { OpArgs, OpDef, TeCall } from "../op.ts";
-import { type Size, withShape } from "../shape.ts";
+import type { OpArgs, OpDef, TypedCall } from "../op.ts";
+import { knownIsZero, type Size, withShape } from "../shape.ts";
 import { X } from "./elementwise-form.ts";
+import { buffersOf, fillBlock, programOf, spatialBlock } from "./prim-form.ts";
 
 const MODES = ["constant", "reflect", "edge", "wrap"] as const;
 type Mode = (typeof MODES)[number];
@@ -48,25 +49,39 @@ function source(m: Exclude<Mode, "constant">, e: Expr, n: Size): Expr {
   return ops.min(r, ops.sub(period, r));
 }
 
-function pad(c: TeCall): te.Tensor {
-  const x = c.x(0);
+/**
+ * Borders of one value are filled and the inside is copied, both without conditions. Everything else is one block that
+ * computes where each element comes from.
+ */
+function pad(c: TypedCall): ReturnType<NonNullable<OpDef["prim"]>> {
+  const b = buffersOf(c);
+  const [x, given] = b.ins;
+  const [out] = b.outs;
   const width = c.shape(1);
   const m = mode(c);
+  const outside = given
+    ? load(
+        given,
+        given.shape.map(() => ops.toExpr(0)),
+      )
+    : constant(0, x.dtype);
+  if (m === "constant" && width.every((w) => (constInt(w) ?? -1) >= 0)) {
+    const to = (i: readonly Expr[]): Expr[] => i.map((e, d) => ops.add(e, width[2 * d]));
+    const fill = fillBlock("pad_border", out, outside);
+    if (x.shape.some(knownIsZero)) return programOf(b, [fill]);
+    return programOf(b, [fill, spatialBlock("pad", x.shape, (i) => store(out, to(i), load(x, i)))]);
+  }
   const value = (i: readonly Expr[]): Expr => {
     const at = i.map((e, d): Expr => ops.sub(e, width[2 * d]));
-    if (m !== "constant") return x.get(at.map((e, d) => source(m, e, x.shape[d])));
-    const outside = c.has(2) ? c.x(2).get(c.x(2).shape.map(() => 0)) : te.const(0, x.dtype);
-    const inside = at.flatMap((e, d) => {
-      const [low, high] = [constInt(width[2 * d]), constInt(width[2 * d + 1])];
-      return [
-        ...(low !== undefined && low <= 0 ? [] : [ops.ge(e, 0)]),
-        ...(high !== undefined && high <= 0 ? [] : [ops.lt(e, x.shape[d])]),
-      ];
-    });
-    const all = ops.allOf(inside);
-    return all ? ops.select(all, x.get(at), outside) : x.get(at);
+    if (m !== "constant")
+      return load(
+        x,
+        at.map((e, d) => source(m, e, x.shape[d])),
+      );
+    const inside = ops.allOf(at.flatMap((e, d) => [ops.ge(e, 0), ops.lt(e, x.shape[d])]));
+    return inside ? ops.select(inside, load(x, at), outside) : load(x, at);
   };
-  return te.compute(c.out().shape, (...i) => value(i), "pad");
+  return programOf(b, [spatialBlock("pad", out.shape, (i) => store(out, i, value(i)))]);
 }
 
 function blockSize(c: OpArgs): number {
@@ -96,7 +111,7 @@ export const PAD = {
       },
     },
     infer: padded,
-    te: pad,
+    prim: pad,
   },
   spaceToDepth: {
     doc: "blocks of positions become channels: (n, c, h, w) to (n, b b c, h / b, w / b)",
