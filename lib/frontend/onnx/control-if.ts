@@ -13,6 +13,7 @@ import {
   variable,
 } from "../../ir/index.ts";
 import { Env } from "./env.ts";
+import { placeOf } from "./order.ts";
 import type { Special, SpecialCall } from "./special-call.ts";
 import { runGraph } from "./subgraph.ts";
 import { asScalar } from "./synthetic.ts";
@@ -28,6 +29,17 @@ export const importIf: Special = (c) => {
     const g = numbersOf(known)[0] !== 0 ? thenGraph : elseGraph;
     return runGraph(im, g, new Env(c.env), c.frame);
   }
+  const made = im.trial(placeOf(cx.node, c.frame.part), () => bothBranches(c, thenGraph, elseGraph));
+  if ("result" in made) return made.result;
+  // One of the branches may not fit these inputs at all: the condition tells which one counts.
+  if (cx.tensor(0).needs) cx.need(0);
+  im.problems.push(...made.problems);
+  for (const [name, problem] of made.needed) im.needed.set(name, problem);
+  return cx.node.outputs.map(() => MISSING);
+};
+
+function bothBranches(c: SpecialCall, thenGraph: OnnxGraph, elseGraph: OnnxGraph): readonly Value[] {
+  const { im, cx } = c;
   const cond = asScalar(im, cx.tensor(0)).leaf();
   const a = branch(c, thenGraph);
   const b = branch(c, elseGraph);
@@ -40,7 +52,7 @@ export const importIf: Special = (c) => {
   const open = types.some((t) => t.open);
   const all = open ? im.bb.matchCast(value, type) : im.bb.emit(value);
   return types.map((_, k) => im.bind(tupleGet(all, k), cx.node.outputs[k]));
-};
+}
 
 interface Branch {
   readonly body: GraphBody;
@@ -85,6 +97,5 @@ function common(
 
 /** The condition decides what only the import knows: sequences, ranks. */
 function mustBeKnown({ cx }: SpecialCall, why: string): never {
-  cx.need(0);
   return cx.refuse(`${why}: the condition must be known when the model is imported`);
 }

@@ -176,6 +176,30 @@ describe("control flow of ONNX models", () => {
     assert.deepEqual(run(either("input"), { x, c: data([0], [], "bool") }), [[1, -2]]);
   });
 
+  it("asks for the condition where only one branch fits the inputs", () => {
+    const flat = graph({ outputs: ["a"], nodes: [{ op: "Relu", in: ["x"], out: ["a"] }] });
+    const multiplied = graph({ outputs: ["b"], nodes: [{ op: "MatMul", in: ["x", "m"], out: ["b"] }] });
+    const bytes = model({
+      inputs: { x: ["f32", ["n"]], c: ["bool", [1]] },
+      outputs: ["y"],
+      nodes: [
+        {
+          op: "If",
+          in: ["c"],
+          out: ["y"],
+          attrs: { then_branch: { graph: flat }, else_branch: { graph: multiplied } },
+        },
+      ],
+      weights: { m: tensor("f32", [3, 1], [1, 1, 1]) },
+    });
+    assert.deepEqual(run(bytes, { x: data([-1, 2], [2]), c: data([1], [1], "bool") }), [[0, 2]]);
+    assert.deepEqual(run(bytes, { x: data([-1, 2, 3], [3]), c: data([0], [1], "bool") }), [[4]]);
+    assert.throws(
+      () => run(bytes, { x: data([-1, 2], [2]), c: data([0], [1], "bool") }),
+      /node 0 \(MatMul\)/,
+    );
+  });
+
   it("is decided at import where it is", () => {
     assert.deepEqual(kinds(fromOnnx(either("weight"))), ["opCall"]);
   });
