@@ -21,6 +21,7 @@ import {
   replaceBuffers,
   type Stmt,
   seq,
+  structuralEqual,
   substStmt,
   type TensorType,
   type Var,
@@ -43,13 +44,30 @@ const WHERE = "fuseTir";
  */
 export const fuseTir: Pass = { name: WHERE, run };
 
+interface Program {
+  readonly name: string;
+  readonly tirVars: readonly Var[];
+  readonly func: GraphFunc;
+}
+
 function run(mod: IRModule): IRModule {
   const bb = new BlockBuilder(mod);
-  const programs = new Map<string, { name: string; tirVars: readonly Var[]; func: GraphFunc }>();
+  const programs = new Map<string, Program>();
+  /** By name without numbers: equal groups need not be made into a program twice. */
+  const groups = new Map<string, Program[]>();
   for (const [name, f] of Object.entries(mod.funcs)) {
     if (f.kind !== "graphFunc" || isDeferred(f) || !f.attrs.Primitive) continue;
+    const base = name.replace(/\d+$/, "");
+    const made = groups.get(base) ?? [];
+    const equal = made.find((g) => structuralEqual(g.func, f));
+    if (equal) {
+      programs.set(name, equal);
+      continue;
+    }
     const { func, tirVars } = fusedProgram(f, mod, name);
-    programs.set(name, { name: bb.addFunc(func, `${name.replace(/\d+$/, "")}_program`), tirVars, func: f });
+    const program = { name: bb.addFunc(func, `${base}_program`), tirVars, func: f };
+    programs.set(name, program);
+    groups.set(base, [...made, program]);
   }
   if (programs.size === 0) return mod;
   const done: Record<string, BaseFunc> = { ...bb.get().funcs };

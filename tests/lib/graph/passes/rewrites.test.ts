@@ -4,9 +4,11 @@ import { BlockBuilder, R } from "../../../../lib/graph/index.ts";
 import {
   adjustMatmulOrder,
   combineParallelMatmul,
+  convertLayout,
   deadCodeElimination,
   decomposeForInference,
   type FusionPattern,
+  foldConstant,
   fuseByPattern,
   liftTransformParams,
   mergeComposite,
@@ -170,6 +172,62 @@ describe("graph passes: rewrites of operators", () => {
       return R.tuple(bb.emit(R.matmul(x, ab)), ab);
     });
     assert.equal(adjustMatmulOrder.run(shared), shared);
+  });
+});
+
+describe("graph passes: layouts", () => {
+  const nhwc = {
+    "nn.conv2d": { data: "NHWC", kernel: "HWIO" },
+    "nn.maxPool2d": { data: "NHWC" },
+  };
+  const clean = sequential([convertLayout(nhwc), foldConstant(), deadCodeElimination()]);
+  let before: ReturnType<typeof setEvaluator>;
+  beforeEach(() => {
+    before = setEvaluator((e: Evaluation) => runProgram(e.func, e.inputs, e.outputs));
+  });
+  afterEach(() => {
+    setEvaluator(before);
+  });
+
+  it("convertLayout leaves one transposition at the beginning of a network, and one at the end where needed", () => {
+    const x = param("x", 1, 2, 6, 6);
+    const network = (tail: (v: GraphExpr, bb: BlockBuilder) => GraphExpr) =>
+      program([x], (bb) => {
+        const conv = (v: GraphExpr, seed: number, ci: number): GraphVar => {
+          const y = bb.emit(R.nn.conv2d(v, data(seed, 3, ci, 3, 3), { padding: [1, 1, 1, 1] }));
+          return bb.emit(R.nn.relu(bb.emit(R.add(y, data(seed + 1, 3, 1, 1)))));
+        };
+        const a = conv(x, 1, 2);
+        const b = bb.emit(R.add(conv(a, 3, 3), a));
+        return tail(bb.emit(R.nn.maxPool2d(b, { poolSize: [2, 2], strides: [2, 2] })), bb);
+      });
+    const args = [randomData([1, 2, 6, 6], 4)];
+    for (const [count, tail] of [
+      [2, (v: GraphExpr) => v],
+      [1, (v: GraphExpr, bb: BlockBuilder) => bb.emit(R.mean(v, { axis: [2, 3] }))],
+      [2, (v: GraphExpr, bb: BlockBuilder) => bb.emit(R.sum(v, { axis: [-1], keepdims: true }))],
+    ] as const) {
+      const mod = network(tail);
+      const done = assertModuleWellFormed(clean.run(mod));
+      assert.equal(ops(done).filter((o) => o === "permuteDims").length, count);
+      assertSame(evalGraph(done, "main", args), evalGraph(mod, "main", args));
+    }
+  });
+
+  it("convertLayout turns operands of another layout, and refuses letters that are none", () => {
+    const [x, y] = [param("x", 1, 2, 6, 6), param("y", 1, 3, 6, 6)];
+    const mod = program([x, y], (bb) => {
+      const c = bb.emit(R.nn.conv2d(x, data(1, 3, 2, 3, 3), { padding: [1, 1, 1, 1] }));
+      return bb.emit(R.permuteDims(bb.emit(R.multiply(c, y)), { axes: [0, 2, 3, 1] }));
+    });
+    const done = assertModuleWellFormed(clean.run(mod));
+    const args = [randomData([1, 2, 6, 6], 4), randomData([1, 3, 6, 6], 5)];
+    assertSame(evalGraph(done, "main", args), evalGraph(mod, "main", args));
+    assert.throws(
+      () => convertLayout({ "nn.conv2d": { data: "NHWD" } }).run(mod),
+      /NHWD is no order of the axes NCHW/,
+    );
+    assert.equal(convertLayout({}).run(program([x], (bb) => bb.emit(R.tanh(x)))).kind, "module");
   });
 });
 
