@@ -16,6 +16,7 @@ import {
   mapGraphExpr,
   mapType,
 } from "../../ir/index.ts";
+import { varsUsed } from "./uses.ts";
 
 /** Where a value stands while it is rewritten. */
 export interface Place {
@@ -99,7 +100,7 @@ class BodyRewrite {
     if (before.length > 0) blocks.push({ dataflow: false, bindings: before, outputs: [] });
     this.r.leave?.();
     const same = blocks.length === b.blocks.length && blocks.every((x, i) => x === b.blocks[i]);
-    return same && result === b.result ? b : { blocks, result };
+    return same && result === b.result ? b : { blocks: withOutputs(blocks, result), result };
   }
 
   private block(b: BindingBlock): BindingBlock {
@@ -183,6 +184,23 @@ class BodyRewrite {
     if (e.kind === "graphVar" || e.kind === "constant") return leaf(e);
     return mapGraphExpr(e, { expr: leaf, body: (b) => this.body(b), size: this.r.size });
   }
+}
+
+/** The blocks with every variable that is used after its dataflow block among the outputs: a rewrite may use more. */
+function withOutputs(blocks: readonly BindingBlock[], result: GraphExpr): readonly BindingBlock[] {
+  if (!blocks.some((x) => x.dataflow)) return blocks;
+  const used = varsUsed(result);
+  const out: BindingBlock[] = [];
+  for (const b of [...blocks].reverse()) {
+    const missing = b.dataflow
+      ? b.bindings.flatMap((x) =>
+          x.kind !== "tensorToShape" && used.has(x.v.id) && !b.outputs.includes(x.v.id) ? [x.v.id] : [],
+        )
+      : [];
+    out.push(missing.length > 0 ? { ...b, outputs: [...b.outputs, ...missing] } : b);
+    for (const x of b.bindings) varsUsed(x.value, used);
+  }
+  return out.reverse();
 }
 
 /** Stands in `Place.binding` for what a body gives, which no variable is bound to. */

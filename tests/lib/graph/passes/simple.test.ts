@@ -158,6 +158,19 @@ describe("graph passes: bindings", () => {
     assert.equal(canonicalizeBindings.run(done), done);
   });
 
+  it("canonicalizeBindings makes what a dataflow block hid an output, where it is used after the block", () => {
+    const a = x();
+    const bb = new BlockBuilder();
+    bb.function("main", [a], () => {
+      const pair = bb.dataflow(() => bb.emitOutput(R.tuple(bb.emit(R.tanh(a)), a)));
+      const first = bb.field(pair, 0);
+      bb.emitFuncOutput(bb.emit(R.sin(first)));
+    });
+    const mod = assertModuleWellFormed(bb.get());
+    const done = assertModuleWellFormed(deadCodeElimination().run(canonicalizeBindings.run(mod)));
+    assert.deepEqual(values(done), ["tanh", "sin"]);
+  });
+
   it("canonicalizeBindings rebuilds no tuple of all fields, and drops assertions that hold", () => {
     const p = R.var("p", { kind: "tuple", fields: [R.tensor([2]), R.tensor([3])] });
     const mod = program([p], (bb) => {
