@@ -7,6 +7,7 @@ import {
   ifThen,
   isFloat,
   load,
+  not,
   ops,
   type PrimFunc,
   primFunc,
@@ -90,59 +91,51 @@ function suppression(c: TypedCall): PrimFunc {
   const out = bufferOf(c.out(0), "selected");
   const count = bufferOf(c.out(1), "count");
   const [images, classes, n] = scores.shape;
-  const alive = buffer("alive", [n], "bool");
-  const [best, chosen, kept, total, running] = [
-    buffer("best", [1], "f32"),
-    ...["chosen", "kept", "total", "running"].map((name) => buffer(name, [1], "i32")),
-  ];
+  // The boxes of a class that are neither kept nor dropped, in their order.
+  const left = buffer("left", [n], "i32");
+  const best = buffer("best", [1], "f32");
+  const [chosen, kept, total, waiting, next] = ["chosen", "kept", "total", "waiting", "next"].map((name) =>
+    buffer(name, [1], "i32"),
+  );
   const get = (b: Buffer): Expr => load(b, [ZERO]);
   const set = (b: Buffer, v: Expr | number): Stmt => store(b, [ZERO], ops.toExpr(v));
-  const yes = ops.toExpr(1, "bool");
-  const no = ops.toExpr(0, "bool");
-  const one = (b: Expr, cls: Expr): Stmt[] => [
-    each("i", n, (i) =>
-      store(alive, [i], ops.select(ops.gt(load(scores, [b, cls, i]), load(least, [])), yes, no)),
-    ),
-    set(kept, 0),
-    set(running, 1),
-    each("round", mostKept(c), () =>
-      ifThen(
-        ops.eq(get(running), 1),
-        seq([
-          set(chosen, -1),
-          store(best, [ZERO], ops.minValue("f32")),
-          each("i", n, (i) =>
-            named("score", load(scores, [b, cls, i]), (score) =>
-              ifThen(
-                ops.and(
-                  ops.eq(load(alive, [i]), yes),
-                  ops.or(ops.lt(get(chosen), 0), ops.gt(score, get(best))),
-                ),
-                seq([store(best, [ZERO], score), set(chosen, i)]),
-              ),
-            ),
-          ),
-          ifThen(
-            ops.or(ops.lt(get(chosen), 0), ops.ge(te.cast(get(kept), "i64"), load(most, []))),
-            set(running, 0),
-            seq(keep(b, cls)),
-          ),
-        ]),
+  const push = (to: Buffer, i: Expr): Stmt => seq([store(left, [get(to)], i), set(to, ops.add(get(to), 1))]);
+  /** A statement for each box that is left. */
+  const overLeft = (body: (i: Expr) => Stmt | readonly Stmt[]): Stmt =>
+    named("m", get(waiting), (m) => each("j", m, (j) => named("i", load(left, [j]), body)));
+  const choose = (b: Expr, cls: Expr): Stmt[] => [
+    set(chosen, load(left, [ZERO])),
+    store(best, [ZERO], load(scores, [b, cls, get(chosen)])),
+    overLeft((i) =>
+      named("score", load(scores, [b, cls, i]), (score) =>
+        ifThen(ops.gt(score, get(best)), seq([store(best, [ZERO], score), set(chosen, i)])),
       ),
     ),
   ];
   const keep = (b: Expr, cls: Expr): Stmt[] => [
     ...[b, cls, get(chosen)].map((v, k) => store(out, [get(total), ops.toExpr(k)], te.cast(v, "i64"))),
-    store(alive, [get(chosen)], no),
     set(total, ops.add(get(total), 1)),
     set(kept, ops.add(get(kept), 1)),
-    each("i", n, (i) => {
+  ];
+  const drop = (b: Expr): Stmt[] => [
+    set(next, 0),
+    overLeft((i) => {
       const [p, q] = [get(chosen), i].map((k) => boxAt(boxes, b, k, c.flag("centerPointBox")));
-      return ifThen(
-        ops.and(ops.eq(load(alive, [i]), yes), overlaps(p, q, load(overlap, []))),
-        store(alive, [i], no),
-      );
+      const stays = ops.and(ops.ne(i, get(chosen)), not(overlaps(p, q, load(overlap, []))));
+      return ifThen(stays, push(next, i));
     }),
+    set(waiting, get(next)),
+  ];
+  const one = (b: Expr, cls: Expr): Stmt[] => [
+    set(kept, 0),
+    set(waiting, 0),
+    each("i", n, (i) => ifThen(ops.gt(load(scores, [b, cls, i]), load(least, [])), push(waiting, i))),
+    each("round", mostKept(c), () =>
+      ifThen(
+        ops.and(ops.gt(get(waiting), 0), ops.lt(te.cast(get(kept), "i64"), load(most, []))),
+        seq([...choose(b, cls), ...keep(b, cls), ...drop(b)]),
+      ),
+    ),
   ];
   const body = nest("suppression", [], () => [
     set(total, 0),
@@ -158,7 +151,7 @@ function suppression(c: TypedCall): PrimFunc {
     (r, k) => store(out, [r, k], ops.toExpr(0, "i64")),
   );
   return primFunc([...args, out, count], seq([cleared, body]), {
-    allocs: [alive, best, chosen, kept, total, running],
+    allocs: [left, best, chosen, kept, total, waiting, next],
   });
 }
 
