@@ -72,17 +72,20 @@ export async function checkFunction(exercise: FunctionExercise, attempt: Attempt
   }
 }
 
-/** Compares an attempt with the target program, up to names. */
+/** Compares an attempt with the target program, up to names and to what passes noted in the function's attributes. */
 export function checkProgram(exercise: TargetExercise, attempt: Attempt): Verdict {
-  const f = functionOf(attempt);
-  if (!f) return verdict(exercise, false, "Nothing to check yet: the exercise's variable holds no program.");
-  if (structuralEqual(f, exercise.target)) {
+  const found = functionOf(attempt);
+  if (!found)
+    return verdict(exercise, false, "Nothing to check yet: the exercise's variable holds no program.");
+  const f = ir.primFunc(found.params, found.body);
+  const target = ir.primFunc(exercise.target.params, exercise.target.body);
+  if (structuralEqual(f, target)) {
     return verdict(exercise, true, "This is the target program (names may differ).");
   }
-  const d = firstDifference(f, exercise.target);
+  const d = firstDifference(f, target);
   const where = d && d.path.length > 0 ? ` First difference in ${d.path.join(" › ")}: ` : " ";
   const text = `Not the target program yet.${where}${d?.what ?? ""} (yours against the target)`;
-  return verdict(exercise, false, text, diff(f, exercise.target, { names: ["yours", "target"] }));
+  return verdict(exercise, false, text, diff(f, target, { names: ["yours", "target"] }));
 }
 
 function functionOf(attempt: Attempt): PrimFunc | undefined {
