@@ -12,6 +12,7 @@ import { enableRelaxedSimd } from "../../lib/runtime/features.node.ts";
 import { type Contender, compare, type Measured, table } from "./compare.ts";
 import { scheduledMatmul } from "./matmul.ts";
 import { mmRelu, scheduledMmRelu } from "./mm-relu.ts";
+import { modelCases } from "./models.ts";
 import { oneNodeModel, ortRun, ortSession } from "./ort.ts";
 import { startup } from "./startup.ts";
 
@@ -141,6 +142,29 @@ if (!options.only || STARTUP.includes(options.only)) {
     ]),
   );
   console.log(`\n${sizes}`);
+}
+if (!options.only || "models".includes(options.only)) {
+  const ratios: number[] = [];
+  const lines: string[][] = [
+    ["model, one thread, untuned", "onnxruntime-web ms", "tilewright ms", "times onnxruntime-web"],
+  ];
+  for (const c of modelCases()) {
+    const rows = await compare(await c.contenders());
+    results.push({ name: `model ${c.name}`, baseline: "onnxruntime-web", rows });
+    const [peer, ours] = rows;
+    ratios.push(peer.median / ours.median);
+    lines.push([
+      c.name,
+      peer.median.toFixed(3),
+      ours.median.toFixed(3),
+      (peer.median / ours.median).toFixed(2),
+    ]);
+  }
+  const mean = Math.exp(ratios.reduce((sum, r) => sum + Math.log(r), 0) / Math.max(ratios.length, 1));
+  if (ratios.length > 0) {
+    console.log(`\nmodels`);
+    console.log(table([...lines, ["geometric mean", "", "", mean.toFixed(2)]]));
+  }
 }
 if (options.json) writeFileSync(options.json, `${JSON.stringify({ machine, results }, null, 1)}\n`);
 // onnxruntime-web keeps handles open.
