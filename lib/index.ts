@@ -13,6 +13,7 @@ export {
 } from "./frontend/onnx/index.ts";
 export {
   BlockBuilder,
+  type Call,
   callOp,
   constantData,
   ExprMutator,
@@ -20,11 +21,15 @@ export {
   getOp,
   listOps,
   type OpDef,
+  PassRecorder,
+  PIPELINE,
   parseGraphFunc,
+  pipelinePasses,
   postOrderVisit,
   R,
   registerOp,
   removeAllUnused,
+  runPipeline,
   visitExpr,
 } from "./graph/index.ts";
 export * as transform from "./graph/passes/index.ts";
