@@ -1,11 +1,13 @@
 /**
  * Runs the cases of ONNX's test data and prints a table by operator and the list of failures:
  * `npx tsx tests/conformance/onnx.ts [--only WORD] [--set node]… [--failures] [--times]`.
+ * `--compiled` runs them by the virtual machine instead of the reference interpreter.
  * `--features` writes docs/FEATURES.md from all cases.
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { casesOf, runCase, SETS, type SetName } from "./onnx-cases.ts";
+import { casesOf, interpreted, runCase, SETS, type SetName } from "./onnx-cases.ts";
+import { compiled } from "./onnx-compiled.ts";
 import { byOperator, featuresText, type Result, tableText, totalsOf } from "./onnx-table.ts";
 
 const { values } = parseArgs({
@@ -14,6 +16,7 @@ const { values } = parseArgs({
     set: { type: "string", multiple: true },
     failures: { type: "boolean", default: false },
     times: { type: "boolean", default: false },
+    compiled: { type: "boolean", default: false },
     features: { type: "boolean", default: false },
   },
 });
@@ -25,7 +28,7 @@ const results: Result[] = [];
 for (const c of sets.flatMap(casesOf)) {
   if (values.only !== undefined && !c.name.includes(values.only)) continue;
   const began = performance.now();
-  results.push({ c, outcome: await runCase(c) });
+  results.push({ c, outcome: await runCase(c, values.compiled ? compiled : interpreted) });
   const ms = performance.now() - began;
   if (values.times && ms > 1000) console.log(`${c.name}: ${(ms / 1000).toFixed(1)} s`);
 }

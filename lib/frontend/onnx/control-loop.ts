@@ -56,6 +56,8 @@ function asLoop(c: SpecialCall, body: OnnxGraph, initial: readonly TensorValue[]
     carried: initial,
     scans: body.outputs.length - 1 - initial.length,
     keepShapes: known !== undefined && known <= MAX_ITERATIONS,
+    // With the value of the input that bounds it, they will be known.
+    closed: trip?.needs !== undefined,
     build: ({ env, iteration, condition, carried }) => {
       const declared = (i: number, v: TensorValue): TensorValue => {
         const t = body.inputs[i].type;

@@ -78,6 +78,7 @@ function scanned(c: SpecialCall, scan: Scan): Value[] {
     carried: scan.states,
     scans: scan.outputAxes.length,
     keepShapes: true,
+    closed: false,
     build: ({ env, inside, iteration, carried }) => {
       carried.forEach((v, k) => {
         env.set(scan.body.inputs[k].name, v);

@@ -142,6 +142,9 @@ export const ELEMENTWISE_RULES: Readonly<Record<string, Rule>> = {
   Abs: unary((x, dtype) =>
     typeof x === "number" ? roundTo(dtype, Math.abs(x)) : nonNegative(x) ? x : undefined,
   ),
+  Relu: unary((x, dtype) => arith("max", Math.max)(x, 0, dtype)),
+  Pow: (_, [a, b]) =>
+    a && b ? zip([a, b], ([x, y]) => numeric(Math.pow, a.dtype, x, y), a.dtype) : undefined,
   Floor: math(Math.floor),
   Ceil: math(Math.ceil),
   Round: math(roundEven),

@@ -32,6 +32,8 @@ export interface LoopParts {
   readonly scans: number;
   /** Refuse carried values whose shape changes from iteration to iteration. */
   readonly keepShapes: boolean;
+  /** Refuse results whose sizes only the program finds out. */
+  readonly closed: boolean;
   /** Imports one iteration: the condition to go on (undefined: true), the carried values, the scanned ones. */
   readonly build: (i: Iteration) => { readonly cond?: Value; readonly values: readonly Value[] };
 }
@@ -175,6 +177,8 @@ function emit(c: SpecialCall, parts: LoopParts, types: readonly TensorType[], bo
     captured: body.captures.outside.map((v) => v.leaf()),
     type,
   };
+  if (open && parts.closed)
+    throw new Refusal(`it gives ${typeText(type)}, of sizes that depend on its iterations`);
   const all = open ? im.bb.matchCast(value, type) : im.bb.emit(value);
   return type.fields.map((_, k) => im.bind(tupleGet(all, k), cx.node.outputs[k]));
 }

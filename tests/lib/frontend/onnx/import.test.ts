@@ -256,7 +256,7 @@ describe("control flow of ONNX models", () => {
     const mod = fromOnnx(bytes(2));
     assert.equal(resultText(mod), "(f32[6])");
     assert(!kinds(mod).includes("graphLoop"));
-    // Otherwise its sizes are found out when it runs.
+    // Otherwise the number is asked for.
     assert.deepEqual(run(bytes("input"), { x: data([1, 2], [2]), n: data([2], [], "i64") }), [
       [1, 2, 1, 2, 1, 2],
     ]);
