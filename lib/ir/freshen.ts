@@ -15,7 +15,8 @@ export function freshenStmt<S extends Stmt>(s: S): S {
 export function freshenFunc(f: PrimFunc): PrimFunc {
   const fresh = freshener();
   const params = f.params.map((p) => {
-    if (p.kind === "var") return fresh.bind(p);
+    // A size of a parameter before it may be this very variable.
+    if (p.kind === "var") return fresh.bindOnce(p);
     for (const s of [...p.shape, ...(p.strides ?? [])]) for (const v of varsOf(s).values()) fresh.bindOnce(v);
     return fresh.bindBuffer(p);
   });

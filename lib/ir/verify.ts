@@ -99,8 +99,10 @@ class Verifier {
 
   run(): Problem[] {
     for (const p of this.f.params) {
-      if (p.kind === "var") this.define(p, this.f.body);
-      else {
+      if (p.kind === "var") {
+        // A size of a buffer before it may be this very parameter.
+        if (!this.global.has(p.id)) this.define(p, this.f.body);
+      } else {
         for (const s of [...p.shape, ...(p.strides ?? [])]) {
           for (const v of varsOf(s).values()) {
             this.global.add(v.id);

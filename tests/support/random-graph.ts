@@ -11,6 +11,7 @@ import {
   type IRModule,
   type NDArray,
   ndarray,
+  ops,
   type TensorType,
   variable,
 } from "../../lib/ir/index.ts";
@@ -61,7 +62,7 @@ export function randomGraph(choices: readonly number[], o: RandomGraphOptions = 
     const made: GraphVar[] = [x, y];
     const any = (): GraphVar => made[pick(made.length)];
     const step = (): void => {
-      const kind = pick(12);
+      const kind = pick(15);
       if (kind < 3) made.push(bb.emit(R.op(UNARY[pick(UNARY.length)], [any()])));
       else if (kind < 6) made.push(bb.emit(R.op(BINARY[pick(BINARY.length)], [any(), any()])));
       else if (kind === 6) made.push(bb.emit(R.op(BINARY[pick(BINARY.length)], [any(), shared])));
@@ -74,6 +75,14 @@ export function randomGraph(choices: readonly number[], o: RandomGraphOptions = 
       } else if (kind === 10) {
         const tuple = bb.emit(R.tuple(any(), any()));
         made.push(bb.emit(R.get(tuple, pick(2))));
+      } else if (kind === 11) made.push(bb.emit(R.nn.softmax(any())));
+      else if (kind === 12) {
+        const parts = bb.emit(R.split(any(), { sections: 2, axis: 1 }));
+        const [left, right] = [bb.field(parts, 0), bb.field(parts, 1)];
+        made.push(bb.emit(R.concat([right, left], { axis: 1 })));
+      } else if (kind === 13) {
+        const flat = bb.emit(R.reshape(any(), R.shape([ops.mul(ops.toExpr(n), K)])));
+        made.push(bb.emit(R.reshape(bb.emit(R.op(UNARY[pick(UNARY.length)], [flat])), R.shape([n, K]))));
       } else {
         const twice = R.add(R.const(0.5), R.const(0.25));
         made.push(bb.emit(R.multiply(any(), bb.emit(twice))));
