@@ -16,7 +16,7 @@ import {
   structuralEqual,
   typeText,
 } from "../ir/index.ts";
-import { lowerFunction } from "../runtime/vm/lower.ts";
+import { type LowerOptions, lowerFunction } from "../runtime/vm/lower.ts";
 import { entryCode } from "./entry.ts";
 import { refuseDeploy } from "./error.ts";
 import { declarations, type EntryText, moduleText, type Port } from "./template.ts";
@@ -44,6 +44,8 @@ export interface BundleOptions {
   readonly f16?: boolean;
   /** Use relaxed SIMD. Off unless asked for: not every browser has it. */
   readonly relaxedSimd?: boolean;
+  /** Changes to the pipeline: passes of one's own, a recorder, other schedules. */
+  readonly pipeline?: LowerOptions;
 }
 
 export interface BundleFile {
@@ -79,7 +81,7 @@ export async function bundle(entries: readonly BundleEntry[], options: BundleOpt
   if (entries.length === 0) refuseDeploy("a bundle needs at least one entry point");
   const lowered = entries.map(({ module, func = "main", fixed = [] }) => {
     const ports = portsOf(module, func, new Set(fixed));
-    return { ...lowerFunction(module, func, new Map()), func, ports };
+    return { ...lowerFunction(module, func, new Map(), options.pipeline), func, ports };
   });
   const programs = new Programs();
   const names = lowered.map(({ module, program }) => programs.add(module, program));

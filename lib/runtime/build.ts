@@ -4,6 +4,7 @@ import { type Backend, TARGETS, type Target } from "./backend.ts";
 import { type Executable, executable } from "./executable.ts";
 import { interpreterBackend } from "./interpreted.ts";
 import { GraphLibrary } from "./vm/library.ts";
+import type { LowerOptions } from "./vm/lower.ts";
 import { wasmBackend } from "./wasm.ts";
 
 export interface BuildOptions {
@@ -13,6 +14,8 @@ export interface BuildOptions {
   readonly relaxedSimd?: boolean;
   /** How many programs are kept for functions with symbolic sizes, one for each set of sizes. Default 16. */
   readonly cacheSize?: number;
+  /** Changes to the pipeline of graph-level functions: passes of one's own, a recorder, other schedules. */
+  readonly pipeline?: LowerOptions;
 }
 
 const BACKENDS: Record<Target, (mod: IRModule, options: BuildOptions) => Backend | Promise<Backend>> = {

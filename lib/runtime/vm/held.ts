@@ -69,3 +69,12 @@ export class Heap {
     return Array.from({ length: count }, (_, i) => read(i));
   }
 }
+
+/** What a function gave, where it only passed an argument on with the memory that the argument has. */
+export function kept(outputs: readonly Output[], args: readonly Output[]): Output[] {
+  return outputs.map((o) => {
+    const held = o.held ? undefined : args.find((a) => a.address === o.address)?.held;
+    if (held) held.users++;
+    return held ? { ...o, held } : o;
+  });
+}

@@ -2,12 +2,14 @@
  * Programs for graph-level functions, one for each set of sizes that was met, in a bounded cache: the one that was not
  * used for longest makes room, and what only it needed of memory goes back.
  */
+
+import { isDeferred } from "../../graph/passes/pass.ts";
 import { type GraphFunc, getGraphFunc, type IRModule } from "../../ir/index.ts";
 import { bindSizes, symbolicSizesOf } from "./arguments.ts";
 import type { Output } from "./held.ts";
 import { compileKernels, type KernelOptions } from "./kernels.ts";
 import { LinkedProgram } from "./linked.ts";
-import { lowerFunction } from "./lower.ts";
+import { type LowerOptions, lowerFunction } from "./lower.ts";
 import type { Host } from "./types.ts";
 
 /** Programs that are kept unless the caller says otherwise. */
@@ -16,6 +18,8 @@ export const CACHE_SIZE = 16;
 export interface SpecializeOptions extends KernelOptions {
   /** How many specialised programs are kept. Default 16. */
   readonly cacheSize?: number;
+  /** Changes to the pipeline: passes of one's own, a recorder, other schedules. */
+  readonly pipeline?: LowerOptions;
 }
 
 export interface Specialized {
@@ -45,7 +49,8 @@ export class Specializations {
   /** The program of a function for sizes by variable id; compiled when it is not there. */
   get(mod: IRModule, name: string, f: GraphFunc, sizes: ReadonlyMap<number, number>): Specialized {
     if (this.disposed) throw new Error(`${name}: the executable was disposed and may not be used any more`);
-    if (sizes.size === 0) {
+    // Functions that waited come anew with every program that they are part of.
+    if (sizes.size === 0 && !isDeferred(f)) {
       const known = this.pinned.get(f) ?? this.compile(mod, name, sizes);
       this.pinned.set(f, known);
       return known;
@@ -81,7 +86,7 @@ export class Specializations {
   }
 
   private compile(mod: IRModule, name: string, sizes: ReadonlyMap<number, number>): Specialized {
-    const { module, program } = lowerFunction(mod, name, sizes);
+    const { module, program } = lowerFunction(mod, name, sizes, this.options.pipeline);
     const linked = new LinkedProgram(program, compileKernels(module, this.options), (from, func, args) =>
       this.rest(from, func, args),
     );

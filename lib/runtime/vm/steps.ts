@@ -2,8 +2,9 @@
 import type { Slot, VmFunction, VmInstr, VmSlot } from "../../graph/vm-code.ts";
 import type { PrimFunc } from "../../ir/index.ts";
 import { Tensor } from "../tensor.ts";
-import type { Output } from "./held.ts";
+import { kept, type Output } from "./held.ts";
 import type { Step } from "./kernels.ts";
+import { lateRun } from "./late.ts";
 import { getFunc } from "./packed.ts";
 import type { Host, StepInfo } from "./types.ts";
 
@@ -133,10 +134,12 @@ const HANDLERS: Handlers = {
   },
 
   specialize({ p, func, base, i }) {
+    const late = i.late && lateRun(p, func, base, i.late);
     return {
       step: () => {
         const args = i.args.map((s) => p.share(func, base, s));
         try {
+          if (late) args.push(...late());
           p.frame(func.name).outputs = kept(p.specialize(p, i.func, args), args);
         } finally {
           for (const a of args) p.heap.drop(a.held);
@@ -161,15 +164,6 @@ function alias(p: Host, dst: number, src: number): MadeStep {
 function scalarsOf(f: PrimFunc, values: readonly number[]): (number | bigint)[] {
   const params = f.params.filter((x) => x.kind === "var");
   return values.map((v, k) => (params[k]?.dtype === "i64" ? BigInt(v) : v));
-}
-
-/** What a function gave, where it only passed an argument on with the memory that the argument has. */
-function kept(outputs: readonly Output[], args: readonly Output[]): Output[] {
-  return outputs.map((o) => {
-    const held = o.held ? undefined : args.find((a) => a.address === o.address)?.held;
-    if (held) held.users++;
-    return held ? { ...o, held } : o;
-  });
 }
 
 /** Puts what a function gave into slots. */

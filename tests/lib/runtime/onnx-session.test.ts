@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { cpuMemory, loadOnnx, Tensor } from "../../../lib/runtime/index.ts";
 import { model, tensor } from "../../support/onnx-model.ts";
-import { free, keepsMemory } from "./vm-support.ts";
+import { free, keepsMemory, settled } from "./vm-support.ts";
 
 /** y = relu(x · w) and the row sums of x; the first size of x is open. */
 const layer = model({
@@ -52,7 +52,7 @@ describe("runtime: ONNX sessions", () => {
   });
 
   it("one program for each shape, in a cache that is bounded; memory goes back", async () => {
-    const used = cpuMemory().usedBytes;
+    const used = await settled();
     const session = loadOnnx(layer, { cacheSize: 2 });
     const call = async (rows: number): Promise<void> => {
       const out = await session.run({ x: { data: new Float32Array(2 * rows), shape: [rows, 2] } });
@@ -63,7 +63,7 @@ describe("runtime: ONNX sessions", () => {
     await keepsMemory(() => call(1 + (rows++ % 2)), 10);
     for (let n = 1; n < 6; n++) await call(n);
     session.dispose();
-    assert.equal(cpuMemory().usedBytes, used);
+    assert.ok(cpuMemory().usedBytes <= used);
   });
 
   it("values of inputs that decide sizes", async () => {

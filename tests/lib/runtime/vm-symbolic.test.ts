@@ -4,7 +4,7 @@ import { graphVar, type IRModule, ndarray, tensorType, tupleType, variable } fro
 import { build, cpuMemory, Tensor } from "../../../lib/runtime/index.ts";
 import { GraphLibrary } from "../../../lib/runtime/vm/library.ts";
 import { randomData } from "../../support/random-graph.ts";
-import { assertClose, free, keepsMemory, oracle, toData, toTensor } from "./vm-support.ts";
+import { assertClose, free, keepsMemory, oracle, settled, toData, toTensor } from "./vm-support.ts";
 
 /** x · w for any number of rows, with w a constant. */
 function rows(): IRModule {
@@ -33,7 +33,7 @@ describe("runtime: functions with symbolic sizes", () => {
   });
 
   it("what is dropped gives its memory back; constants are there once", async () => {
-    const used = cpuMemory().usedBytes;
+    const used = await settled();
     const lib = await build(rows(), { cacheSize: 2 });
     const call = async (n: number): Promise<void> => {
       const x = Tensor.zeros([n, 64]);
@@ -46,7 +46,7 @@ describe("runtime: functions with symbolic sizes", () => {
     let n = 1;
     await keepsMemory(() => call(1 + (n++ % 6)), 12);
     lib.dispose();
-    assert.equal(cpuMemory().usedBytes, used);
+    assert.ok(cpuMemory().usedBytes <= used);
   });
 
   it("sizes that contradict each other are named", async () => {
