@@ -1,13 +1,17 @@
 /** Accesses of buffers in a lowered statement, with what stands around them. */
+import { simplify } from "../../arith/index.ts";
 import {
   type Buffer,
+  constant,
   constInt,
   type Expr,
   type For,
   mapExpr,
   not,
+  ops,
   ownExprs,
   type Stmt,
+  stridesOf,
   visitExpr,
 } from "../../ir/index.ts";
 import { addPoly, mulPoly, type Poly, polyOf } from "./poly.ts";
@@ -98,12 +102,49 @@ export function linearIndex(
   indices: readonly Expr[],
   known?: ReadonlyMap<number, number>,
 ): Poly {
+  const digits = joinedDigits(buffer, indices);
+  if (digits) return polyOf(digits, known);
   let at: Poly = new Map();
   indices.forEach((e, d) => {
     if (buffer.strides) at = addPoly(at, mulPoly(polyOf(e, known), polyOf(buffer.strides[d], known)));
     else at = addPoly(d === 0 ? at : mulPoly(at, polyOf(buffer.shape[d], known)), polyOf(e, known));
   });
   return at;
+}
+
+const joined = new WeakMap<readonly Expr[], { buffer: Buffer; at: Expr | undefined }>();
+
+/**
+ * The linear index where two or more dimensions are digits of one number (`[f / 12][f % 12]`, as fused loops leave them):
+ * the number itself, when the buffer's sizes make it so. Undefined where there is nothing to join.
+ */
+function joinedDigits(buffer: Buffer, indices: readonly Expr[]): Expr | undefined {
+  const known = joined.get(indices);
+  if (known?.buffer === buffer) return known.at;
+  const at = joinDigits(buffer, indices);
+  joined.set(indices, { buffer, at });
+  return at;
+}
+
+function joinDigits(buffer: Buffer, indices: readonly Expr[]): Expr | undefined {
+  if (indices.filter(hasQuotient).length < 2) return undefined;
+  const strides = stridesOf(buffer);
+  if (strides.some((s) => constInt(s) === undefined)) return undefined;
+  const flat = indices.reduce<Expr>(
+    (sum, e, d) => ops.add(sum, ops.mul(e, strides[d])),
+    constant(0, indices[0].dtype),
+  );
+  const at = simplify(flat);
+  return hasQuotient(at) ? undefined : at;
+}
+
+function hasQuotient(e: Expr): boolean {
+  let found = false;
+  visitExpr(e, (x) => {
+    if (x.kind === "binary" && (x.op === "floordiv" || x.op === "floormod")) found = true;
+    return !found && x.kind !== "load";
+  });
+  return found;
 }
 
 /** A vectorised loop of at most this many iterations becomes straight-line code. */

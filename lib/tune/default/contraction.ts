@@ -18,6 +18,8 @@ const ROWS = 4;
 const COLUMNS = 8;
 /** Bytes of the rows' operand that should stay in the second-level cache. */
 const L2_BYTES = 256 * 1024;
+/** Bytes of the first-level cache. */
+const L1_BYTES = 32 * 1024;
 /** From so few rows on a panel is not used often enough to be copied. */
 const PACK_ROWS = 8;
 /** At so few columns a ragged last tile costs more than padding. */
@@ -47,9 +49,13 @@ function rolesOf(b: Block, c: Contraction): Roles | undefined {
   const reduce = b.axes.filter((a) => a.type === "R");
   if (!reduce.every((a) => moves(x, a.v) && moves(y, a.v))) return undefined;
   const big = spatial.filter((a) => extentOf(a) > 1);
-  const batch = big.filter((a) => moves(x, a.v) === moves(y, a.v));
-  const rows = big.filter((a) => moves(x, a.v) && !moves(y, a.v));
-  const columns = big.filter((a) => !moves(x, a.v) && moves(y, a.v));
+  const isRow = (a: BlockAxis): boolean => moves(x, a.v) && !moves(y, a.v);
+  const isColumn = (a: BlockAxis): boolean => !moves(x, a.v) && moves(y, a.v);
+  // Columns are those at the end of the result, which lie in one piece; other axes of Y are gone through like a batch.
+  const firstColumn = big.length - [...big].reverse().findIndex((a) => !isColumn(a));
+  const columns = big.every(isColumn) ? big : big.slice(firstColumn);
+  const rows = big.filter(isRow);
+  const batch = big.filter((a) => !rows.includes(a) && !columns.includes(a));
   return { batch, rows, columns, reduce, x, y };
 }
 
@@ -244,6 +250,21 @@ function inPlace(sch: Schedule, block: BlockRV): boolean {
   const mr = Math.min(m, ROWS);
   const nr = divisor(n, mr === 1 ? [32, 16, 8, 4] : mr === 2 ? [16, 8, 4] : [8, 4]) ?? (n > 64 ? 16 : 4);
   const [j0, j1] = sch.split(columns[columns.length - 1], [null, nr]);
+  const k = product(roles.reduce.map(extentOf));
+  if (columns.length === 1 && reduce.length === 1 && n > 2 * nr && k * n * 4 > L1_BYTES * 4) {
+    return inChunks(sch, {
+      block,
+      epilogue,
+      batch,
+      rows,
+      reduce: reduce[0],
+      j0,
+      j1,
+      mr,
+      steps: L1_BYTES / 2 / (n * 4),
+      k,
+    });
+  }
   if (rows.length === 0) {
     sch.reorder(...batch, ...columns.slice(0, -1), j0, ...reduce, j1);
     finish(sch, { block, epilogue, panelAt: j0, tileAt: j0, reduce, j1 });
@@ -253,4 +274,49 @@ function inPlace(sch: Schedule, block: BlockRV): boolean {
   sch.reorder(...batch, ...columns.slice(0, -1), j0, ...rows.slice(0, -1), r0, ...reduce, r1, j1);
   finish(sch, { block, epilogue, panelAt: j0, tileAt: r0, reduce, r1, j1 });
   return true;
+}
+
+interface Chunked {
+  readonly block: BlockRV;
+  readonly epilogue: BlockRV;
+  readonly batch: readonly LoopRV[];
+  readonly rows: readonly LoopRV[];
+  readonly reduce: LoopRV;
+  readonly j0: LoopRV;
+  readonly j1: LoopRV;
+  readonly mr: number;
+  /** Reduce steps whose rows of Y fit into the first-level cache, and all of them. */
+  readonly steps: number;
+  readonly k: number;
+}
+
+/**
+ * Y is large and read in place: some of its rows at a time, so that each is fetched once, though tiles of columns come
+ * one after the other. Sums go through memory between chunks; the consumer follows as a whole.
+ */
+function inChunks(sch: Schedule, t: Chunked): boolean {
+  const steps = range(Math.max(1, Math.floor(t.steps))).find((c) => t.k % c === 0) ?? 1;
+  if (steps < 8) return false;
+  const [k0, k1] = sch.split(t.reduce, [null, steps]);
+  const tail: LoopRV[] = [];
+  if (t.rows.length > 0) {
+    const [r0, r1] = sch.split(t.rows[t.rows.length - 1], [null, t.mr]);
+    sch.reorder(...t.batch, k0, t.j0, ...t.rows.slice(0, -1), r0, k1, r1, t.j1);
+    tail.push(r1);
+  } else sch.reorder(...t.batch, k0, t.j0, k1, t.j1);
+  for (const r of tail) sch.unroll(r);
+  sch.vectorize(t.j1);
+  const init = sch.decomposeReduction(t.block, k0);
+  for (const rv of [init, t.epilogue]) vectorizeLast(sch, rv);
+  return true;
+}
+
+/** The last loop of a block in pieces of vectors. */
+function vectorizeLast(sch: Schedule, rv: BlockRV): void {
+  const loops = sch.getLoops(rv);
+  const last = loops[loops.length - 1];
+  const extent = constInt(sch.get(last).extent) ?? 0;
+  if (sch.get(last).loopKind !== "serial" || extent < 4) return;
+  const [, inner] = sch.split(last, [null, divisor(extent, [16, 8, 4]) ?? 4]);
+  sch.vectorize(inner);
 }

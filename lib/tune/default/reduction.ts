@@ -31,16 +31,21 @@ function alongSpatial(sch: Schedule, block: BlockRV): boolean {
   const last = [...spatial].reverse().find((a) => extentOf(a) > 1);
   if (!store || !last || !(extentOf(last) >= 4) || strideAlong(store, last.v) !== 1) return false;
   const loads = loadsOf(store.value).filter((l) => l.buffer.id !== store.buffer.id);
-  if (!loads.some((l) => strideAlong(l, last.v) === 1)) return false;
+  // Elements that lie apart are not loaded as vectors: then a few results side by side, written out.
+  const vectors = loads.some((l) => strideAlong(l, last.v) === 1);
+  if (!vectors && !loads.some((l) => (strideAlong(l, last.v) ?? 0) > 1)) return false;
   const epilogue = epilogueOf(sch, block) ?? sch.cacheWrite(block, 0, "global");
   const loops = sch.getLoops(block);
   const n = extentOf(last);
-  const width = divisor(n, [16, 8, 4]) ?? (n >= 32 ? 16 : n >= 8 ? 8 : 4);
+  const width = vectors
+    ? (divisor(n, [16, 8, 4]) ?? (n >= 32 ? 16 : n >= 8 ? 8 : 4))
+    : (divisor(n, [4, 5, 6, 7, 3, 2]) ?? 1);
   const [x0, x1] = sch.split(loops[b.axes.indexOf(last)], [null, width]);
   const others = loops.filter((_, i) => b.axes[i] !== last && b.axes[i].type === "S");
   const reduce = loops.filter((_, i) => b.axes[i].type === "R");
   sch.reorder(...others, x0, ...reduce, x1);
-  sch.vectorize(x1);
+  if (vectors) sch.vectorize(x1);
+  else sch.unroll(x1);
   let window = 1;
   for (const r of [...reduce].reverse()) {
     window *= constInt(sch.get(r).extent) ?? Number.POSITIVE_INFINITY;
