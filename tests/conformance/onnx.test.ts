@@ -39,7 +39,10 @@ for (const [how, runner] of Object.entries({ interpreted, compiled })) {
 
     it("docs/FEATURES.md is as `npm run features` writes it", () => {
       const page = readFileSync(new URL("../../docs/FEATURES.md", import.meta.url), "utf8");
-      assert.equal(page, featuresText(results));
+      assert(
+        page === featuresText(results),
+        "the outcome differs from the page: run `npm run features` and look at the change",
+      );
     });
   });
 }
