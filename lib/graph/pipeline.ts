@@ -1,5 +1,5 @@
 /** The pipeline: from a graph-level program to what the virtual machine runs, as a table. */
-import { getGraphFunc, graphFunc, type IRModule, updateFunc } from "../ir/index.ts";
+import type { IRModule } from "../ir/index.ts";
 import { GraphError } from "./error.ts";
 import {
   annotateOpPattern,
@@ -23,7 +23,8 @@ import {
   toNonDataflow,
   vmLower,
 } from "./passes/index.ts";
-import { DEFERRED, isDeferred, type Pass } from "./passes/pass.ts";
+import { undeferred } from "./passes/later.ts";
+import type { Pass } from "./passes/pass.ts";
 import { type PassRecorder, verifyAfter } from "./recorder.ts";
 import type { VmProgram } from "./vm-code.ts";
 
@@ -185,14 +186,6 @@ export function runPipeline(mod: IRModule, options: PipelineOptions = {}): IRMod
     if (options.verify && now !== before) verifyAfter(pass.name, now, before);
   }
   return now;
-}
-
-/** A function that waited for its sizes is worked on when it is the entry. */
-function undeferred(mod: IRModule, entry: string): IRModule {
-  const f = getGraphFunc(mod, entry);
-  if (!isDeferred(f)) return mod;
-  const { [DEFERRED]: _, ...attrs } = f.attrs;
-  return updateFunc(mod, entry, graphFunc(f.params, f.body, attrs));
 }
 
 /** An error that is not written for people says at least which pass it came from. */

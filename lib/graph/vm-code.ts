@@ -90,9 +90,31 @@ export type VmInstr =
   /**
    * The last instruction of a function whose sizes depend on its data: the result is that of `func` (a graph-level
    * function of the module, not yet lowered) on these arguments, specialised to the values of its `tensorToShape`s,
-   * whose operands are parameters of it, or to its parameters' shapes.
+   * whose operands are parameters of it, or to its parameters' shapes. With `late`, what that gives is passed too, after
+   * `args`.
    */
-  | { readonly op: "specialize"; readonly func: string; readonly args: readonly Slot[] };
+  | {
+      readonly op: "specialize";
+      readonly func: string;
+      readonly args: readonly Slot[];
+      readonly late?: VmLate;
+    };
+
+/** What is run to find out the sizes of its results. Functions are not yet lowered, as in `specialize`. */
+export type VmLate =
+  | { readonly kind: "call"; readonly func: string; readonly args: readonly Slot[] }
+  | { readonly kind: "if"; readonly cond: Slot; readonly then: VmLate; readonly else: VmLate }
+  /** As the instruction `loop`; `scanned`: types of the rows that are stacked, with -1 for sizes that are not known. */
+  | {
+      readonly kind: "loop";
+      readonly func: string;
+      readonly trip?: Slot;
+      readonly cond?: Slot;
+      readonly carried: readonly Slot[];
+      readonly captured: readonly Slot[];
+      readonly scanned: readonly { readonly dtype: DType; readonly shape: readonly number[] }[];
+      readonly node: string;
+    };
 
 export interface VmFunction {
   readonly name: string;

@@ -16,6 +16,7 @@ import {
   irModule,
   numbersOf,
   outputTypes,
+  typeText,
   type Var,
   varsOf,
 } from "../../ir/index.ts";
@@ -166,14 +167,17 @@ export class Specializer {
         return callee ? { ...e, func: callee.name, type: callee.type } : e;
       }
       case "graphLoop": {
+        // Sizes that change from iteration to iteration are not those of the first one.
+        if (!isKnown(e.type)) return e;
         const counters: GraphType[] = [SCALAR("i64"), SCALAR("bool")];
         const args = [...e.carried, ...e.captured].map((a) => a.type);
         const callee = this.callee(e.func, [...counters, ...args]);
         return callee ? { ...e, func: callee.name } : e;
       }
       case "graphIf": {
-        const { type } = e.then.result;
-        return isKnown(type) && !isKnown(e.type) ? { ...e, type } : e;
+        const [{ type }, other] = [e.then.result, e.else.result.type];
+        const same = isKnown(type) && typeText(type) === typeText(other);
+        return same && !isKnown(e.type) ? { ...e, type } : e;
       }
       default:
         return e;

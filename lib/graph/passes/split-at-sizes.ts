@@ -3,7 +3,7 @@ import {
   type BindingBlock,
   bindingsOf,
   callFunc,
-  type GraphExpr,
+  type GraphBinding,
   type GraphVar,
   graphFunc,
   graphVar,
@@ -12,51 +12,50 @@ import {
 } from "../../ir/index.ts";
 import { refuseGraph } from "../error.ts";
 import { bodyOf } from "./dataflow.ts";
-import { DEFERRED, type Pass } from "./pass.ts";
-import { rewriteFunc } from "./rewrite.ts";
-import { countUses } from "./uses.ts";
+import { Deferral, LateValues } from "./later.ts";
+import type { Pass } from "./pass.ts";
 
 /**
  * A function that reads sizes out of a tensor (`tensorToShape`) ends there: the rest becomes a function that begins with
- * that binding, takes what it needs, and is marked as `deferred` until it is specialised to the sizes. Throws where such
- * a binding stands in a branch.
+ * that binding, takes what it needs, and is marked as `deferred` until it is specialised to the sizes. The same happens
+ * after an if, loop or call whose results have sizes that only running it tells (LateValues): its branches or body
+ * become deferred functions too, and its value is the last argument of the rest.
  */
 export function splitAtSizes(name: string): Pass {
   return { name: "splitAtSizes", run: (mod) => split(mod, name) };
 }
 
+const block = (bindings: readonly GraphBinding[]): BindingBlock => ({
+  dataflow: false,
+  bindings,
+  outputs: [],
+});
+
 function split(mod: IRModule, name: string): IRModule {
   const f = mod.funcs[name];
   if (f?.kind !== "graphFunc") return refuseGraph("splitAtSizes", `no graph-level function ${name}`);
-  const flat = bodyOf(f.body);
-  const bindings = bindingsOf(flat);
-  const at = bindings.findIndex((b) => b.kind === "tensorToShape");
+  const late = new LateValues(mod);
+  const bindings = bindingsOf(bodyOf(f.body));
+  const at = bindings.findIndex((b) => b.kind === "tensorToShape" || late.has(b.value));
   if (at < 0) return mod;
-  const rest: BindingBlock = { dataflow: false, bindings: bindings.slice(at), outputs: [] };
-  const head: BindingBlock = { dataflow: false, bindings: bindings.slice(0, at), outputs: [] };
-  const used = countUses({ blocks: [rest], result: f.body.result });
-  const before = [...f.params, ...head.bindings.flatMap((b) => (b.kind === "tensorToShape" ? [] : [b.v]))];
-  const live = before.filter((v) => used.has(v.id));
-  const env = new Map<number, GraphExpr>();
-  const params = live.map((v): GraphVar => {
-    const p = graphVar(v.name, v.type);
-    env.set(v.id, p);
-    return p;
-  });
-  const made = rewriteFunc(
-    graphFunc(params, { blocks: [rest], result: f.body.result }, { private: true, [DEFERRED]: true }),
-    {},
-    env,
-  );
-  let restName = `${name}_rest`;
-  for (let n = 1; Object.hasOwn(mod.funcs, restName); n++) restName = `${name}_rest${n}`;
-  const call = callFunc(restName, live, f.body.result.type);
+  const deferral = new Deferral(mod);
+  const head = bindings.slice(0, at);
+  const visible: GraphVar[] = [
+    ...f.params,
+    ...head.flatMap((b) => (b.kind === "tensorToShape" ? [] : [b.v])),
+  ];
+  const cut = bindings[at];
+  let first: GraphVar | undefined;
+  if (cut.kind !== "tensorToShape" && late.has(cut.value)) {
+    first = cut.v;
+    head.push({ kind: "bind", v: first, value: deferral.control(cut.value, visible) });
+    visible.push(first);
+  }
+  const rest = block(bindings.slice(first ? at + 1 : at));
+  const made = deferral.func(`${name}_rest`, { blocks: [rest], result: f.body.result }, visible);
+  const call = callFunc(made.name, made.args, f.body.result.type);
   const result = graphVar("result", call.type);
-  const last: BindingBlock = {
-    dataflow: false,
-    bindings: [...head.bindings, { kind: "bind", v: result, value: call }],
-    outputs: [],
-  };
-  const shorter = graphFunc(f.params, { blocks: [last], result }, f.attrs);
-  return irModule({ ...mod.funcs, [name]: shorter, [restName]: made }, mod.attrs);
+  const last = block([...head, { kind: "bind", v: result, value: call }]);
+  const { funcs, attrs } = deferral.module();
+  return irModule({ ...funcs, [name]: graphFunc(f.params, { blocks: [last], result }, f.attrs) }, attrs);
 }

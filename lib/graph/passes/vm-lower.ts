@@ -1,5 +1,6 @@
 /** vmLower: functions whose memory is planned become instructions of the virtual machine. */
 import {
+  type Bind,
   BYTES,
   bindingsOf,
   type CallFunc,
@@ -22,11 +23,18 @@ import {
 } from "../../ir/index.ts";
 import { refuseGraph } from "../error.ts";
 import { constShape } from "../shape.ts";
-import type { Slot, VmFunction, VmInstr, VmProgram, VmSlot, VmSource } from "../vm-code.ts";
+import type { Slot, VmFunction, VmInstr, VmLate, VmProgram, VmSlot, VmSource } from "../vm-code.ts";
 import { isDeferred } from "./pass.ts";
 import { aligned } from "./plan-offsets.ts";
 
 const WHERE = "vmLower";
+
+/** A function's last call, whose sizes its arguments tell. Bindings from `at` on are part of it. */
+interface Tail {
+  readonly at: number;
+  readonly call: CallFunc;
+  readonly late?: { readonly value: GraphExpr; readonly name: string };
+}
 
 /** The slots of a value: one, or those of a tuple's fields. */
 type Tree = Slot | readonly Tree[];
@@ -114,9 +122,13 @@ class FunctionLowering {
     }
     const bindings = bindingsOf(this.f.body);
     const tail = this.deferredTail(bindings);
-    for (const b of tail ? bindings.slice(0, -1) : bindings) this.binding(b);
-    if (tail)
-      this.code.push({ op: "specialize", func: tail.func, args: tail.args.flatMap((a) => this.read(a)) });
+    for (const b of bindings.slice(0, tail?.at)) this.binding(b);
+    if (tail) {
+      const { func, args } = tail.call;
+      const own = tail.late ? args.slice(0, -1) : args;
+      const late = tail.late ? { late: this.late(tail.late.value, tail.late.name) } : {};
+      this.code.push({ op: "specialize", func, args: own.flatMap((a) => this.read(a)), ...late });
+    }
     return {
       name: this.name,
       params: this.f.params.map((p) => ({ name: p.name, type: p.type })),
@@ -128,14 +140,58 @@ class FunctionLowering {
     };
   }
 
-  /** The call of a deferred function that the function ends with. */
-  private deferredTail(bindings: readonly GraphBinding[]): CallFunc | undefined {
-    const last = bindings.at(-1);
+  /** The call of a deferred function that the function ends with, and before it what tells its sizes. */
+  private deferredTail(bindings: readonly GraphBinding[]): Tail | undefined {
     const { result } = this.f.body;
-    const call = last?.kind === "bind" && last.value.kind === "callFunc" ? last.value : undefined;
-    const callee = call && this.mod.funcs[call.func];
-    if (!call || !callee || !isDeferred(callee)) return undefined;
-    return last?.kind === "bind" && result.kind === "graphVar" && result.id === last.v.id ? call : undefined;
+    // What comes after the call gives memory back; the end of the function does.
+    const at = bindings.findLastIndex((b) => b.kind === "bind" && this.isDeferredCall(b.value));
+    const b = bindings[at];
+    const value = b?.kind === "bind" ? b.value : undefined;
+    if (b?.kind !== "bind" || value?.kind !== "callFunc") return undefined;
+    if (result.kind !== "graphVar" || result.id !== b.v.id) return undefined;
+    const last = value.args.at(-1);
+    const before = bindings.findIndex(
+      (x) => x.kind === "bind" && last?.kind === "graphVar" && x.v.id === last.id && this.isLate(x.value),
+    );
+    if (before < 0) return { at, call: value };
+    const { v, value: late } = bindings[before] as Bind;
+    return { at: before, call: value, late: { value: late, name: v.name } };
+  }
+
+  private isDeferredCall(e: GraphExpr): e is CallFunc | GraphLoop {
+    const callee = e.kind === "callFunc" || e.kind === "graphLoop" ? this.mod.funcs[e.func] : undefined;
+    return callee !== undefined && isDeferred(callee);
+  }
+
+  private isLate(e: GraphExpr): boolean {
+    if (e.kind !== "graphIf") return this.isDeferredCall(e);
+    return bindingsOf(e.then).some((b) => this.isDeferredCall(b.value));
+  }
+
+  private late(e: GraphExpr, node: string): VmLate {
+    switch (e.kind) {
+      case "callFunc":
+        return { kind: "call", func: e.func, args: e.args.flatMap((a) => this.read(a)) };
+      case "graphIf": {
+        const branch = (b: GraphBody): VmLate => {
+          const call = bindingsOf(b).find((x) => this.isDeferredCall(x.value));
+          return call ? this.late(call.value, node) : this.refuse(`a branch of ${node} is no call`);
+        };
+        const [cond] = this.read(e.cond);
+        // biome-ignore lint/suspicious/noThenProperty: the data has two branches
+        return { kind: "if", cond, then: branch(e.then), else: branch(e.else) };
+      }
+      case "graphLoop": {
+        const scanned = outputTypes(e.type).slice(e.carried.flatMap((x) => outputTypes(x.type)).length);
+        const rows = scanned.map(({ dtype, shape }) => ({
+          dtype,
+          shape: shape.slice(1).map((s) => constInt(s) ?? -1),
+        }));
+        return { kind: "loop", func: e.func, ...this.loopSlots(e), scanned: rows, node };
+      }
+      default:
+        return this.refuse(`${node} is a ${e.kind}, which is not run for its sizes`);
+    }
   }
 
   private refuse(reason: string): never {
@@ -327,18 +383,18 @@ class FunctionLowering {
   private loop(e: GraphLoop, node: string): Tree {
     this.lower(e.func);
     const dst = this.target(e.type, node);
+    this.code.push({ op: "loop", func: e.func, ...this.loopSlots(e), dst: flat(dst), node });
+    return dst;
+  }
+
+  private loopSlots(e: GraphLoop) {
     const [trip, cond] = [e.trip, e.cond].map((x) => (x ? this.read(x)[0] : undefined));
-    this.code.push({
-      op: "loop",
-      func: e.func,
+    return {
       ...(trip === undefined ? {} : { trip }),
       ...(cond === undefined ? {} : { cond }),
       carried: e.carried.flatMap((x) => this.read(x)),
       captured: e.captured.flatMap((x) => this.read(x)),
-      dst: flat(dst),
-      node,
-    });
-    return dst;
+    };
   }
 }
 
