@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
+import ts from "typescript";
 import { hostFunctions } from "../../../lib/codegen/index.ts";
 import { bundle, DeployError, sizeReport } from "../../../lib/deploy/index.ts";
 import { HOST_TEXT } from "../../../lib/deploy/template.ts";
@@ -116,6 +118,57 @@ describe("deploy: bundles", function () {
         assert.deepEqual(out.y2.data, flag ? [1, 1, 1, 1] : [0, 1, 1, 1]);
         assert.deepEqual(out.y3.data, [1, 2, 3, 4]);
       }
+    }));
+
+  it("its types accept what it takes, and nothing else", () =>
+    withFolder(async (folder) => {
+      writeBundle(await bundle([{ module: mlp([4, 3]) }]), path.join(folder, "b"));
+      const write = (name: string, data: string): string => {
+        const file = path.join(folder, name);
+        const call = `const { y } = await model.run({ x: { data: ${data}, shape: [1, 4] } });`;
+        const lines = ['import { load } from "./b/model.js";', "const model = await load();", call];
+        writeFileSync(file, [...lines, "export const out: Float32Array = y.data;"].join("\n"));
+        return file;
+      };
+      const files = [write("right.ts", "new Float32Array(4)"), write("wrong.ts", "new Int32Array(4)")];
+      const program = ts.createProgram(files, {
+        ...{ strict: true, noEmit: true, types: [], lib: ["lib.es2022.d.ts", "lib.dom.d.ts"] },
+        ...{ target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 },
+        moduleResolution: ts.ModuleResolutionKind.Bundler,
+      });
+      const [right, wrong, types] = [...files, path.join(folder, "b", "model.d.ts")].map((file) =>
+        program
+          .getSemanticDiagnostics(program.getSourceFile(file))
+          .map((d) => ts.flattenDiagnosticMessageText(d.messageText, " ")),
+      );
+      assert.deepEqual([right, types], [[], []]);
+      assert.match(wrong.join(), /Int32Array.* is not assignable to type 'Float32Array/);
+    }));
+
+  it("an input that nothing reads is taken all the same; calls that overlap are right", () =>
+    withFolder(async (folder) => {
+      const [x, unread] = [R.var("x", R.tensor([2])), R.var("unread", R.tensor([1000]))];
+      const bb = new BlockBuilder();
+      bb.function("main", [x, unread], () => bb.emitFuncOutput(bb.emit(R.add(x, x))));
+      const at = path.join(folder, "b");
+      writeBundle(await bundle([{ module: bb.get() }]), at);
+      const { load } = (await import(pathToFileURL(path.join(at, "model.js")).href)) as {
+        load: () => Promise<{ run: (inputs: object) => Promise<{ y: { data: Float32Array } }> }>;
+      };
+      const model = await load();
+      const run = (a: number, b: number) =>
+        model.run({
+          x: { data: Float32Array.of(a, b), shape: [2] },
+          unread: { data: new Float32Array(1000).fill(7), shape: [1000] },
+        });
+      const [first, second] = await Promise.all([run(1, 2), run(3, 4)]);
+      assert.deepEqual(
+        [[...first.y.data], [...second.y.data]],
+        [
+          [2, 4],
+          [6, 8],
+        ],
+      );
     }));
 
   it("what a bundle cannot do is said, with what to do", async () => {
