@@ -34,8 +34,9 @@ export {
 } from "./iteration-trace.ts";
 export { type LinePlotOptions, linePlot } from "./line-plot.ts";
 export { type LoopTree, loopTree, loopTrees, type TreeNode } from "./loop-tree.ts";
-export { type MemoryPlanLike, memoryPlanView } from "./memory-plan.ts";
+export { memoryPlanView } from "./memory-plan.ts";
 export { type PassesOptions, passDiff, passesView } from "./passes-view.ts";
+export type { MemoryPlanLike } from "./planned-function.ts";
 export { Plot, type PlotSpec } from "./plot.ts";
 export { type ProfileLike, profileBundle, profileView } from "./profile-view.ts";
 export { scheduleErrorBundle } from "./schedule-error.ts";

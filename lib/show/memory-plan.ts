@@ -2,30 +2,15 @@
  * A memory plan as a picture: the steps from left to right, the bytes of the arena from top to bottom, and each value as
  * a rectangle over the steps in which it lives. What lies beneath another rectangle in the same rows has its bytes reused.
  */
+import type { IRModule } from "../ir/index.ts";
 import { count, cut, take } from "./bounds.ts";
 import { type Displayable, displayable, type MimeBundle } from "./display.ts";
 import { type Html, html } from "./html.ts";
 import { bytes } from "./number.ts";
+import { type MemoryPlanLike, plannedFunction } from "./planned-function.ts";
 import { frame } from "./style.ts";
 import { INK, INK_STYLE, round, SANS, svg } from "./svg.ts";
 import { type Column, htmlTable, textTable } from "./table.ts";
-
-/** What `memoryPlan()` of an executable gives. */
-export interface MemoryPlanLike {
-  readonly name: string;
-  readonly steps: readonly string[];
-  readonly tensors: readonly {
-    readonly name: string;
-    readonly offset: number;
-    readonly bytes: number;
-    readonly first: number;
-    readonly last: number;
-    readonly reuses: readonly number[];
-  }[];
-  readonly arenaBytes: number;
-  readonly constantBytes: number;
-  readonly lowerBound: number;
-}
 
 const WIDTH = 760;
 const LEFT = 64;
@@ -45,8 +30,15 @@ const COLUMNS: readonly Column[] = [
   { title: "in place of" },
 ];
 
-/** The plan, to be shown: the picture, the sizes, and the list of values. */
-export function memoryPlanView(plan: MemoryPlanLike): Displayable<MimeBundle> & { toString(): string } {
+/**
+ * The plan, to be shown: the picture, the sizes, and the list of values. Of a module that went through the pipeline, that
+ * of its function `func`.
+ */
+export function memoryPlanView(
+  of: MemoryPlanLike | IRModule,
+  func = "main",
+): Displayable<MimeBundle> & { toString(): string } {
+  const plan = "funcs" in of ? plannedFunction(of, func) : of;
   return displayable(() => {
     const { shown, left } = take(plan.tensors, ROWS);
     const rows = shown.map((t) => [

@@ -1,5 +1,6 @@
 /** Memory plans and profiles as pictures and tables. */
 import assert from "node:assert/strict";
+import { BlockBuilder, R, runPipeline } from "../../../lib/graph/index.ts";
 import { DISPLAY } from "../../../lib/show/display.ts";
 import { memoryPlanView } from "../../../lib/show/memory-plan.ts";
 import { profileView } from "../../../lib/show/profile-view.ts";
@@ -44,6 +45,23 @@ describe("show: memory plan and profile", () => {
     const bundle = memoryPlanView({ ...plan, tensors, steps })[DISPLAY]();
     assert((bundle["text/html"] as string).length < 1_000_000);
     assert.match(bundle["text/plain"], /… 4,900 more values/);
+  });
+
+  it("the plan of a module that went through the pipeline", () => {
+    const w = R.const(new Float32Array(64).fill(0.5), "f32", [8, 8]);
+    const x = R.var("x", R.tensor([4, 8]));
+    const bb = new BlockBuilder();
+    bb.function("main", [x], () => {
+      let v = x;
+      for (let i = 0; i < 5; i++) v = bb.emit(R.matmul(v, w), `v${i}`);
+      bb.emitFuncOutput(v);
+    });
+    assert.throws(() => memoryPlanView(bb.get()), /main has no memory plan/);
+    const bundle = memoryPlanView(runPipeline(bb.get()))[DISPLAY]();
+    assert.match(bundle["text/plain"], /main: arena of 256 B .* for 512 B of values; constants 256 B/);
+    // A product is not computed in place: each takes the bytes of the one before its operand.
+    assert.match(bundle["text/plain"], /v2 .* v0$/m);
+    assert.match(bundle["text/plain"], /v3 .* v1$/m);
   });
 
   it("a profile: the timeline, and the slowest steps first", () => {
