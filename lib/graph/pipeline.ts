@@ -9,6 +9,7 @@ import {
   deadCodeElimination,
   decomposeForInference,
   eliminateCommonSubexpr,
+  embedScalars,
   foldConstant,
   fuseOps,
   fuseTir,
@@ -134,6 +135,11 @@ export const PIPELINE = [
   },
   { name: "fuseOps", pass: () => fuseOps(), why: "on patterns, in dataflow blocks" },
   { name: "fuseTir", pass: () => fuseTir, why: "after fuseOps, whose groups it makes programs of" },
+  {
+    name: "embedScalars",
+    pass: () => embedScalars,
+    why: "after fuseTir, which makes the programs that the literals go into",
+  },
   {
     name: "removeFused",
     pass: (_, entry) => deadCodeElimination({ entry: [entry] }),

@@ -12,6 +12,7 @@ export * from "./convert-layout.ts";
 export * from "./dataflow.ts";
 export * from "./dead-code.ts";
 export * from "./decompose-for-inference.ts";
+export * from "./embed-scalars.ts";
 export * from "./expand-ops.ts";
 export * from "./fold-constant.ts";
 export * from "./fuse-by-pattern.ts";

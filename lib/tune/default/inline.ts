@@ -4,7 +4,7 @@
  * gets it from memory.
  */
 import { regionsOf } from "../../arith/index.ts";
-import { type Block, type Expr, visitExpr } from "../../ir/index.ts";
+import { type Block, type BlockAxis, constInt, type Expr, visitExpr } from "../../ir/index.ts";
 import type { BlockRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
 import { extentOf, loadsOf, product, storeOf } from "./shape.ts";
@@ -63,6 +63,10 @@ export function autoInline(sch: Schedule, func: string): Schedule {
   return out;
 }
 
+/** The axis itself; of an axis with one value also that value. */
+const isAxis = (i: Expr, a: BlockAxis): boolean =>
+  (i.kind === "var" && i.id === a.v.id) || (constInt(i) === 0 && extentOf(a) === 1);
+
 /** The one consumer that takes each element of what a block makes at its own place, or undefined. */
 export function epilogueOf(sch: Schedule, rv: BlockRV): BlockRV | undefined {
   const consumers = sch.getConsumers(rv);
@@ -76,8 +80,8 @@ export function epilogueOf(sch: Schedule, rv: BlockRV): BlockRV | undefined {
   const samePlace =
     reads.length === 1 &&
     used.axes.length === spatial.length &&
-    reads[0].indices.length === store.indices.length &&
-    reads[0].indices.every((i, d) => i.kind === "var" && i.id === used.axes[d].v.id) &&
-    store.indices.every((i, d) => i.kind === "var" && i.id === used.axes[d].v.id);
+    reads[0].indices.length === used.axes.length &&
+    store.indices.length === used.axes.length &&
+    [...reads[0].indices, ...store.indices].every((i, n) => isAxis(i, used.axes[n % used.axes.length]));
   return samePlace && regionsOf(used).writes.length === 1 ? consumers[0] : undefined;
 }
