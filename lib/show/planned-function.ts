@@ -52,11 +52,14 @@ export function plannedFunction(mod: IRModule, name: string): MemoryPlanLike {
   };
 }
 
-/** Whose bytes a value takes: of those that lay there before, the ones that nothing else took over in between. */
+/**
+ * Whose bytes a value takes: of those that lay there before, the latest. One that is still read is among them only where
+ * the program works in place.
+ */
 function replaced(all: readonly Place[], p: Place): number[] {
   const shares = (a: Place, b: Place): boolean =>
     a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
-  const before = all.filter((q) => q !== p && q.last <= p.first && q.first < p.first && shares(p, q));
-  const latest = before.filter((q) => !before.some((r) => r.first >= q.last && r !== q && shares(r, q)));
+  const before = all.filter((q) => q.first < p.first && shares(p, q));
+  const latest = before.filter((q) => !before.some((r) => r.first > q.first && shares(r, q)));
   return latest.map((q) => all.indexOf(q));
 }
