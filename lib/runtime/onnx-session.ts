@@ -58,6 +58,8 @@ export class OnnxSession {
   private readonly cacheSize: number;
   /** In the order of last use. */
   private readonly cache = new Map<IRModule, GraphLibrary>();
+  /** What the last run was for: the next one is mostly for the same. */
+  private last: { readonly args: readonly GraphArg[]; readonly library: GraphLibrary } | undefined;
 
   constructor(model: Uint8Array | OnnxFile | OnnxModel, options: SessionOptions = {}) {
     this.cacheSize = options.cacheSize ?? CACHE_SIZE;
@@ -115,6 +117,7 @@ export class OnnxSession {
   dispose(): void {
     for (const library of this.cache.values()) library.dispose();
     this.cache.clear();
+    this.last = undefined;
     forgotten.unregister(this);
   }
 
@@ -132,12 +135,16 @@ export class OnnxSession {
           throw new ArgumentError(`the input "${name}" is missing; the model takes ${takes()}`);
         return argumentOf(`the input "${name}"`, inputs[name], type, own);
       });
-      const forms = model.inputs.map(({ name }, i) => [name, args[i].form] as const);
-      const library = this.libraryFor(model.specialise(Object.fromEntries(forms)));
-      return use(
-        library,
-        args.map((a) => a.arg),
-      );
+      const given = args.map((a) => a.arg);
+      if (
+        !this.last ||
+        !model.dependsOnShapesAlone ||
+        !given.every((a, i) => sameForm(a, this.last?.args[i]))
+      ) {
+        const forms = model.inputs.map(({ name }, i) => [name, args[i].form()] as const);
+        this.last = { library: this.libraryFor(model.specialise(Object.fromEntries(forms))), args: given };
+      }
+      return use(this.last.library, given);
     } finally {
       for (const t of own) t.dispose();
     }
@@ -167,19 +174,27 @@ export function loadOnnx(model: Uint8Array, options: SessionOptions = {}): OnnxS
 interface Argument {
   readonly arg: GraphArg;
   /** What the importer is told of it. */
-  readonly form: ModelInput;
+  readonly form: () => ModelInput;
 }
+
+/** Whether two arguments are tensors of one dtype and shape. */
+const sameForm = (a: GraphArg, b: GraphArg | undefined): boolean =>
+  a instanceof Tensor &&
+  b instanceof Tensor &&
+  a.dtype === b.dtype &&
+  a.shape.length === b.shape.length &&
+  a.shape.every((s, d) => s === b.shape[d]);
 
 /** An input on the device. Tensors that are made for it are added to `own`. */
 function argumentOf(what: string, given: SessionInput, type: OnnxType, own: Tensor[]): Argument {
-  const must = `${what} must be ${typeText(type)}`;
+  const must = (): string => `${what} must be ${typeText(type)}`;
   if (type.kind === "optional") {
-    return given === null ? { arg: [], form: null } : argumentOf(what, given, type.elem, own);
+    return given === null ? { arg: [], form: () => null } : argumentOf(what, given, type.elem, own);
   }
   if (type.kind === "sequence") {
-    if (!Array.isArray(given)) throw new ArgumentError(`${must}: an array, got ${describeArgument(given)}`);
+    if (!Array.isArray(given)) throw new ArgumentError(`${must()}: an array, got ${describeArgument(given)}`);
     const items = given.map((x, i) => argumentOf(`${what}[${i}]`, x as SessionInput, type.elem, own));
-    return { arg: items.map((x) => x.arg), form: items.map((x) => x.form) };
+    return { arg: items.map((x) => x.arg), form: () => items.map((x) => x.form()) };
   }
   const t = tensorOf(must, given, type, own);
   const dims = type.kind === "tensor" ? type.dims : undefined;
@@ -189,26 +204,29 @@ function argumentOf(what: string, given: SessionInput, type: OnnxType, own: Tens
     (!dims ||
       (dims.length === t.shape.length &&
         dims.every((d, i) => typeof d !== "number" || d === 0 || d === t.shape[i])));
-  if (!fits) throw new ArgumentError(`${must}, got ${describeArgument(t)}`);
-  const { buffer, byteOffset, byteLength } = t.data;
-  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
-  return { arg: t, form: ndarray(t.dtype, t.shape, byteLength <= FEW_BYTES ? bytes.slice() : bytes) };
+  if (!fits) throw new ArgumentError(`${must()}, got ${describeArgument(t)}`);
+  const form = (): ModelInput => {
+    const { buffer, byteOffset, byteLength } = t.data;
+    const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+    return ndarray(t.dtype, t.shape, byteLength <= FEW_BYTES ? bytes.slice() : bytes);
+  };
+  return { arg: t, form };
 }
 
-function tensorOf(must: string, given: SessionInput, type: OnnxType, own: Tensor[]): Tensor {
+function tensorOf(must: () => string, given: SessionInput, type: OnnxType, own: Tensor[]): Tensor {
   if (given instanceof Tensor) {
-    if (given.disposed) throw new ArgumentError(`${must}, got a tensor that was disposed: ${given}`);
+    if (given.disposed) throw new ArgumentError(`${must()}, got a tensor that was disposed: ${given}`);
     return given;
   }
   if (typeof given !== "object" || given === null || !("data" in given) || !("shape" in given))
-    throw new ArgumentError(`${must}: a Tensor or { data, shape }, got ${describeArgument(given)}`);
+    throw new ArgumentError(`${must()}: a Tensor or { data, shape }, got ${describeArgument(given)}`);
   try {
     const dtype = type.kind === "tensor" ? type.dtype : undefined;
     const t = Tensor.from(given.data as ArrayBufferView, given.shape, dtype);
     own.push(t);
     return t;
   } catch (e) {
-    throw new ArgumentError(`${must}: ${(e as Error).message}`, { cause: e });
+    throw new ArgumentError(`${must()}: ${(e as Error).message}`, { cause: e });
   }
 }
 

@@ -26,15 +26,20 @@ export class OnnxModel {
   constructor(model: Uint8Array | OnnxFile, options: OnnxModelOptions = {}) {
     this.file = model instanceof Uint8Array ? decodeModel(model, options) : model;
     this.options = options;
+    const { inputs, initializers } = this.file.graph;
+    this.inputs = inputs.filter((v) => !initializers.has(v.name));
   }
 
   /** The inputs that callers give: those that the file has no data for. */
-  get inputs(): readonly ValueInfo[] {
-    return this.file.graph.inputs.filter((v) => !this.file.graph.initializers.has(v.name));
-  }
+  readonly inputs: readonly ValueInfo[];
 
   get outputs(): readonly ValueInfo[] {
     return this.file.graph.outputs;
+  }
+
+  /** Whether the program depends on shapes alone, as far as is known now. */
+  get dependsOnShapesAlone(): boolean {
+    return this.needed.size === 0;
   }
 
   /** Inputs whose values, not only shapes, sizes of the program depend on, as far as is known now. */
