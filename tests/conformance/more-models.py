@@ -13,7 +13,7 @@ import onnx
 import torch
 import torch.nn as nn
 
-from more_models import audio, detection, graphs, quantized, text, vision
+from more_models import audio, detection, graphs, quantized, shapes, text, vision
 
 
 def save(directory, name, tensor):
@@ -75,7 +75,7 @@ def write(directory, name, entry):
 
 def main(directory, wanted):
     os.makedirs(directory, exist_ok=True)
-    for part in (vision, detection, audio, text, graphs, quantized):
+    for part in (vision, detection, audio, text, graphs, shapes, quantized):
         for name, entry in part.entries().items():
             if not wanted or name in wanted:
                 write(directory, name, entry)

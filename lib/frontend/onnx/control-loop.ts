@@ -31,6 +31,10 @@ export const importLoop: Special = (c) => {
   if ("result" in loop) return loop.result;
   const written = im.trial(place, () => unrolled(c, body, initial));
   if ("result" in written) return written.result;
+  if (written.problems.length > 0) {
+    const open = im.trial(place, () => asLoop(c, body, initial as TensorValue[], true));
+    if ("result" in open) return open.result;
+  }
   // Where values of inputs may help, ask for them; otherwise say why it is no loop.
   const failed = written.problems.length === 0 ? written : loop;
   im.problems.push(...failed.problems);
@@ -43,7 +47,8 @@ function knownTrip({ cx }: SpecialCall): number | undefined {
   return cx.has(0) ? knownScalar(cx.values[0]) : Number.POSITIVE_INFINITY;
 }
 
-function asLoop(c: SpecialCall, body: OnnxGraph, initial: readonly TensorValue[]): Value[] {
+/** The loop in the program. `open`: sizes may change from iteration to iteration, each of which is compiled for its own. */
+function asLoop(c: SpecialCall, body: OnnxGraph, initial: readonly TensorValue[], open = false): Value[] {
   const { im, cx } = c;
   const trip = cx.has(0) ? asScalar(im, cx.tensor(0)) : undefined;
   const cond = cx.has(1) ? asScalar(im, cx.tensor(1)) : undefined;
@@ -55,9 +60,9 @@ function asLoop(c: SpecialCall, body: OnnxGraph, initial: readonly TensorValue[]
     ...(known !== undefined && Number.isFinite(known) ? { count: known } : {}),
     carried: initial,
     scans: body.outputs.length - 1 - initial.length,
-    keepShapes: known !== undefined && known <= MAX_ITERATIONS,
+    keepShapes: !open && known !== undefined && known <= MAX_ITERATIONS,
     // With the value of the input that bounds it, they will be known.
-    closed: trip?.needs !== undefined,
+    closed: !open && trip?.needs !== undefined,
     build: ({ env, iteration, condition, carried }) => {
       const declared = (i: number, v: TensorValue): TensorValue => {
         const t = body.inputs[i].type;
@@ -81,7 +86,7 @@ const asReshaped = (im: SpecialCall["im"], v: TensorValue): Value => stack(im, [
 /** The iterations one after another. */
 function unrolled(c: SpecialCall, body: OnnxGraph, initial: readonly (Value | undefined)[]): Value[] {
   const { im, cx, frame } = c;
-  const trip = cx.has(0) ? (knownScalar(cx.values[0]) ?? cx.scalar(0)) : Number.POSITIVE_INFINITY;
+  const trip = cx.has(0) ? (knownScalar(cx.values[0]) ?? neededTrip(c)) : Number.POSITIVE_INFINITY;
   let go = cx.has(1) ? (knownScalar(cx.values[1]) ?? cx.scalar(1)) !== 0 : true;
   let carried = initial;
   const scanned: Value[][] = body.outputs.slice(1 + initial.length).map(() => []);
@@ -106,6 +111,13 @@ function unrolled(c: SpecialCall, body: OnnxGraph, initial: readonly (Value | un
   }
   const stacked = scanned.map((parts) => stack(im, parts, 0));
   return [...carried.map((v) => v ?? cx.refuse("a carried value is missing")), ...stacked];
+}
+
+function neededTrip({ cx }: SpecialCall): number {
+  if (cx.tensor(0).needs) return cx.scalar(0);
+  return cx.refuse(
+    "it must be written out when the model is imported, and its number of iterations (input 0) is computed",
+  );
 }
 
 function conditionOf({ cx }: SpecialCall, v: Value): boolean {

@@ -185,25 +185,27 @@ def scan():
     return made, answer
 
 
-def until():
-    """A loop that ends by its own condition, whose stacked output has as many rows as it ran; and a tensor that grows."""
+def until(bound):
+    """A loop that ends by its own condition, whose stacked output has as many rows as it ran; and a tensor that grows.
+    `bound`: the name of the largest number of iterations, if there is one."""
     body = helper.make_graph([
         node("Mul", ["v", "half"], ["v2"]), node("ReduceMax", ["v2"], ["top"], keepdims=0), node("Greater", ["top", "enough"], ["more"]),
         node("Unsqueeze", ["top", "first"], ["t1"]), node("Concat", ["tops", "t1"], ["tops2"], axis=0), node("Identity", ["v2"], ["copy"]),
     ], "body", [info("i", [], INT64), info("c", [], BOOL), info("v", ["n"]), info("tops", ["k"])],
         [info("more", [], BOOL), info("v2", ["n"]), info("tops2", ["k2"]), info("copy", ["n"])])
-    made = model([node("Loop", ["", "yes", "x", "empty"], ["end", "tops_all", "copies"], body=body), node("ReduceSum", ["copies", "first"], ["sum"], keepdims=0),
+    made = model([node("Loop", [bound, "yes", "x", "empty"], ["end", "tops_all", "copies"], body=body), node("ReduceSum", ["copies", "first"], ["sum"], keepdims=0),
                   node("Shape", ["tops_all"], ["count"])],
-                 [info("x", ["n"])], [info("end", ["n"]), info("tops_all", ["k"]), info("sum", ["n"]), info("count", [1], INT64)],
-                 [tensor("yes", True, bool), tensor("half", 0.5), tensor("enough", 0.3), tensor("first", [0], np.int64), tensor("empty", [])])
+                 [info("x", ["n"])] + ([info("most", [], INT64)] if bound == "most" else []),
+                 [info("end", ["n"]), info("tops_all", ["k"]), info("sum", ["n"]), info("count", [1], INT64)],
+                 [tensor("yes", True, bool), tensor("half", 0.5), tensor("enough", 0.3), tensor("first", [0], np.int64), tensor("empty", []), tensor("hundred", 100, np.int64)])
 
-    def answer(x):
+    def answer(x, most=100):
         tops, copies, more = [], [], True
         while more:
             x = x * 0.5
             tops.append(x.max())
             copies.append(x)
-            more = bool(x.max() > 0.3)
+            more = bool(x.max() > 0.3) and len(tops) < most
         return x, torch.stack(tops), torch.stack(copies).sum(0), torch.tensor([len(tops)])
     return made, answer
 
@@ -289,7 +291,9 @@ def entries():
         "nested": Entry(nested, ["x", "h", "flag"], ["out", "z"],
                         [(noise(232, 4, 3), noise(233, 3), flag(1.0)), (noise(234, 7, 3), noise(235, 3), flag(2.0)), (noise(236, 2, 3), noise(237, 3), flag(-1.0))]),
         "scan": Entry(scan, ["s0", "a_all", "b_all"], ["s_end", "out"], [(noise(238, 2), noise(239, 4, 3), noise(240, 4, 2)), (noise(241, 2), noise(242, 1, 3), noise(243, 1, 2))]),
-        "until": Entry(until, ["x"], ["end", "tops_all", "sum", "count"], [(flag([3.0, -1.0]),), (flag([0.1, 0.2, -7.0]),), (flag([40.0, 1.0]),)]),
+        "until": Entry(lambda: until(""), ["x"], ["end", "tops_all", "sum", "count"], [(flag([3.0, -1.0]),), (flag([0.1, 0.2, -7.0]),), (flag([40.0, 1.0]),)]),
+        "until-bounded": Entry(lambda: until("hundred"), ["x"], ["end", "tops_all", "sum", "count"], [(flag([3.0, -1.0]),), (flag([0.1, 0.2, -7.0]),)]),
+        "until-most": Entry(lambda: until("most"), ["x", "most"], ["end", "tops_all", "sum", "count"], [(flag([9.0, -1.0]), flag(3)), (flag([0.7, -7.0]), flag(5))]),
         "choosesize": Entry(choose_size, ["x"], ["z", "n"], [(flag([1.0, 0.0, 2.0]),), (flag([-1.0, 0.0, -2.0]),), (flag([0.0, 0.0, 5.0]),)]),
         "storedhalf": Entry(stored_half, ["x"], ["y", "back", "d", "m"], [row(244, 4, 5), row(245, 7, 5)]),
         "halfinside": Entry(half_inside, ["x"], ["y"], [row(246, 1, 3, 6, 6), row(247, 3, 3, 6, 6)], relative=2e-3),
