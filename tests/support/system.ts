@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Context } from "mocha";
+import { gpuDevice } from "../../lib/runtime/webgpu/device.ts";
 import { skipBecause } from "../../scripts/skip.ts";
 
 /** The Python that Debian's Jupyter packages belong to; another one first on the path would not find them. */
@@ -31,3 +32,25 @@ export function requireSystem(context: Context, debianPackage: keyof typeof need
 function pythonHas(module: string): boolean {
   return existsSync(systemPython) && spawnSync(systemPython, ["-c", `import ${module}`]).status === 0;
 }
+
+/**
+ * Skips the tests of a suite, and says so loudly, unless WebGPU runs here: the package `webgpu`, Vulkan's loader
+ * (Debian: libvulkan1) and a driver. Without a GPU that is SwiftShader, which Debian's chromium brings. Call it in a
+ * `before` hook.
+ */
+export async function requireGpu(context: Context): Promise<void> {
+  if (existsSync(SWIFTSHADER)) process.env.VK_DRIVER_FILES ??= SWIFTSHADER;
+  try {
+    await gpuDevice();
+  } catch (e) {
+    const why = e instanceof Error ? e.message : String(e);
+    const title = context.test?.fullTitle() ?? "a test";
+    console.error(`\nNOT TESTED: ${title} needs WebGPU: ${why}\n`);
+    skipBecause(
+      context,
+      "needs WebGPU (the package webgpu, libvulkan1, and a driver such as chromium's SwiftShader)",
+    );
+  }
+}
+
+const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";

@@ -140,14 +140,17 @@ function layoutOf(b: Buffer, path: readonly Stmt[], c: PassContext): Layout {
   if (b.strides || b.shape.length === 0) return unchanged;
   const ranges = new Map<number, Interval>(c.sizes);
   const outer = new Set<number>();
+  const shared: VarDomain[] = [];
   for (const s of path.slice(0, -1)) {
     if (s.kind === "for") {
       ranges.set(s.v.id, loopRange(s.min, s.extent, ranges));
-      outer.add(s.v.id);
+      if (c.sharedOver?.(b, s)) shared.push({ v: s.v, min: s.min, extent: s.extent });
+      else outer.add(s.v.id);
     }
     if (s.kind === "let") ranges.set(s.v.id, intervalOf(s.value, ranges));
   }
-  const accesses = collect(path[path.length - 1], b.id, ranges, outer);
+  const own = collect(path[path.length - 1], b.id, ranges, outer);
+  const accesses = own.map((a) => ({ ...a, inner: [...shared, ...a.inner] }));
   const found = b.shape.map((size, d) => dimension(size, d, accesses, ranges, outer));
   // An element read in another iteration than it was written in is another one once a dimension was shifted between
   // them, whichever dimension it was that was not covered.

@@ -1,10 +1,12 @@
 /** What a lowering pass gets and gives. */
-import type { Interval, PrimFunc, Stmt } from "../../ir/index.ts";
+import type { Buffer, For, Interval, PrimFunc, Stmt } from "../../ir/index.ts";
 
 export interface PassContext {
   readonly func: PrimFunc;
   /** Ranges of symbolic sizes. */
   readonly sizes: ReadonlyMap<number, Interval>;
+  /** Whether all iterations of a loop around a buffer use one copy of it: the threads that share its memory. */
+  readonly sharedOver?: (b: Buffer, loop: For) => boolean;
   /** Says what was not done and why, for whoever asks why code is slow. */
   note(message: string): void;
 }

@@ -1,0 +1,314 @@
+/** A planned kernel as WGSL text: one module with one entry point, `main`, and the node each line stands for. */
+import {
+  type Buffer,
+  constInt,
+  type Expr,
+  type Interval,
+  loopRange,
+  type Stmt,
+  unreachable,
+  type Var,
+  visitStmt,
+} from "../../ir/index.ts";
+import { isBarrier } from "./barriers.ts";
+import { WgslError } from "./error.ts";
+import { type ExprEnv, elementText, exprText } from "./expr.ts";
+import { helperTexts } from "./helpers.ts";
+import { MAX_FUNCTION_BYTES, type WgslLimits } from "./limits.ts";
+import { Names } from "./names.ts";
+import type { KernelPlan } from "./plan.ts";
+import { elementBytes, elementType, valueType } from "./types.ts";
+
+export interface WgslLine {
+  readonly text: string;
+  /** The statement or buffer of the lowered program that the line comes from. */
+  readonly node?: object;
+}
+
+export interface Binding {
+  readonly buffer: Buffer;
+  readonly access: "read" | "read_write";
+}
+
+export interface EmittedKernel {
+  readonly lines: readonly WgslLine[];
+  readonly code: string;
+  readonly workgroup: readonly [number, number, number];
+  /** Storage buffers by binding number. */
+  readonly bindings: readonly Binding[];
+  /** Scalars of the uniform buffer, 4 bytes each; its binding number follows those of `bindings`. */
+  readonly uniforms: readonly Var[];
+}
+
+export interface EmitOptions {
+  readonly f16: boolean;
+  readonly limits: WgslLimits;
+  /** Where an error is: the function's name. */
+  readonly where: string;
+  readonly scalars: readonly Var[];
+  readonly sizes: ReadonlyMap<number, Interval>;
+}
+
+const DIMS = ["x", "y", "z"] as const;
+
+export function emitKernel(plan: KernelPlan, options: EmitOptions): EmittedKernel {
+  const { limits, where } = options;
+  const workgroup = workgroupSize(plan, limits, where);
+  const names = new Names();
+  const helpers = new Set<string>();
+  const ranges = new Map(options.sizes);
+  for (const g of plan.grid) {
+    ranges.set(g.v.id, { min: 0, max: (constInt(g.extent) ?? Number.POSITIVE_INFINITY) - 1 });
+  }
+  for (const a of plan.axes) ranges.set(a.v.id, { min: 0, max: a.extent - 1 });
+
+  const inside = new Set([...plan.shared, ...plan.own].map((b) => b.id));
+  const bindings = bindingsOf(plan.body, inside);
+  const storage = limits.maxStorageBuffersPerShaderStage;
+  if (bindings.length > storage) {
+    throw new WgslError(
+      `${where}: a kernel uses ${bindings.length} buffers (${bindings.map((b) => b.buffer.name).join(", ")}); ` +
+        `the adapter's maxStorageBuffersPerShaderStage is ${storage}: split it into several stages`,
+    );
+  }
+  const uniforms = new Map<number, Var>();
+  const scalars = new Map(options.scalars.map((v) => [v.id, v]));
+  const env: ExprEnv = {
+    f16: options.f16,
+    ranges,
+    helpers,
+    variable: (id, name) => {
+      const scalar = scalars.get(id);
+      if (!scalar) return names.of(id, name);
+      uniforms.set(id, scalar);
+      const text = `params.${names.of(id, name)}`;
+      return scalar.dtype === "bool" ? `(${text} != 0u)` : scalar.dtype === "f16" ? `f16(${text})` : text;
+    },
+    buffer: (b) => names.of(b.id, b.name),
+  };
+  names.fresh("params");
+  for (const b of bindings) env.buffer(b.buffer);
+  const declared = [...plan.shared, ...plan.own].map((b) => ({ b, n: lengthOf(b, where) }));
+  checkBytes(plan, declared, limits, where);
+
+  const body: WgslLine[] = [];
+  const guarded = gridStart(plan, names, env, body);
+  for (const { b, n } of declared.filter((d) => plan.own.includes(d.b))) {
+    body.push({ text: `  var ${env.buffer(b)}: array<${elementType(b, options.f16)}, ${n}>;`, node: b });
+  }
+  emitStmt(plan.body, "  ", env, ranges, guarded, body);
+
+  const head: WgslLine[] = [];
+  const usesF16 = [...bindings.map((b) => b.buffer), ...plan.shared, ...plan.own].some(
+    (b) => b.dtype === "f16",
+  );
+  if (usesF16) head.push({ text: "enable f16;" }, { text: "" });
+  bindings.forEach(({ buffer, access }, i) => {
+    const type = `array<${elementType(buffer, options.f16)}>`;
+    const text = `@group(0) @binding(${i}) var<storage, ${access}> ${env.buffer(buffer)}: ${type};`;
+    head.push({ text, node: buffer });
+  });
+  const params = [...uniforms.values()];
+  if (params.length > 0) {
+    const fields = params.map((v) => `${names.of(v.id, v.name)}: ${uniformType(v)}`).join(", ");
+    head.push({ text: `struct Params { ${fields} }` });
+    head.push({ text: `@group(0) @binding(${bindings.length}) var<uniform> params: Params;` });
+  }
+  for (const { b, n } of declared.filter((d) => plan.shared.includes(d.b))) {
+    const type = `array<${elementType(b, options.f16)}, ${n}>`;
+    head.push({ text: `var<workgroup> ${env.buffer(b)}: ${type};`, node: b });
+  }
+  for (const text of helperTexts(helpers)) head.push({ text });
+  const lines = [
+    ...head,
+    { text: "" },
+    { text: `@compute @workgroup_size(${workgroup.join(", ")})` },
+    { text: "fn main(" },
+    { text: "  @builtin(workgroup_id) tw_group: vec3<u32>," },
+    { text: "  @builtin(local_invocation_id) tw_local: vec3<u32>," },
+    { text: "  @builtin(num_workgroups) tw_groups: vec3<u32>," },
+    { text: ") {" },
+    ...body,
+    { text: "}" },
+  ];
+  const code = `${lines.map((l) => l.text).join("\n")}\n`;
+  return { lines, code, workgroup, bindings, uniforms: params };
+}
+
+/** The type of a scalar in the uniform buffer. */
+function uniformType(v: Var): string {
+  if (v.dtype === "bool") return "u32";
+  return v.dtype === "f16" ? "f32" : valueType(v.dtype, true);
+}
+
+function workgroupSize(plan: KernelPlan, limits: WgslLimits, where: string): [number, number, number] {
+  const size: [number, number, number] = [1, 1, 1];
+  plan.axes.forEach((a) => {
+    size[DIMS.indexOf(a.axis.slice(-1) as "x")] = a.extent;
+  });
+  DIMS.forEach((d, i) => {
+    const name = `maxComputeWorkgroupSize${d.toUpperCase()}` as "maxComputeWorkgroupSizeX";
+    if (size[i] > limits[name]) {
+      throw new WgslError(
+        `${where}: ${size[i]} threads on threadIdx.${d}; the adapter's ${name} is ${limits[name]}`,
+      );
+    }
+  });
+  const all = size[0] * size[1] * size[2];
+  const most = limits.maxComputeInvocationsPerWorkgroup;
+  if (all > most) {
+    throw new WgslError(
+      `${where}: a workgroup of ${size.join(" x ")} = ${all} threads; the adapter's ` +
+        `maxComputeInvocationsPerWorkgroup is ${most}`,
+    );
+  }
+  return size;
+}
+
+function lengthOf(b: Buffer, where: string): number {
+  const strides = b.strides?.map(constInt);
+  const shape = b.shape.map(constInt);
+  if ([...shape, ...(strides ?? [])].includes(undefined)) {
+    throw new WgslError(
+      `${where}: ${b.name} lives in ${b.scope} memory, but its size is not constant; fix the sizes, or leave it global`,
+    );
+  }
+  const sizes = shape as number[];
+  if (!strides)
+    return Math.max(
+      1,
+      sizes.reduce((n, x) => n * x, 1),
+    );
+  return 1 + sizes.reduce((at, n, d) => at + (n - 1) * (strides as number[])[d], 0);
+}
+
+function checkBytes(
+  plan: KernelPlan,
+  declared: readonly { b: Buffer; n: number }[],
+  limits: WgslLimits,
+  where: string,
+): void {
+  const bytes = (of: readonly Buffer[]): number =>
+    declared.filter((d) => of.includes(d.b)).reduce((sum, d) => sum + d.n * elementBytes(d.b.dtype), 0);
+  const names = (of: readonly Buffer[]): string => of.map((b) => b.name).join(", ");
+  const shared = bytes(plan.shared);
+  if (shared > limits.maxComputeWorkgroupStorageSize) {
+    throw new WgslError(
+      `${where}: ${names(plan.shared)} take ${shared} bytes of workgroup memory; the adapter's ` +
+        `maxComputeWorkgroupStorageSize is ${limits.maxComputeWorkgroupStorageSize}: take smaller tiles`,
+    );
+  }
+  const own = bytes(plan.own);
+  if (own > MAX_FUNCTION_BYTES) {
+    throw new WgslError(
+      `${where}: ${names(plan.own)} take ${own} bytes in each thread; WGSL allows ${MAX_FUNCTION_BYTES}: ` +
+        "compute them outside of the thread loops, or take smaller tiles",
+    );
+  }
+}
+
+/** Device buffers in order of first use. */
+function bindingsOf(body: Stmt, inside: ReadonlySet<number>): Binding[] {
+  const out = new Map<number, Binding>();
+  const use = (buffer: Buffer, access: Binding["access"]): void => {
+    if (inside.has(buffer.id)) return;
+    const known = out.get(buffer.id);
+    out.set(buffer.id, { buffer, access: known?.access === "read_write" ? known.access : access });
+  };
+  visitStmt(body, {
+    stmt: (s) => {
+      if (s.kind === "store") use(s.buffer, "read_write");
+    },
+    expr: (e) => {
+      if (e.kind === "load") use(e.buffer, "read");
+    },
+  });
+  return [...out.values()];
+}
+
+/** Where a workgroup and a thread are. */
+function gridStart(plan: KernelPlan, names: Names, env: ExprEnv, out: WgslLine[]): boolean {
+  const folded = isFolded(plan);
+  for (const g of plan.grid) {
+    const d = g.axis.slice(-1);
+    const value = folded ? "tw_group.x + tw_group.y * tw_groups.x" : `tw_group.${d}`;
+    out.push({ text: `  let ${names.of(g.v.id, g.v.name)} = i32(${value});` });
+  }
+  if (folded) {
+    const g = plan.grid[0];
+    out.push({ text: `  if (${names.of(g.v.id, g.v.name)} >= ${exprText(g.extent, env)}) { return; }` });
+  }
+  for (const a of plan.axes) {
+    out.push({ text: `  let ${names.of(a.v.id, a.v.name)} = i32(tw_local.${a.axis.slice(-1)});` });
+  }
+  return folded;
+}
+
+/** A grid along x alone may be longer than one dimension of a dispatch allows: the rest goes along y. */
+export const isFolded = (plan: Pick<KernelPlan, "grid">): boolean =>
+  plan.grid.length === 1 && plan.grid[0].axis === "blockIdx.x";
+
+function emitStmt(
+  s: Stmt,
+  indent: string,
+  env: ExprEnv,
+  ranges: Map<number, Interval>,
+  top: boolean,
+  out: WgslLine[],
+): void {
+  const put = (text: string): void => {
+    out.push({ text: indent + text, node: s });
+  };
+  const inner = (x: Stmt): void => emitStmt(x, `${indent}  `, env, ranges, top, out);
+  switch (s.kind) {
+    case "seq":
+      for (const x of s.stmts) emitStmt(x, indent, env, ranges, top, out);
+      return;
+    case "block":
+      emitStmt(s.body, indent, env, ranges, top, out);
+      return;
+    case "store": {
+      const value = exprText(s.value, env);
+      const text = s.value.dtype === "bool" ? `select(0u, 1u, ${value})` : value;
+      put(`${elementText(s.buffer, s.indices, env)} = ${text};`);
+      return;
+    }
+    case "if":
+      put(`if (${exprText(s.cond, env)}) {`);
+      inner(s.then);
+      if (s.else) {
+        put("} else {");
+        inner(s.else);
+      }
+      put("}");
+      return;
+    case "let":
+      put("{");
+      put(`  let ${env.variable(s.v.id, s.v.name)} = ${exprText(s.value, env)};`);
+      inner(s.body);
+      put("}");
+      return;
+    case "for": {
+      const v = env.variable(s.v.id, s.v.name);
+      const [min, end] = [exprText(s.min, env), endOf(s.min, s.extent, env)];
+      ranges.set(s.v.id, loopRange(s.min, s.extent, ranges));
+      put(`for (var ${v} = ${min}; ${v} < ${end}; ${v}++) {`);
+      inner(s.body);
+      put("}");
+      return;
+    }
+    case "extern":
+      if (!isBarrier(s)) throw new WgslError(`the call of ${s.func} was not expanded`);
+      put("workgroupBarrier();");
+      put("storageBarrier();");
+      return;
+    default:
+      unreachable(s);
+  }
+}
+
+function endOf(min: Expr, extent: Expr, env: ExprEnv): string {
+  const [a, n] = [constInt(min), constInt(extent)];
+  if (a !== undefined && n !== undefined) return String(a + n);
+  return a === 0 ? exprText(extent, env) : `(${exprText(min, env)} + ${exprText(extent, env)})`;
+}

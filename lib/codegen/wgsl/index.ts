@@ -1,0 +1,148 @@
+/**
+ * WGSL: programs to compute shaders.
+ *
+ * A function becomes one kernel for each of its nests, run one after another over buffers in device memory.
+ * `default-binding.ts` gives threads to nests that have none, `lower.ts` makes plain loops, `threads.ts` and `plan.ts`
+ * decide who runs what and where buffers live, `barriers.ts` where threads wait, `emit.ts` and `expr.ts` write the text.
+ *
+ * Where results may differ from the interpreter's: WGSL lets `exp`, `log`, division and their kin be off by a few units
+ * in the last place, flushes subnormal numbers, may fuse a multiplication with an addition, and lets implementations
+ * suppose that no infinity or NaN occurs (`min`, `max`, `isnan` and casts are written so that they work all the same).
+ * An integer division by zero is no error: it gives the dividend.
+ */
+import {
+  type Block,
+  type Buffer,
+  type IRModule,
+  type Param,
+  type PrimFunc,
+  primFuncs,
+  type Stmt,
+  type Var,
+} from "../../ir/index.ts";
+import { expandExterns } from "../externs.ts";
+import { symbolicSizes } from "../size.ts";
+import { bindDefaults } from "./default-binding.ts";
+import { type EmittedKernel, emitKernel, isFolded } from "./emit.ts";
+import { WgslError } from "./error.ts";
+import { DEFAULT_LIMITS, type WgslLimits } from "./limits.ts";
+import { hasBoundLoops, lowerForGpu, reducingLoops } from "./lower.ts";
+import { planKernel } from "./plan.ts";
+import { type GridAxis, RunSerially } from "./threads.ts";
+
+export type { Binding, EmittedKernel, WgslLine } from "./emit.ts";
+export { WgslError } from "./error.ts";
+export { DEFAULT_LIMITS, type WgslLimits } from "./limits.ts";
+export { elementBytes } from "./types.ts";
+
+export interface WgslOptions {
+  /** Of the adapter. Default: what every adapter has. */
+  readonly limits?: WgslLimits;
+  /** Features of the device by their WebGPU names. Default: none. */
+  readonly features?: ReadonlySet<string>;
+}
+
+export interface WgslKernel extends EmittedKernel {
+  readonly name: string;
+  /** Workgroups along each axis that the program uses, in terms of sizes and scalars. */
+  readonly grid: readonly GridAxis[];
+  /** Workgroups beyond what one dimension takes go along y. */
+  readonly folded: boolean;
+}
+
+export interface WgslFunction {
+  readonly name: string;
+  readonly params: readonly Param[];
+  readonly kernels: readonly WgslKernel[];
+  /** Buffers in device memory that live as long as a call. */
+  readonly temporaries: readonly Buffer[];
+  /** What the schedule asked for and was not done, and why. */
+  readonly notes: readonly string[];
+}
+
+export interface WgslModule {
+  readonly functions: Readonly<Record<string, WgslFunction>>;
+  /** All kernels as text. */
+  source(): string;
+}
+
+/** Compiles every tensor program of a module. Throws a WgslError, with the function's name, for what WGSL lacks. */
+export function compileWgsl(mod: IRModule, options: WgslOptions = {}): WgslModule {
+  const programs = primFuncs(mod);
+  const functions: Record<string, WgslFunction> = {};
+  for (const [name, f] of Object.entries(programs)) {
+    try {
+      functions[name] = compileFunction(
+        name,
+        expandExterns(f, (callee) => programs[callee]),
+        options,
+      );
+    } catch (e) {
+      if (!(e instanceof WgslError) || e.message.startsWith(`${name}:`)) throw e;
+      throw new WgslError(`${name}: ${e.message}`, { cause: e });
+    }
+  }
+  const text = Object.values(functions).flatMap((f) => f.kernels.map((k) => `// ${k.name}\n${k.code}`));
+  return { functions, source: () => text.join("\n") };
+}
+
+function compileFunction(name: string, given: PrimFunc, options: WgslOptions): WgslFunction {
+  const func = bindDefaults(given);
+  const notes: string[] = [];
+  const serial = new Set<number>();
+  for (const l of reducingLoops(func)) {
+    serial.add(l.v.id);
+    notes.push(
+      `loop ${l.v.name} is bound to ${l.thread} and carries a reduction: one thread runs it; rfactor it first`,
+    );
+  }
+  for (;;) {
+    try {
+      return generate(name, func, serial, [...notes], options);
+    } catch (e) {
+      if (!(e instanceof RunSerially)) throw e;
+      const before = serial.size;
+      for (const id of e.loops) serial.add(id);
+      if (serial.size === before) throw new WgslError(`${name}: ${e.message}`, { cause: e });
+      notes.push(`${e.message}: one thread runs what would`);
+    }
+  }
+}
+
+function generate(
+  name: string,
+  func: PrimFunc,
+  serial: ReadonlySet<number>,
+  notes: string[],
+  options: WgslOptions,
+): WgslFunction {
+  const temporaries: Buffer[] = [];
+  const nests = nestsOf(lowerForGpu(func, serial, notes), temporaries);
+  const outside = new Set([...func.params, ...temporaries].map((p) => p.id));
+  const scalars: Var[] = [...symbolicSizes(func), ...func.params.filter((p): p is Var => p.kind === "var")];
+  const sizes = new Map(
+    symbolicSizes(func).map((v) => [v.id, { min: 0, max: Number.POSITIVE_INFINITY }] as const),
+  );
+  const limits = options.limits ?? DEFAULT_LIMITS;
+  const f16 = options.features?.has("shader-f16") ?? false;
+  const kernels = nests.map((nest, i): WgslKernel => {
+    const plan = planKernel(nest, outside, sizes);
+    const emitted = emitKernel(plan, { f16, limits, where: name, scalars, sizes });
+    const label = nests.length === 1 ? name : `${name}_${i}`;
+    return { ...emitted, name: label, grid: plan.grid, folded: isFolded(plan) };
+  });
+  return { name, params: func.params, kernels, temporaries, notes };
+}
+
+/** The nests, in their order; buffers that several of them use live in device memory. */
+function nestsOf(s: Stmt, temporaries: Buffer[]): Stmt[] {
+  if (s.kind === "seq") return s.stmts.flatMap((x) => nestsOf(x, temporaries));
+  if (s.kind === "block" && (s.body.kind === "seq" || s.body.kind === "block") && splits(s)) {
+    temporaries.push(...s.allocs);
+    return nestsOf(s.body, temporaries);
+  }
+  return [s];
+}
+
+/** A scope of accumulators belongs to the thread that runs it. */
+const splits = (s: Block): boolean => hasBoundLoops(s) || s.allocs.some((b) => b.scope !== "local");

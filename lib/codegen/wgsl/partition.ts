@@ -1,0 +1,177 @@
+/**
+ * Whether what threads touch is apart: no two values of some variables lead to the same element. Shown by the linear
+ * form of the indices (the steps of the variables are wider than everything else together), or, where divisions are in
+ * the way and there are few combinations, by trying them all.
+ */
+import { linearForm, simplify } from "../../arith/index.ts";
+import {
+  type Const,
+  constant,
+  constInt,
+  type Expr,
+  type Interval,
+  intervalOf,
+  type Ranges,
+  rewriteExpr,
+  usesVar,
+  type Var,
+  varsOf,
+} from "../../ir/index.ts";
+import { evalSize } from "../size.ts";
+
+/** A variable with its number of values, from 0. */
+export interface Domain {
+  readonly v: Var;
+  readonly extent: number;
+}
+
+/** An access of a buffer: its indices, and the loops it stands in (their variables may have any of their values). */
+export interface Touch {
+  readonly indices: readonly Expr[];
+  readonly loops: readonly { readonly v: Var; readonly min: Expr; readonly extent: Expr }[];
+}
+
+/** Combinations that are tried. */
+const MAX_TRIED = 1 << 14;
+
+/**
+ * Whether two different values of `apart` never lead two of the touches to the same element. Variables in `fixed` have
+ * one value, the same for all.
+ */
+export function areApart(
+  touches: readonly Touch[],
+  apart: readonly Domain[],
+  fixed: ReadonlySet<number>,
+  ranges: Ranges,
+): boolean {
+  const vars = apart.filter((d) => d.extent > 1);
+  if (vars.length === 0) return true;
+  const left = withoutFixed(touches, fixed, ranges);
+  return left !== undefined && (separatedByForm(left, vars, ranges) || separatedByTrial(left, vars));
+}
+
+/** The touches relative to where the fixed variables put them; undefined when that is not one place. */
+function withoutFixed(
+  touches: readonly Touch[],
+  fixed: ReadonlySet<number>,
+  ranges: Ranges,
+): readonly Touch[] | undefined {
+  const zero = new Map([...fixed].map((id): [number, Expr] => [id, constant(0)]));
+  const shifts = new Set<string>();
+  const out: Touch[] = [];
+  for (const t of touches) {
+    const shift: string[] = [];
+    for (const e of t.indices) {
+      if (!usesVar(e, fixed)) {
+        shift.push("");
+        continue;
+      }
+      const form = linearForm(e, ranges);
+      if (!form) return undefined;
+      const terms = [...form.terms].filter(([, x]) => usesVar(x.atom, fixed));
+      if (terms.some(([, x]) => [...varsOf(x.atom).keys()].some((id) => !fixed.has(id)))) return undefined;
+      shift.push(
+        terms
+          .map(([key, x]) => `${x.coef} ${key}`)
+          .sort()
+          .join(),
+      );
+    }
+    shifts.add(shift.join("; "));
+    // Bounds of loops that depend on what is fixed are left to the intervals.
+    out.push({ ...t, indices: t.indices.map((e) => simplify(dropped(e, zero), ranges)) });
+  }
+  return shifts.size === 1 ? out : undefined;
+}
+
+const dropped = (e: Expr, zero: ReadonlyMap<number, Expr>): Expr =>
+  rewriteExpr(e, (x) => {
+    const to = x.kind === "var" ? zero.get(x.id) : undefined;
+    return to ? { ...(to as Const), dtype: x.dtype } : x;
+  });
+
+function separatedByForm(touches: readonly Touch[], vars: readonly Domain[], ranges: Ranges): boolean {
+  const left = new Set(vars.map((d) => d.v.id));
+  const rank = touches[0].indices.length;
+  for (let d = 0; d < rank; d++) {
+    for (const id of separatedIn(
+      touches.map((t) => t.indices[d]),
+      vars,
+      ranges,
+    ))
+      left.delete(id);
+  }
+  return left.size === 0;
+}
+
+/** Variables that one dimension keeps apart, whatever the others are. */
+function separatedIn(indices: readonly Expr[], vars: readonly Domain[], ranges: Ranges): number[] {
+  const ids = new Set(vars.map((d) => d.v.id));
+  let coefs: Map<number, number> | undefined;
+  let rest: Interval | undefined;
+  for (const e of indices) {
+    const form = linearForm(e, ranges);
+    if (!form) return [];
+    const mine = new Map<number, number>();
+    let lo = form.constant;
+    let hi = form.constant;
+    for (const { atom, coef } of form.terms.values()) {
+      if (atom.kind === "var" && ids.has(atom.id)) {
+        mine.set(atom.id, coef);
+        continue;
+      }
+      if (usesVar(atom, ids)) return [];
+      const i = intervalOf(atom, ranges);
+      lo += coef > 0 ? coef * i.min : coef * i.max;
+      hi += coef > 0 ? coef * i.max : coef * i.min;
+    }
+    if (coefs && (coefs.size !== mine.size || [...mine].some(([id, c]) => coefs?.get(id) !== c))) return [];
+    coefs = mine;
+    rest = rest ? { min: Math.min(rest.min, lo), max: Math.max(rest.max, hi) } : { min: lo, max: hi };
+  }
+  if (!coefs || !rest || !Number.isFinite(rest.max - rest.min)) return [];
+  const steps = [...coefs].map(([id, c]) => ({
+    id,
+    step: Math.abs(c),
+    n: (vars.find((d) => d.v.id === id) as Domain).extent,
+  }));
+  steps.sort((a, b) => a.step - b.step);
+  let width = rest.max - rest.min + 1;
+  for (const { step, n } of steps) {
+    if (step < width) return [];
+    width += step * (n - 1);
+  }
+  return steps.map((s) => s.id);
+}
+
+/** Tries every combination. */
+function separatedByTrial(touches: readonly Touch[], vars: readonly Domain[]): boolean {
+  const owner = new Map<string, string>();
+  let tried = 0;
+  for (const t of touches) {
+    const loops = t.loops.map((l) => ({ v: l.v, min: constInt(l.min), n: constInt(l.extent) }));
+    if (loops.some((l) => l.min === undefined || l.n === undefined)) return false;
+    const domains = [
+      ...vars.map((d) => ({ v: d.v, min: 0, n: d.extent })),
+      ...loops.map((l) => ({ v: l.v, min: l.min as number, n: l.n as number })),
+    ];
+    const total = domains.reduce((n, d) => n * d.n, 1);
+    tried += total;
+    if (!(tried <= MAX_TRIED)) return false;
+    for (let k = 0; k < total; k++) {
+      const at = new Map<number, number>();
+      let rest = k;
+      for (const d of domains) {
+        at.set(d.v.id, d.min + (rest % d.n));
+        rest = Math.floor(rest / d.n);
+      }
+      const place = t.indices.map((e) => evalSize(e, at));
+      if (place.includes(undefined)) return false;
+      const who = vars.map((d) => at.get(d.v.id)).join();
+      const known = owner.get(place.join());
+      if (known !== undefined && known !== who) return false;
+      owner.set(place.join(), who);
+    }
+  }
+  return true;
+}
