@@ -31,6 +31,8 @@ async function check(f: PrimFunc, tolerance = { rtol: 1e-4, atol: 1e-5 }): Promi
 
 const size = (max: number) => fc.integer({ min: 1, max });
 const seed = 20261122;
+/** Fewer in the inner loop. */
+const runs = (n: number): number => Math.min(n, Number(process.env.TILEWRIGHT_RUNS ?? n));
 
 describe("tune: the default schedule", function () {
   this.timeout(120_000);
@@ -38,13 +40,13 @@ describe("tune: the default schedule", function () {
   it("matrix products of any size", async () => {
     await fc.assert(
       fc.asyncProperty(size(40), size(20), size(40), fc.boolean(), (m, k, n, t) => check(linear(m, k, n, t))),
-      { numRuns: 60, seed },
+      { numRuns: runs(60), seed },
     );
     await fc.assert(
       fc.asyncProperty(size(3), size(14), size(9), size(14), (b, m, k, n) =>
         check(batchedProduct(b, m, k, n)),
       ),
-      { numRuns: 30, seed },
+      { numRuns: runs(30), seed },
     );
   });
 
@@ -54,13 +56,13 @@ describe("tune: the default schedule", function () {
       fc.asyncProperty(size(4), size(12), fc.integer({ min: 4, max: 12 }), window, (ci, co, h, w) =>
         check(convolution(ci, co, h, w)),
       ),
-      { numRuns: 40, seed },
+      { numRuns: runs(40), seed },
     );
     await fc.assert(
       fc.asyncProperty(size(4), fc.integer({ min: 4, max: 12 }), window, (c, h, w) =>
         check(depthwise(c, h, w)),
       ),
-      { numRuns: 20, seed },
+      { numRuns: runs(20), seed },
     );
   });
 
@@ -69,17 +71,17 @@ describe("tune: the default schedule", function () {
       fc.asyncProperty(size(3), fc.integer({ min: 4, max: 14 }), size(4), size(2), (c, h, kernel, stride) =>
         check(pooling(c, h, { kernel, stride })),
       ),
-      { numRuns: 30, seed },
+      { numRuns: runs(30), seed },
     );
     await fc.assert(
       fc.asyncProperty(size(5), size(80), (m, n) => check(softmax(m, n))),
-      { numRuns: 30, seed },
+      { numRuns: runs(30), seed },
     );
     await fc.assert(
       fc.asyncProperty(size(5), fc.integer({ min: 2, max: 80 }), (m, n) =>
         check(layerNorm(m, n), { rtol: 1e-3, atol: 1e-4 }),
       ),
-      { numRuns: 30, seed },
+      { numRuns: runs(30), seed },
     );
   });
 
@@ -89,7 +91,7 @@ describe("tune: the default schedule", function () {
         if (r.dtype === "f16") return;
         await check(programOf(r), { rtol: 1e-4, atol: 1e-3 });
       }),
-      { numRuns: 150, seed },
+      { numRuns: runs(150), seed },
     );
   });
 
