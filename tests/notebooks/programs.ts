@@ -4,7 +4,7 @@ import ts from "typescript";
 /** The cells to put before the first and after the last one. */
 export const roundTrips = {
   before: `
-import { T, Schedule, parseModule, firstDifference, ir } from "tilewright";
+import { R, T, Schedule, constantsOf, parseModule, firstDifference, ir } from "tilewright";
 const programsSeen = new Map<string, ReturnType<typeof T.module>>();
 /** Takes any value of the session, and keeps the programs in it. */
 function seeProgram(value: unknown) {
@@ -20,8 +20,13 @@ function seeProgram(value: unknown) {
 }
 {
   // Results and displays have no name: each program passes through its display method.
-  const example = T.module({ f: T.primFunc({ A: T.buffer([1]) }, ({ A }) => { A[0] = 0; }) });
-  for (const methods of [Object.getPrototypeOf(example), Object.getPrototypeOf(example.funcs.f), Schedule.prototype]) {
+  const example = T.module({
+    f: T.primFunc({ A: T.buffer([1]) }, ({ A }) => { A[0] = 0; }),
+    g: R.func({ x: R.tensor([1]) }, ({ x }) => x),
+  });
+  const { f, g } = example.funcs;
+  const prototypes = [example, f, g].map((x) => Object.getPrototypeOf(x));
+  for (const methods of [...prototypes, Schedule.prototype]) {
     const method = Symbol.for("Jupyter.display");
     const show = methods[method];
     methods[method] = function (...args: unknown[]) { seeProgram(this); return show.apply(this, args); };
@@ -29,7 +34,7 @@ function seeProgram(value: unknown) {
 }`,
   after: `
 for (const [text, mod] of programsSeen) {
-  const difference = firstDifference(mod, parseModule(text));
+  const difference = firstDifference(mod, parseModule(text, { constants: constantsOf(mod) }));
   if (difference) throw new Error("a program does not come back from its script: " + JSON.stringify(difference) + text);
 }
 console.log(programsSeen.size + " programs came back from their scripts");`,

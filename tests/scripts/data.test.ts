@@ -1,6 +1,7 @@
 // The data the notebooks read: that it is what notebooks/data/README.md says, and small enough to ship.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
+import { loadMlpWeights, loadOnnx, type Tensor } from "../../lib/runtime/index.ts";
 import { CNN_SHAPES, type CnnWeights, predictCnn, trainCnn } from "../../scripts/data/cnn.ts";
 import { decodeIdx, encodeIdx, gunzip, gzip } from "../../scripts/data/idx.ts";
 import { accuracy, predict, type Recipe, train, type Weights } from "../../scripts/data/mlp.ts";
@@ -76,6 +77,26 @@ describe("shipped data", () => {
       assert.ok(manifest.accuracy.test >= network.least);
     });
   }
+});
+
+describe("the network as an ONNX file", () => {
+  it("takes its weights from the file beside it, and predicts what the network does", async () => {
+    const read = (name: string) => new Uint8Array(readFileSync(new URL(name, folder)));
+    const session = loadOnnx(read("mlp-784-200-10.onnx"), { externalData: read });
+    const images = idx("t10k-images-idx3-ubyte.gz").data.subarray(0, 50 * 784);
+    const x = { data: Float32Array.from(images, (v) => v / 255), shape: [50, 784] };
+    const { scores } = (await session.run({ x })) as { scores: Tensor };
+    const rows = Array.from({ length: 50 }, (_, n) =>
+      Array.from({ length: 10 }, (_, c) => scores.at(n, c) as number),
+    );
+    const { w0, b0, w1, b1 } = await loadMlpWeights();
+    const weights = { w0: w0.data, b0: b0.data, w1: w1.data, b1: b1.data } as unknown as Weights;
+    const predicted = predict({ inputs: 784, hidden: 200, classes: 10 }, weights, images);
+    assert.deepEqual(
+      rows.map((row) => row.indexOf(Math.max(...row))),
+      [...predicted],
+    );
+  });
 });
 
 describe("IDX files", () => {
