@@ -15,7 +15,7 @@ import {
 import { sameShape } from "../shape.ts";
 import { graphPass, type Pass } from "./pass.ts";
 import { type Place, rewriteFunc } from "./rewrite.ts";
-import { countUses } from "./uses.ts";
+import { countUses, sizesOfType } from "./uses.ts";
 
 /**
  * Variables that name variables or constants go; a field of a known tuple is that field; a tuple of all fields of a tuple
@@ -87,7 +87,11 @@ function wholeTuple(e: TupleExpr, known: ReadonlyMap<number, GraphExpr>): GraphE
   return all ? tuple : undefined;
 }
 
-const alwaysHolds = (b: MatchCast): boolean => sameType(b.v.type, b.value.type);
+/** Sizes of what control flow gives are made known by the cast, even where the value's type names them. */
+function alwaysHolds({ v, value }: MatchCast): boolean {
+  const control = value.kind === "graphIf" || value.kind === "graphLoop" || value.kind === "callFunc";
+  return sameType(v.type, value.type) && (!control || sizesOfType(v.type).size === 0);
+}
 
 /** Whether two types are equal for all values of the symbolic sizes. */
 export function sameType(a: GraphType, b: GraphType): boolean {

@@ -4,6 +4,7 @@ import {
   bindingsOf,
   type CallFunc,
   callFunc,
+  type GraphBinding,
   type GraphBody,
   type GraphExpr,
   type GraphFunc,
@@ -15,7 +16,9 @@ import {
   graphVar,
   type IRModule,
   irModule,
+  mapType,
   typeText,
+  variable,
 } from "../../ir/index.ts";
 import { DEFERRED, isDeferred } from "./pass.ts";
 import { rewriteFunc } from "./rewrite.ts";
@@ -69,6 +72,18 @@ export class LateValues {
     this.known.set(f, late);
     return late;
   }
+}
+
+/** Binds a value whose sizes are known when it was run. */
+export function laterValue(v: GraphVar, value: GraphExpr): GraphBinding & { readonly v: GraphVar } {
+  return { kind: hasSizes(v.type) ? "bind" : "matchCast", v, value };
+}
+
+/** Binds what a function that waits will give; sizes that only it knows are new ones here. */
+export function laterCall(stem: string, name: string, args: readonly GraphExpr[], type: GraphType) {
+  const open = mapType(type, (s) => (s.kind === "const" ? s : variable("size")));
+  const call = callFunc(name, args, open);
+  return laterValue(graphVar(stem, open), call);
 }
 
 function hasSizes(t: GraphType): boolean {

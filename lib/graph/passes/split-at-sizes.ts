@@ -2,17 +2,15 @@
 import {
   type BindingBlock,
   bindingsOf,
-  callFunc,
   type GraphBinding,
   type GraphVar,
   graphFunc,
-  graphVar,
   type IRModule,
   irModule,
 } from "../../ir/index.ts";
 import { refuseGraph } from "../error.ts";
 import { bodyOf } from "./dataflow.ts";
-import { Deferral, LateValues } from "./later.ts";
+import { Deferral, LateValues, laterCall, laterValue } from "./later.ts";
 import type { Pass } from "./pass.ts";
 
 /**
@@ -48,14 +46,14 @@ function split(mod: IRModule, name: string): IRModule {
   let first: GraphVar | undefined;
   if (cut.kind !== "tensorToShape" && late.has(cut.value)) {
     first = cut.v;
-    head.push({ kind: "bind", v: first, value: deferral.control(cut.value, visible) });
+    head.push(laterValue(first, deferral.control(cut.value, visible)));
     visible.push(first);
   }
   const rest = block(bindings.slice(first ? at + 1 : at));
   const made = deferral.func(`${name}_rest`, { blocks: [rest], result: f.body.result }, visible);
-  const call = callFunc(made.name, made.args, f.body.result.type);
-  const result = graphVar("result", call.type);
-  const last = block([...head, { kind: "bind", v: result, value: call }]);
+  const call = laterCall("result", made.name, made.args, f.body.result.type);
+  const result = call.v;
+  const last = block([...head, call]);
   const { funcs, attrs } = deferral.module();
   return irModule({ ...funcs, [name]: graphFunc(f.params, { blocks: [last], result }, f.attrs) }, attrs);
 }

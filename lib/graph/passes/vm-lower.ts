@@ -1,6 +1,5 @@
 /** vmLower: functions whose memory is planned become instructions of the virtual machine. */
 import {
-  type Bind,
   BYTES,
   bindingsOf,
   type CallFunc,
@@ -144,18 +143,14 @@ class FunctionLowering {
   private deferredTail(bindings: readonly GraphBinding[]): Tail | undefined {
     const { result } = this.f.body;
     // What comes after the call gives memory back; the end of the function does.
-    const at = bindings.findLastIndex((b) => b.kind === "bind" && this.isDeferredCall(b.value));
+    const at = bindings.findLastIndex((b) => this.isDeferredCall(b.value));
     const b = bindings[at];
-    const value = b?.kind === "bind" ? b.value : undefined;
-    if (b?.kind !== "bind" || value?.kind !== "callFunc") return undefined;
+    if (!b || b.kind === "tensorToShape" || b.value.kind !== "callFunc") return undefined;
     if (result.kind !== "graphVar" || result.id !== b.v.id) return undefined;
-    const last = value.args.at(-1);
-    const before = bindings.findIndex(
-      (x) => x.kind === "bind" && last?.kind === "graphVar" && x.v.id === last.id && this.isLate(x.value),
-    );
-    if (before < 0) return { at, call: value };
-    const { v, value: late } = bindings[before] as Bind;
-    return { at: before, call: value, late: { value: late, name: v.name } };
+    const before = boundAt(bindings, b.value.args.at(-1));
+    const late = bindings[before];
+    if (!late || late.kind === "tensorToShape" || !this.isLate(late.value)) return { at, call: b.value };
+    return { at: before, call: b.value, late: { value: late.value, name: late.v.name } };
   }
 
   private isDeferredCall(e: GraphExpr): e is CallFunc | GraphLoop {
@@ -396,6 +391,14 @@ class FunctionLowering {
       captured: e.captured.flatMap((x) => this.read(x)),
     };
   }
+}
+
+/** Where the value that a variable stands for is bound, behind casts and other names; -1 where it is none of these. */
+function boundAt(bindings: readonly GraphBinding[], e: GraphExpr | undefined): number {
+  const at =
+    e?.kind === "graphVar" ? bindings.findIndex((b) => b.kind !== "tensorToShape" && b.v.id === e.id) : -1;
+  const value = bindings[at]?.value;
+  return value?.kind === "graphVar" ? boundAt(bindings, value) : at;
 }
 
 const flat = (t: Tree): Slot[] => (typeof t === "number" ? [t] : t.flatMap(flat));

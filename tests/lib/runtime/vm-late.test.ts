@@ -62,7 +62,7 @@ describe("runtime: sizes that only running tells", function () {
 
   for (const target of ["wasm", "interpreter"] as const) {
     it(`a loop whose carried value grows, with a stack of unknown height (${target})`, async () => {
-      const lib = await build(growing(), { target });
+      const lib = await build(growing(), { target, pipeline: { verify: true } });
       const run = async (start: number): Promise<number[][]> => {
         const [y, sums] = await lib.main<readonly Tensor[]>(
           Tensor.from(new Float32Array([start]), [1]),
@@ -79,7 +79,7 @@ describe("runtime: sizes that only running tells", function () {
 
     it(`an if whose branches give different sizes (${target})`, async () => {
       for (const size of [2, variable("n")]) {
-        const lib = await build(chosen(size), { target });
+        const lib = await build(chosen(size), { target, pipeline: { verify: true } });
         const run = async (x: number[]): Promise<number[]> =>
           numbers(await lib.main(Tensor.from(new Float32Array(x), [2])));
         assert.deepEqual(await run([-1, -2]), [0, -1, 0, -1]);
