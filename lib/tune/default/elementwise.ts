@@ -33,19 +33,33 @@ function contiguous(b: Block): boolean {
   });
 }
 
-/** Schedules a block all of whose axes are spatial. */
+/**
+ * Schedules a block all of whose axes are spatial. Padding is written everywhere first and the data is copied over it:
+ * two straight walks, where deciding for each element would be none.
+ */
 export function scheduleElementwise(sch: Schedule, block: BlockRV): Schedule {
-  return attempt(sch, (s) => {
-    const b = s.get(block);
-    const loops = s.getLoops(block);
-    if (loops.length === 0 || !contiguous(b)) return false;
-    const straight = walksStraight(b) && loops.length > 1;
-    const loop = straight ? s.fuse(...loops) : loops[loops.length - 1];
-    const extent = straight ? product(b.axes.map(extentOf)) : extentOf(b.axes[b.axes.length - 1]);
-    if (!(extent >= 4)) return false;
-    const width = divisor(extent, WIDE) ?? (extent >= 16 ? 16 : 4);
-    const [, inner] = s.split(loop, [null, width]);
-    s.vectorize(inner);
-    return true;
-  });
+  if (storeOf(sch.get(block))?.value.kind === "select") {
+    const apart = attempt(sch, (s) => {
+      const fill = s.decomposePadding(block, s.getLoops(block)[0]);
+      walk(s, fill);
+      walk(s, block);
+    });
+    if (apart !== sch) return apart;
+  }
+  return attempt(sch, (s) => walk(s, block));
+}
+
+/** One straight loop, or rows, in vectors; false where memory is not walked straight through. */
+function walk(s: Schedule, block: BlockRV): boolean {
+  const b = s.get(block);
+  const loops = s.getLoops(block);
+  if (loops.length === 0 || !contiguous(b)) return false;
+  const straight = walksStraight(b) && loops.length > 1;
+  const loop = straight ? s.fuse(...loops) : loops[loops.length - 1];
+  const extent = straight ? product(b.axes.map(extentOf)) : extentOf(b.axes[b.axes.length - 1]);
+  if (!(extent >= 4)) return false;
+  const width = divisor(extent, WIDE) ?? (extent >= 16 ? 16 : 4);
+  const [, inner] = s.split(loop, [null, width]);
+  s.vectorize(inner);
+  return true;
 }
