@@ -76,7 +76,7 @@ function text(c: Change): string {
     case "bufferRemoved":
       return `buffer ${c.declared} removed`;
     case "bufferChanged":
-      if (c.what === "place") return `buffer ${c.buffer} allocated in ${c.after} (was ${c.before})`;
+      if (c.what === "place") return `buffer ${c.buffer} is ${c.after} (was ${c.before})`;
       return `${c.what} of buffer ${c.buffer}: ${c.before} → ${c.after}`;
   }
 }

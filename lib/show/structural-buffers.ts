@@ -32,7 +32,7 @@ export function bufferChanges({ func, a, b }: Pair): Change[] {
     }
     if (was.owner !== now.owner) {
       const place = (s: Pair["a"], owner: number | undefined) =>
-        owner === undefined ? "parameter" : blockRef(s, owner).name;
+        owner === undefined ? "a parameter" : `allocated in ${blockRef(s, owner).name}`;
       changed("place", place(a, was.owner), place(b, now.owner));
     }
   }

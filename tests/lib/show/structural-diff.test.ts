@@ -52,6 +52,28 @@ function told(mod: IRModule, run: (sch: Schedule) => void): string[][] {
 }
 
 describe("show: structural diff", () => {
+  it("an intermediate that becomes a result is told as such, both ways", () => {
+    const [inside, outside] = ["const B = T.alloc([4]);", ""].map((alloc) =>
+      parseModule(`T.module({
+        f: T.primFunc(
+          { A: T.buffer([4]), ${alloc ? "" : "B: T.buffer([4]), "}C: T.buffer([4]) },
+          ({ A, ${alloc ? "" : "B, "}C }) => {
+            ${alloc}
+            for (const i of T.serial(4)) {
+              T.block("B", () => { const [vi] = T.axis.remap("S", [i]); B[vi] = A[vi] * 2; });
+            }
+            for (const i of T.serial(4)) {
+              T.block("C", () => { const [vi] = T.axis.remap("S", [i]); C[vi] = B[vi] + 1; });
+            }
+          },
+        ),
+      })`),
+    );
+    const text = (a: IRModule, b: IRModule) => structuralDiff(a, b).map((c) => changeText(c));
+    assert.deepEqual(text(inside, outside), ["buffer B is a parameter (was allocated in root)"]);
+    assert.deepEqual(text(outside, inside), ["buffer B is allocated in root (was a parameter)"]);
+  });
+
   it("a schedule's text names a new buffer once", () => {
     const sch = new Schedule(chain);
     sch.cacheRead(sch.getBlock("D"), 0, "local");
