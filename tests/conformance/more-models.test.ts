@@ -52,6 +52,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "crnn",
     "crnn-14",
     "spatialtransformer",
+    "camera",
     "swin",
   ],
   detection: ["yolo", "yolo-fixed-11", "anchorfree", "ssd", "blazeface", "retinaface", "centernet", "detr"],

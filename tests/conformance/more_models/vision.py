@@ -3,7 +3,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from .entry import Entry, noise
+from .entry import Entry, below, noise
 
 
 class EfficientNetBlock(nn.Module):
@@ -217,6 +217,20 @@ class WindowAttention(nn.Module):
         return torch.roll(y, (1, 1), (1, 2)) + x
 
 
+class Camera(nn.Module):
+    """Pixels as they come from a camera, u8 with channels last, in another order of colours; pixels and labels go out."""
+
+    def __init__(self):
+        super().__init__()
+        self.c = nn.Conv2d(3, 4, 3, 2)
+        self.register_buffer("mean", torch.tensor([123.0, 117.0, 104.0]).view(1, 3, 1, 1))
+
+    def forward(self, x):
+        y = self.c(((x.permute(0, 3, 1, 2).float() - self.mean) / 57.0)[:, [2, 1, 0]])
+        shown = torch.floor(torch.sigmoid(y) * 255 + 0.25).clamp(0, 255).to(torch.uint8)
+        return y, shown, y.argmax(1, keepdim=True).to(torch.int32)
+
+
 HW = {2: "height", 3: "width"}
 
 
@@ -248,5 +262,8 @@ def entries():
                       {"x": {0: "n", 3: "w"}}, 11),
         "crnn-14": Entry(Crnn, ["x"], ["y"], [image(20, 1, 1, 8, 40), image(21, 2, 1, 8, 24)], {"x": {0: "n", 3: "w"}}, 14),
         "spatialtransformer": Entry(SpatialTransformer, ["x"], ["a", "b"], [image(23, 2, 1, 16, 20), image(24, 1, 1, 11, 14)], open_image, 16),
+        "camera": Entry(Camera, ["pixels"], ["map", "shown", "labels"],
+                        [(below(27, 255, 1, 9, 8, 3).to(torch.uint8),), (below(28, 255, 2, 12, 7, 3).to(torch.uint8),)],
+                        {"pixels": {0: "n", 1: "h", 2: "w"}}, 13),
         "swin": Entry(WindowAttention, ["x"], ["y"], [image(25, 1, 8, 8, 8), image(26, 2, 12, 8, 8)], {"x": {0: "n", 1: "h", 2: "w"}}, 14),
     }
