@@ -14,3 +14,4 @@ export * from "./interpreter/index.ts";
 export * from "./scalar-math.ts";
 export * from "./size.ts";
 export * from "./wasm/index.ts";
+export * from "./wgsl/index.ts";

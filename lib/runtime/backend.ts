@@ -1,11 +1,14 @@
 /** What stands between an executable and a code generator: one implementation for each target. */
 import type { Argument, Bound } from "../codegen/index.ts";
 
-export type Target = "wasm" | "interpreter";
-export const TARGETS = ["wasm", "interpreter"] as const satisfies readonly Target[];
+export type Target = "wasm" | "interpreter" | "webgpu";
+export const TARGETS = ["wasm", "interpreter", "webgpu"] as const satisfies readonly Target[];
 
-/** A call with its arguments bound: what runs when nothing is left to check. */
-export type Prepared = () => void;
+/**
+ * A call with its arguments bound: what runs when nothing is left to check. On a GPU it gives a promise, which is
+ * fulfilled when the results are in the arguments.
+ */
+export type Prepared = () => void | Promise<void>;
 
 export interface Backend {
   readonly target: Target;

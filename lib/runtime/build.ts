@@ -6,9 +6,10 @@ import { interpreterBackend } from "./interpreted.ts";
 import { GraphLibrary } from "./vm/library.ts";
 import type { LowerOptions } from "./vm/lower.ts";
 import { wasmBackend } from "./wasm.ts";
+import { webgpuBackend } from "./webgpu/backend.ts";
 
 export interface BuildOptions {
-  /** "wasm" (default): generated WebAssembly. "interpreter": slow, exact, checks every access. */
+  /** "wasm" (default): generated WebAssembly. "interpreter": slow, exact, checks every access. "webgpu": compute shaders. */
   readonly target?: Target;
   /** Fused multiply-add and its kin. Default: where the engine has it. */
   readonly relaxedSimd?: boolean;
@@ -21,6 +22,7 @@ export interface BuildOptions {
 const BACKENDS: Record<Target, (mod: IRModule, options: BuildOptions) => Backend | Promise<Backend>> = {
   interpreter: interpreterBackend,
   wasm: wasmBackend,
+  webgpu: webgpuBackend,
 };
 
 /**
@@ -33,8 +35,14 @@ export async function build(program: IRModule | BaseFunc, options: BuildOptions 
     throw new TypeError(`unknown target ${JSON.stringify(target)}; there are ${TARGETS.join(", ")}`);
   }
   const mod = assertModuleWellFormed(toModule(program));
-  const backend = await BACKENDS[target](mod, options);
   const hasGraphs = Object.keys(graphFuncs(mod)).length > 0;
+  if (hasGraphs && target === "webgpu") {
+    const names = Object.keys(graphFuncs(mod)).join(", ");
+    throw new TypeError(
+      `graph-level functions (${names}) do not run on target "webgpu": build for "wasm", or build tensor programs alone`,
+    );
+  }
+  const backend = await BACKENDS[target](mod, options);
   return executable(mod, backend, hasGraphs ? new GraphLibrary(mod, { ...options, target }) : undefined);
 }
 

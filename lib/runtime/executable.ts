@@ -156,7 +156,7 @@ export class Built implements ExecutableMethods {
     const tensors = fixed.filter((a): a is Tensor => a instanceof Tensor);
     return () => {
       for (const t of tensors) if (t.disposed) throw new Error(`${name}: an argument, ${t}, was disposed`);
-      run();
+      return run();
     };
   }
 }

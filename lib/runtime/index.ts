@@ -49,3 +49,5 @@ export {
   Timing,
 } from "./timing.ts";
 export * from "./vm/index.ts";
+export { type AdapterReport, listAdapters } from "./webgpu/adapter.ts";
+export { GpuDevice, GpuError, gpuDevice, releaseGpu, type Traffic } from "./webgpu/device.ts";

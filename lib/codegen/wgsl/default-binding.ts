@@ -33,12 +33,12 @@ function topLoops(s: Stmt): For[] {
 
 function bindNest(sch: Schedule, nest: For): void {
   const spatial = spatialPrefix(nest);
-  if (spatial.length === 0) return;
+  const [block] = blocksIn(nest);
+  // Without a block nothing says that iterations may run side by side.
+  if (spatial.length === 0 || !block) return;
   const steps = sch.history.length;
   try {
-    const block = blocksIn(nest)[0];
-    const name = block.name;
-    const rvs = sch.getLoops(sch.getBlock(name)).slice(0, spatial.length);
+    const rvs = sch.getLoops(sch.getBlock(block.name)).slice(0, spatial.length);
     const fused = rvs.length > 1 ? sch.fuse(...rvs) : rvs[0];
     const [outer, inner] = sch.split(fused, [null, THREADS]);
     sch.bind(outer, "blockIdx.x");

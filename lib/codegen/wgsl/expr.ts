@@ -64,6 +64,7 @@ export function exprText(e: Expr, env: ExprEnv): string {
     case "select":
       return `select(${exprText(e.b, env)}, ${exprText(e.a, env)}, ${exprText(e.cond, env)})`;
     case "unary": {
+      if (e.dtype === "i64") checkFits(e, env);
       if (e.op === "not") return `!(${exprText(e.a, env)})`;
       return wrap(`(-(${exprText(e.a, env)}))`, e.dtype);
     }
@@ -126,7 +127,7 @@ const INFIX: Partial<Record<Binary["op"], string>> = {
 };
 
 function binaryText(e: Binary, env: ExprEnv): string {
-  if (e.dtype === "i64") checkFits(e, env);
+  if (e.dtype === "i64" && e.op !== "min" && e.op !== "max") checkFits(e, env);
   const ordered = e.op === "lt" || e.op === "le" || e.op === "gt" || e.op === "ge";
   const asNumber = ordered && e.a.dtype === "bool";
   const text = (x: Expr): string => (asNumber ? `u32(${exprText(x, env)})` : exprText(x, env));

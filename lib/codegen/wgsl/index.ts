@@ -14,11 +14,13 @@ import {
   type Block,
   type Buffer,
   type IRModule,
+  loopsIn,
   type Param,
   type PrimFunc,
   primFuncs,
   type Stmt,
   type Var,
+  visitStmt,
 } from "../../ir/index.ts";
 import { expandExterns } from "../externs.ts";
 import { symbolicSizes } from "../size.ts";
@@ -26,7 +28,7 @@ import { bindDefaults } from "./default-binding.ts";
 import { type EmittedKernel, emitKernel, isFolded } from "./emit.ts";
 import { WgslError } from "./error.ts";
 import { DEFAULT_LIMITS, type WgslLimits } from "./limits.ts";
-import { hasBoundLoops, lowerForGpu, reducingLoops } from "./lower.ts";
+import { isGrid, lowerForGpu, reducingLoops } from "./lower.ts";
 import { planKernel } from "./plan.ts";
 import { type GridAxis, RunSerially } from "./threads.ts";
 
@@ -118,6 +120,7 @@ function generate(
 ): WgslFunction {
   const temporaries: Buffer[] = [];
   const nests = nestsOf(lowerForGpu(func, serial, notes), temporaries);
+  temporaries.push(...usedBySeveral(nests, new Set([...func.params, ...temporaries].map((p) => p.id))));
   const outside = new Set([...func.params, ...temporaries].map((p) => p.id));
   const scalars: Var[] = [...symbolicSizes(func), ...func.params.filter((p): p is Var => p.kind === "var")];
   const sizes = new Map(
@@ -144,5 +147,29 @@ function nestsOf(s: Stmt, temporaries: Buffer[]): Stmt[] {
   return [s];
 }
 
-/** A scope of accumulators belongs to the thread that runs it. */
-const splits = (s: Block): boolean => hasBoundLoops(s) || s.allocs.some((b) => b.scope !== "local");
+/** Buffers that copies of one statement, written out into several nests, hand on from one to the next. */
+function usedBySeveral(nests: readonly Stmt[], known: ReadonlySet<number>): Buffer[] {
+  const seen = new Set<number>();
+  const out = new Map<number, Buffer>();
+  for (const nest of nests) {
+    const here = new Map<number, Buffer>();
+    visitStmt(nest, {
+      stmt: (s) => {
+        if (s.kind === "store") here.set(s.buffer.id, s.buffer);
+      },
+      expr: (e) => {
+        if (e.kind === "load") here.set(e.buffer.id, e.buffer);
+      },
+    });
+    for (const [id, b] of here) if (seen.has(id) && !known.has(id)) out.set(id, b);
+    for (const id of here.keys()) seen.add(id);
+  }
+  return [...out.values()];
+}
+
+/**
+ * Accumulators belong to the thread that runs their scope, and what is `shared` to one workgroup: these stay one kernel,
+ * unless there are workgroups inside.
+ */
+const splits = (s: Block): boolean =>
+  loopsIn(s.body).some(isGrid) || !s.allocs.every((b) => b.scope === "local" || b.scope.startsWith("shared"));

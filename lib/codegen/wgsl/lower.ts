@@ -42,9 +42,18 @@ export function lowerForGpu(given: PrimFunc, serial: ReadonlySet<number>, notes:
   let body: Stmt = simplifyStmt(lowerBlocks(func.body), context);
   body = simplifyStmt(compactBuffers(body, context), context);
   body = alignRows(body, func.body);
-  body = simplifyStmt(peelFirst(body, context), context);
-  body = decideConditions(unrollLoops(lanesUnrolled(body), context), context);
+  body = inKernels(body, (s) => simplifyStmt(peelFirst(s, context), context));
+  body = inKernels(body, (s) => decideConditions(unrollLoops(lanesUnrolled(s), context), context));
   return accumulateInThreads(body);
+}
+
+/**
+ * Rewrites what is inside of kernels. A loop around bound ones is not copied: its iterations may hand on what lies in
+ * the memory of a workgroup, which does not outlive a kernel.
+ */
+function inKernels(s: Stmt, f: (s: Stmt) => Stmt): Stmt {
+  const bound = s.kind === "for" && (isThread(s) || isGrid(s));
+  return bound || !hasBoundLoops(s) ? f(s) : mapStmt(s, { stmt: (x) => inKernels(x, f) });
 }
 
 /** Accumulators belong to a thread: a loop with thread loops inside keeps none. */

@@ -96,7 +96,7 @@ export function planKernel(
   for (const id of stored) {
     if (isOwn(id)) continue;
     const sites = found.sites.filter((s) => s.buffer.id === id);
-    checkUpdates(sites, axes, alone, found, fixed, isOwn);
+    checkUpdates(sites, axes, alone, found, fixed, (b) => isOwn(b) || (copies.get(b)?.length ?? 0) > 0);
     if (outside.has(id)) checkGrid(sites, grid, axes, found, new Set(sizes.keys()));
     const active = axes.filter((a) => sites.some((s) => !s.store || !alone.get(s.store)?.has(a.axis)));
     const apart = (some: readonly Site[]): boolean => keptApart(some, domains(active), fixed, found);
@@ -304,8 +304,10 @@ function checkGrid(
   fixed: ReadonlySet<number>,
 ): void {
   const stores = new Set(sites.filter((s) => s.isStore).map((s) => s.store));
-  // One store alone writes the same value wherever workgroups overlap.
-  if (grid.length === 0 || (stores.size === 1 && sites.length === 1)) return;
+  if (grid.length === 0) return;
+  // One store alone writes the same value wherever workgroups overlap, if it takes it from where all see the same.
+  const only = stores.size === 1 && sites.length === 1 ? sites[0].store : undefined;
+  if (only && !loads(only.value).some((b) => found.allocs.has(b.id))) return;
   const groups = grid.map(
     (g): Domain => ({
       v: g.v,

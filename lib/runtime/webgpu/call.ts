@@ -18,7 +18,6 @@ export function gpuCall(
   f: WgslFunction,
   args: readonly Argument[],
   bound: Bound,
-  written: ReadonlySet<number>,
 ): GpuCall {
   const value = (e: Expr): number => {
     const n = evalSize(e, bound.sizes);
@@ -34,6 +33,10 @@ export function gpuCall(
     uniforms: uniformData(kernel, bound),
   }));
   const tensors = f.params.flatMap((p, i) => (p.kind === "buffer" ? [{ p, t: args[i] as BufferArg }] : []));
+
+  const written = new Set(
+    f.kernels.flatMap((k) => k.bindings.filter((b) => b.access === "read_write").map((b) => b.buffer.id)),
+  );
 
   const run = async (): Promise<void> => {
     const pipelines = await Promise.all(steps.map((s) => device.pipeline(s.kernel)));

@@ -67,7 +67,8 @@ function divide(): PrimFunc {
 
 const mod = irModule({ mm: scaledMatmul(), divide: divide(), time: divide() });
 
-for (const target of TARGETS) {
+// Calls on a GPU end later, and divide by zero without an error: tests/lib/wgsl.
+for (const target of TARGETS.filter((t) => t !== "webgpu")) {
   describe(`build: ${target}`, () => {
     it("runs, writes into its arguments, infers sizes", async () => {
       const lib = await build(mod, { target });

@@ -15,14 +15,13 @@ import {
 import { assertAllclose, Tensor, type Tolerance } from "../../../lib/runtime/index.ts";
 import { gpuCall } from "../../../lib/runtime/webgpu/call.ts";
 import { gpuDevice } from "../../../lib/runtime/webgpu/device.ts";
-import { writtenBy } from "../../../lib/runtime/written.ts";
 
 /** Runs the function on the GPU; the tensors hold the results afterwards. */
 export async function runGpu(f: PrimFunc, args: readonly (Tensor | Scalar)[]): Promise<WgslFunction> {
   const device = await gpuDevice();
   const { functions } = compileWgsl(irModule({ main: f }), device);
   const bound = bindArguments(f, args);
-  await gpuCall(device, functions.main, args, bound, writtenBy(f)).run();
+  await gpuCall(device, functions.main, args, bound).run();
   return functions.main;
 }
 

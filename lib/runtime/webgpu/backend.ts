@@ -1,0 +1,33 @@
+/** WebGPU as a target: compiled for the device at hand; a call copies its arguments there and results back. */
+import { compileWgsl } from "../../codegen/wgsl/index.ts";
+import type { IRModule } from "../../ir/index.ts";
+import type { Backend } from "../backend.ts";
+import { type GpuCall, gpuCall } from "./call.ts";
+import { type GpuDevice, gpuDevice } from "./device.ts";
+
+/** Throws where there is no WebGPU, and a WgslError for what WGSL or the adapter cannot do. */
+export async function webgpuBackend(mod: IRModule): Promise<Backend> {
+  const first = await gpuDevice();
+  const code = compileWgsl(mod, first);
+  return {
+    target: "webgpu",
+    prepare(name, args, bound) {
+      const on = (device: GpuDevice): { device: GpuDevice; call: GpuCall } => ({
+        device,
+        call: gpuCall(device, code.functions[name], args, bound),
+      });
+      let ready = on(first);
+      return async () => {
+        // A device that was lost is replaced by another.
+        const device = await gpuDevice();
+        if (device !== ready.device) ready = on(device);
+        await ready.call.run();
+      };
+    },
+    source(format = "wgsl") {
+      if (format !== "wgsl")
+        throw new Error(`source: unknown format ${JSON.stringify(format)}; there is "wgsl"`);
+      return code.source();
+    },
+  };
+}
