@@ -57,6 +57,11 @@ const NEEDED = [
     probe: ["chromium", "--version"],
     tests: "everything seen in a browser, and WebGPU without a GPU",
   },
+  {
+    name: "libvulkan1",
+    probe: ["sh", "-c", "ldconfig -p | grep -q libvulkan.so.1"],
+    tests: "compute shaders on Dawn",
+  },
 ];
 
 /** Whether a command ends well. */
