@@ -25,7 +25,7 @@ const MODELS = [
   "simple/test_expand_shape_model2",
 ];
 
-/** What the issue asks for. `TILEWRIGHT_RUNS` is for the inner loop. */
+/** In CI. `TILEWRIGHT_RUNS` is for the inner loop. */
 const FILES = Number(process.env.TILEWRIGHT_RUNS ?? 5000);
 const MAX_MS = 5000;
 const MAX_BYTES = 2 ** 30;
