@@ -13,6 +13,7 @@ import { type Contender, compare, type Measured, table } from "./compare.ts";
 import { scheduledMatmul } from "./matmul.ts";
 import { mmRelu, scheduledMmRelu } from "./mm-relu.ts";
 import { modelCases } from "./models.ts";
+import { OPERATORS, operatorContenders } from "./operators.ts";
 import { oneNodeModel, ortRun, ortSession } from "./ort.ts";
 import { startup } from "./startup.ts";
 
@@ -142,6 +143,27 @@ if (!options.only || STARTUP.includes(options.only)) {
     ]),
   );
   console.log(`\n${sizes}`);
+}
+const operators = OPERATORS.filter((c) => !options.only || `operators ${c.name}`.includes(options.only));
+if (operators.length > 0) {
+  const lines: string[][] = [
+    [
+      "operator, one thread, untuned",
+      "onnxruntime-web ms",
+      "tilewright ms",
+      "GFLOP/s",
+      "times onnxruntime-web",
+    ],
+  ];
+  for (const c of operators) {
+    const rows = await compare(await operatorContenders(c), { flops: c.flops });
+    results.push({ name: `operator ${c.name}`, baseline: "onnxruntime-web", rows });
+    const [peer, ours] = rows;
+    const cells = [peer.median.toFixed(3), ours.median.toFixed(3), ours.gflops?.toFixed(1) ?? ""];
+    lines.push([c.name, ...cells, (peer.median / ours.median).toFixed(2)]);
+  }
+  console.log(`\noperators`);
+  console.log(table(lines));
 }
 if (!options.only || "models".includes(options.only)) {
   const ratios: number[] = [];
