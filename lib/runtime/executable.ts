@@ -101,8 +101,7 @@ export class Built implements ExecutableMethods {
 
   async time(name: string, args: readonly KernelArg[], options: TimeOptions = {}): Promise<Timing> {
     const run = this.prepare(name, args);
-    const flops = options.flops ?? (await flopsOf(this, name, args));
-    return measure(name, this.target, run, { ...options, flops });
+    return measure(name, this.target, run, { ...(await workOf(this, name, args)), ...options });
   }
 
   source(format?: string): string {
@@ -174,23 +173,33 @@ export async function compare(
   const things = [];
   for (const [name, lib] of Object.entries(variants)) {
     const run = lib.prepare(func, args);
-    const flops = options.flops ?? (await flopsOf(lib, func, args));
-    things.push({ name, target: lib.target, run, flops });
+    const { flops, bytes } = { ...(await workOf(lib, func, args)), ...options };
+    things.push({ name, target: lib.target, run, flops, bytes });
   }
   return measureTogether(things, options);
 }
 
-/** The floating-point operations of a call, where those of all its steps can be counted. */
-async function flopsOf(
+/**
+ * What a call does: floating-point operations, where those of all its steps can be counted, and the bytes of the
+ * arguments, which have to move at least once (for a graph-level function, those of all its steps).
+ */
+async function workOf(
   lib: ExecutableMethods,
   name: string,
   args: readonly KernelArg[],
-): Promise<number | undefined> {
+): Promise<{ flops?: number; bytes?: number }> {
   const f = getFunc(lib.module, name);
-  if (f.kind === "primFunc") return countFlops(f, bindArguments(f, args, name).sizes) || undefined;
+  if (f.kind === "primFunc") {
+    const flops = countFlops(f, bindArguments(f, args, name).sizes) || undefined;
+    const bytes = args.reduce((n: number, a) => n + (isBufferArg(a) ? a.data.byteLength : 0), 0);
+    return { flops, bytes };
+  }
   const { steps } = await lib.profile(name, args, { runs: 1 });
   const counted = steps.every((s) => s.flops !== undefined);
-  return (counted && steps.reduce((n, s) => n + (s.flops as number), 0)) || undefined;
+  return {
+    flops: (counted && steps.reduce((n, s) => n + (s.flops as number), 0)) || undefined,
+    bytes: steps.reduce((n, s) => n + s.bytes, 0),
+  };
 }
 
 /** An executable over a code generator's result. */

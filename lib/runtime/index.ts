@@ -38,6 +38,7 @@ export {
   type SessionPort,
 } from "./onnx-session.ts";
 export { Random } from "./random.ts";
+export { measureRoofline, type Roofline, type RooflineOptions, roofline } from "./roofline/index.ts";
 export { type RandomOptions, Tensor } from "./tensor.ts";
 export {
   formatMs,

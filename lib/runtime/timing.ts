@@ -17,6 +17,8 @@ export interface TimeOptions {
   readonly maxMs?: number;
   /** Work of one call in floating-point operations, where it is not to be counted from the program. */
   readonly flops?: number;
+  /** Bytes that one call has to move at least, where they are not to be those of the arguments. */
+  readonly bytes?: number;
 }
 
 /** What was measured. Times are milliseconds for one call. */
@@ -28,13 +30,22 @@ export class Timing {
   readonly callsPerRun: number;
   /** Floating-point operations of one call, where known. */
   readonly flops?: number;
+  /** Bytes that one call has to move at least, where known. */
+  readonly bytes?: number;
 
-  constructor(name: string, target: Target, runs: readonly number[], callsPerRun: number, flops?: number) {
+  constructor(
+    name: string,
+    target: Target,
+    runs: readonly number[],
+    callsPerRun: number,
+    { flops, bytes }: { readonly flops?: number; readonly bytes?: number } = {},
+  ) {
     this.name = name;
     this.target = target;
     this.runs = runs;
     this.callsPerRun = callsPerRun;
     if (flops !== undefined) this.flops = flops;
+    if (bytes !== undefined) this.bytes = bytes;
   }
 
   get median(): number {
@@ -63,11 +74,17 @@ export class Timing {
   get gflops(): number | undefined {
     return this.flops === undefined ? undefined : this.flops / this.median / 1e6;
   }
+  /** Floating-point operations for each byte that has to move: where the timing stands on a roofline. */
+  get intensity(): number | undefined {
+    return this.flops === undefined || !this.bytes ? undefined : this.flops / this.bytes;
+  }
 
   /** Everything by name, for scripts. */
   toJSON(): Record<string, unknown> {
-    const { name, target, runs, callsPerRun, median, p25, p75, mean, min, max, spread, flops, gflops } = this;
-    return { name, target, median, p25, p75, mean, min, max, spread, callsPerRun, runs, flops, gflops };
+    const { name, target, runs, callsPerRun, median, p25, p75, mean, min, max, spread } = this;
+    const { flops, gflops, bytes, intensity } = this;
+    const stats = { median, p25, p75, mean, min, max, spread };
+    return { name, target, ...stats, callsPerRun, runs, flops, gflops, bytes, intensity };
   }
 
   toString(): string {
@@ -87,6 +104,7 @@ export interface Measurable {
   readonly target: Target;
   readonly run: () => void | Promise<void>;
   readonly flops?: number;
+  readonly bytes?: number;
 }
 
 /** Calls `run` as `options` say. */
@@ -96,8 +114,11 @@ export async function measure(
   run: () => void | Promise<void>,
   options: TimeOptions = {},
 ): Promise<Timing> {
-  const { flops } = options;
-  const [timing] = await measureTogether([{ name: options.name ?? name, target, run, flops }], options);
+  const { flops, bytes } = options;
+  const [timing] = await measureTogether(
+    [{ name: options.name ?? name, target, run, flops, bytes }],
+    options,
+  );
   return timing;
 }
 
@@ -107,7 +128,7 @@ export async function measure(
  */
 export async function measureTogether(
   things: readonly Measurable[],
-  options: Omit<TimeOptions, "name" | "flops"> = {},
+  options: Omit<TimeOptions, "name" | "flops" | "bytes"> = {},
 ): Promise<Timing[]> {
   const { warmup = 3, repeats = 10, minMs = 5, maxMs = 3000 } = options;
   for (const [key, n] of Object.entries({ warmup, repeats })) {
@@ -121,7 +142,7 @@ export async function measureTogether(
   for (let round = 1; round < repeats && !late(); round++) {
     for (const [i, t] of started.entries()) runs[i].push((await batch(t.run, t.calls)) / t.calls);
   }
-  return started.map((t, i) => new Timing(t.name, t.target, runs[i], t.calls, t.flops));
+  return started.map((t, i) => new Timing(t.name, t.target, runs[i], t.calls, t));
 }
 
 /** Warms up, finds how many calls make a measurement, and makes the first. */
