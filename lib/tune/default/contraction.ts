@@ -28,7 +28,7 @@ const PAD_COLUMNS = 512;
 /** Tiles of rows below which a panel is not used often enough to be copied once for each block of rows. */
 const WORTH_BLOCKING = 8;
 
-interface Roles {
+export interface Roles {
   readonly batch: readonly BlockAxis[];
   readonly rows: readonly BlockAxis[];
   readonly columns: readonly BlockAxis[];
@@ -39,7 +39,7 @@ interface Roles {
 }
 
 /** Who is who; undefined when the result's last axis belongs to both operands or to none. */
-function rolesOf(b: Block, c: Contraction): Roles | undefined {
+export function rolesOf(b: Block, c: Contraction): Roles | undefined {
   const spatial = b.axes.filter((a) => a.type === "S");
   const last = [...spatial].reverse().find((a) => extentOf(a) > 1);
   if (!last) return undefined;
@@ -121,7 +121,7 @@ function withPanel(sch: Schedule, block: BlockRV): boolean {
 const range = (n: number): number[] => Array.from({ length: Math.max(n, 0) }, (_, i) => n - i);
 
 /** The copy of Y: batch, then the reduce axes, then the columns as one axis. */
-function layOut(sch: Schedule, panel: BlockRV, roles: Roles): void {
+export function layOut(sch: Schedule, panel: BlockRV, roles: Roles): void {
   const { axes } = sch.get(panel);
   const names = axes.map((_, i) => `a${i}`);
   const columns = new Set(roles.columns.map((a) => a.v.name));
@@ -142,10 +142,10 @@ function flatText(names: readonly string[], sizes: readonly number[], marked: re
   return text;
 }
 
-type Kind = "batch" | "row" | "column" | "reduce" | "unit";
+export type Kind = "batch" | "row" | "column" | "reduce" | "unit";
 
 /** Makes the columns one axis of the block, its result and its consumer; what the axes of the block are then. */
-function fuseColumns(
+export function fuseColumns(
   sch: Schedule,
   block: BlockRV,
   epilogue: BlockRV,
@@ -183,7 +183,7 @@ function fuseColumns(
 }
 
 /** Pads the block to full tiles; the copies that padding makes are folded into the panel and the consumer. */
-function padded(
+export function padded(
   sch: Schedule,
   block: BlockRV,
   panel: BlockRV,
