@@ -116,7 +116,8 @@ export async function bundle(entries: readonly BundleEntry[], options: BundleOpt
   });
   // An input that nothing reads is given room all the same: it is copied there.
   const unread = Math.max(0, ...lowered.flatMap((l) => l.ports.inputs.map(portBytes)));
-  const pages = Math.ceil((end + unread) / PAGE);
+  // A vector load may reach 16 bytes beyond the last element.
+  const pages = Math.ceil((end + unread + 16) / PAGE);
   if (pages * PAGE > MAX_BYTES)
     refuseDeploy(`the model needs ${Math.ceil((pages * PAGE) / 2 ** 20)} MiB of memory; 2048 are there`);
   const linked = code.kernels.map((k) => ({ file: `kernel-${k.name}.wasm`, name: k.name, export: k.export }));

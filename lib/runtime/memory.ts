@@ -6,6 +6,8 @@ const PAGE = 65536;
 /** 2 GiB: addresses stay below 2^31, so that generated code may compare and add them as signed numbers. */
 const MAX_PAGES = 32768;
 const FIRST_PAGES = 64;
+/** Left free at the end: a vector load may reach beyond the last element (see the calling convention). */
+const SLACK = ALIGNMENT;
 
 export interface MemoryOptions {
   /** A SharedArrayBuffer, for threads. Growing then leaves old views valid (but short). */
@@ -29,7 +31,11 @@ export class DeviceMemory {
       shared: options.shared ?? false,
     });
     // Address 0 is never handed out: it would look like "none".
-    this.allocator = new Allocator(ALIGNMENT, initial * PAGE, (atLeast) => this.growTo(atLeast));
+    this.allocator = new Allocator(
+      ALIGNMENT,
+      initial * PAGE - SLACK,
+      (atLeast) => this.growTo(atLeast + SLACK) - SLACK,
+    );
   }
 
   /** Byte address of fresh memory (its contents are undefined), a multiple of 64. */

@@ -19,6 +19,8 @@ export interface Place {
 export interface RegisterFile {
   readonly lanes: 1 | 2 | 4;
   readonly locals: readonly Local[];
+  /** Which elements the program uses: what lies between them is nobody's. */
+  readonly used: ReadonlySet<number>;
 }
 
 /** A pointer that a loop advances. */
@@ -46,6 +48,8 @@ export interface LoopFrame {
 export interface LaneFrame {
   readonly v: Var;
   readonly lanes: 2 | 4;
+  /** Lanes from this one on compute something, but nothing of it may be seen: the end of a loop that does not divide. */
+  readonly active: number;
 }
 
 export interface Context {

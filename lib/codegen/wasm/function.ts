@@ -58,7 +58,7 @@ export function generateFunction(
     const b = allocations(body).find((x) => x.id === id);
     const type = plan.lanes > 1 ? "v128" : REPR[b?.dtype ?? "f32"];
     const locals = Array.from({ length: plan.count }, (_, i) => g.local(type, `${b?.name ?? "r"}.${i}`));
-    c.registers.set(id, { lanes: plan.lanes, locals });
+    c.registers.set(id, { lanes: plan.lanes, locals, used: plan.used });
   }
   const storage = planStorage(body, (b) => c.registers.has(b.id));
   for (const { buffer, offset } of storage.slots) {

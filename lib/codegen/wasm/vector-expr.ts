@@ -32,6 +32,7 @@ import {
   words,
 } from "./vector.ts";
 import { loadSplat, loadVector } from "./vector-memory.ts";
+import { inLane, loadEach, loadStrided } from "./vector-strided.ts";
 
 type Handlers = { [K in ExprKind]: (c: Context, lane: LaneFrame, e: Extract<Expr, { kind: K }>) => Value };
 
@@ -90,22 +91,11 @@ export function varies(c: Context, e: Expr): boolean {
 /** Each lane on its own, as scalar code. */
 export function laneByLane(c: Context, lane: LaneFrame, e: Expr): Value {
   let out: Value | undefined;
-  for (let i = 0; i < lane.lanes; i++) {
+  for (let i = 0; i < lane.active; i++) {
     const x = inLane(c, lane, i, () => c.scalar(e));
     out = out === undefined ? splat(c.g, e.dtype, lane.lanes, x) : replaceLane(c, e.dtype, out, i, x);
   }
   return out as Value;
-}
-
-/** Runs `f` with the lane variable standing for `i`. */
-export function inLane<X>(c: Context, lane: LaneFrame, i: number, f: () => X): X {
-  const range = c.ranges.get(lane.v.id);
-  c.known.set(lane.v.id, i);
-  c.ranges.set(lane.v.id, { min: i, max: i });
-  const out = f();
-  c.known.delete(lane.v.id);
-  if (range) c.ranges.set(lane.v.id, range);
-  return out;
 }
 
 function binaryVector(c: Context, lane: LaneFrame, e: Binary): Value {
@@ -179,7 +169,9 @@ function loadLanes(c: Context, lane: LaneFrame, e: Load): Value {
     const local = stride === 1 ? wholeLocal(file, lane, e.buffer, base) : undefined;
     return local === undefined ? laneByLane(c, lane, e) : c.g.get(file.locals[local]);
   }
-  return stride === 1 ? loadVector(c, e.buffer, base, lane.lanes) : laneByLane(c, lane, e);
+  if (stride === 1) return loadVector(c, e.buffer, base, lane.lanes);
+  const strided = stride === undefined ? undefined : loadStrided(c, lane, e.buffer, base, stride);
+  return strided ?? loadEach(c, lane, e.buffer, e.indices) ?? laneByLane(c, lane, e);
 }
 
 function mentionsAny(e: Expr, vars: ReadonlyMap<number, unknown>): boolean {

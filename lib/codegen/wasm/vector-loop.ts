@@ -18,10 +18,13 @@ import {
 import { isUnrolledVector } from "../lower/access.ts";
 import { vectorLanesOf } from "../lower/lanes.ts";
 import { linearIndex } from "./access.ts";
-import type { Context } from "./context.ts";
+import type { Context, LaneFrame, RegisterFile } from "./context.ts";
+import type { Value } from "./graph.ts";
 import { extractLane, storeElement } from "./scalar-expr.ts";
-import { inLane, laneStride, varies, vectorValue, wholeLocal } from "./vector-expr.ts";
+import { words as wordsOf } from "./vector.ts";
+import { laneStride, varies, vectorValue, wholeLocal } from "./vector-expr.ts";
 import { storeVector } from "./vector-memory.ts";
+import { inLane, storeEach } from "./vector-strided.ts";
 
 export interface LoopTools {
   /** Scalar code of a statement. */
@@ -36,9 +39,9 @@ export function vectorLoop(c: Context, s: For, tools: LoopTools): void {
   if (isUnrolledVector(s)) {
     const min = constInt(s.min) ?? 0;
     const n = constInt(s.extent) ?? 0;
-    const whole = lanes ? n - (n % lanes) : 0;
-    for (let i = 0; lanes && i < whole; i += lanes) vectors(c, s, ops.toExpr(min + i), lanes, tools);
-    for (let i = whole; i < n; i++) scalarIteration(c, s, min + i, tools);
+    for (let i = 0; lanes && i < n; i += lanes)
+      vectors(c, s, ops.toExpr(min + i), { lanes, active: Math.min(lanes, n - i) }, tools);
+    for (let i = 0; !lanes && i < n; i++) scalarIteration(c, s, min + i, tools);
     return;
   }
   if (!lanes) {
@@ -50,9 +53,12 @@ export function vectorLoop(c: Context, s: For, tools: LoopTools): void {
   const v = variable(s.v.name, s.v.dtype);
   const main = loop(v, whole, s.body, { min: s.min });
   c.ranges.set(v.id, c.ranges.get(s.v.id) ?? { min: 0, max: Number.POSITIVE_INFINITY });
-  tools.counted(c, main, s.min, whole, lanes, () => vectors(c, s, v, lanes, tools));
+  tools.counted(c, main, s.min, whole, lanes, () => vectors(c, s, v, { lanes, active: lanes }, tools));
   const left = constInt(rest);
-  if (left !== 0) {
+  const last = constInt(ops.add(s.min, whole));
+  if (left !== undefined && left > 0 && last !== undefined)
+    vectors(c, s, ops.toExpr(last), { lanes, active: left }, tools);
+  else if (left !== 0) {
     const tail = loop(s.v, rest, s.body, { min: ops.add(s.min, whole) });
     tools.counted(c, tail, tail.min, tail.extent, 1, () => tools.statement(c, s.body));
   }
@@ -71,11 +77,11 @@ function inner(c: Context, body: Stmt, tools: LoopTools): void {
   else tools.statement(c, body);
 }
 
-/** The iterations `first` … `first + lanes - 1` at once. */
-function vectors(c: Context, s: For, first: Expr, lanes: 2 | 4, tools: LoopTools): void {
+/** The iterations `first` … `first + active - 1` at once. */
+function vectors(c: Context, s: For, first: Expr, lane: Omit<LaneFrame, "v">, tools: LoopTools): void {
   const v = variable(`${s.v.name}.lane`, s.v.dtype);
-  c.lane = { v, lanes };
-  c.ranges.set(v.id, { min: 0, max: lanes - 1 });
+  c.lane = { v, ...lane };
+  c.ranges.set(v.id, { min: 0, max: lane.active - 1 });
   const at = s.v.dtype === "i64" && first.dtype !== "i64" ? ops.toExpr(constInt(first) ?? 0, "i64") : first;
   vectorStatement(c, substStmt(s.body, new Map([[s.v.id, ops.add(at, v)]])), tools);
   c.lane = undefined;
@@ -122,15 +128,28 @@ function storeLanes(c: Context, { buffer, indices, value: e }: Store): void {
   const file = c.registers.get(buffer.id);
   const local = file && stride === 1 ? wholeLocal(file, lane, buffer, base) : undefined;
   if (file && local !== undefined) {
-    c.g.set(file.locals[local], value);
+    c.g.set(file.locals[local], onlyActive(c, lane, file, local, value));
     c.g.bump(buffer.id);
   } else if (!file && stride === 1) {
-    storeVector(c, buffer, base, lane.lanes, value);
+    storeVector(c, buffer, base, lane, value);
   } else {
     const held = c.g.pin(value);
-    for (let i = 0; i < lane.lanes; i++) {
+    if (!file && storeEach(c, lane, buffer, indices, held)) return;
+    for (let i = 0; i < lane.active; i++) {
       const x = extractLane(c, buffer.dtype, held, i);
       inLane(c, lane, i, () => storeElement(c, buffer, linearIndex(c, buffer, indices), x));
     }
   }
+}
+
+/** What a local is set to: lanes that are not active keep the elements that the program has there. */
+function onlyActive(c: Context, lane: LaneFrame, file: RegisterFile, local: number, value: Value): Value {
+  const own = Array.from({ length: lane.lanes }, (_, i) => i >= lane.active);
+  if (!own.some((kept, i) => kept && file.used.has(local * lane.lanes + i))) return value;
+  const words = lane.lanes === 4 ? own : own.flatMap((kept) => [kept, kept]);
+  const mask = wordsOf(
+    c.g,
+    words.map((kept) => (kept ? -1 : 0)),
+  );
+  return c.g.make("v128.bitselect", [c.g.get(file.locals[local]), value, mask]);
 }

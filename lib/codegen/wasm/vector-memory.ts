@@ -1,8 +1,8 @@
 /** Vector loads and stores of contiguous elements: how each dtype lies in memory and in a v128. */
-import type { Buffer } from "../../ir/index.ts";
+import { type Buffer, BYTES } from "../../ir/index.ts";
 import type { Poly } from "../lower/poly.ts";
 import { address } from "./access.ts";
-import type { Context } from "./context.ts";
+import type { Context, LaneFrame } from "./context.ts";
 import type { Value } from "./graph.ts";
 import { packLanes, unpackLanes, vectorLanes } from "./half-float.ts";
 import { type Lanes, maskFor, words } from "./vector.ts";
@@ -51,27 +51,41 @@ export function loadSplat(c: Context, buffer: Buffer, index: Poly, lanes: Lanes)
   return c.g.load(wide ? "v128.load64_splat" : "v128.load32_splat", addr, { offset }, buffer.id);
 }
 
-/** Stores `lanes` elements from `index` on. */
-export function storeVector(c: Context, buffer: Buffer, index: Poly, lanes: Lanes, value: Value): void {
+/** Stores the active lanes from `index` on. */
+export function storeVector(c: Context, buffer: Buffer, index: Poly, lane: LaneFrame, value: Value): void {
   const { g } = c;
+  const { lanes, active } = lane;
   const { addr, offset } = address(c, buffer, index);
-  const whole = (x: Value): void => g.store("v128.store", [addr, x], { offset }, buffer.id);
-  const low = (bits: number, x: Value): void =>
-    g.store(`v128.store${bits}_lane`, [addr, x], { lane: 0, offset }, buffer.id);
+  const size = BYTES[buffer.dtype];
+  /** The first bytes of `x`: in pieces of as many bytes as instructions store. */
+  const put = (x: Value): void => {
+    if (active * size === 16) return g.store("v128.store", [addr, x], { offset }, buffer.id);
+    const held = g.pin(x);
+    let at = 0;
+    for (const piece of [8, 4, 2, 1]) {
+      if (at + piece > active * size) continue;
+      g.store(
+        `v128.store${8 * piece}_lane`,
+        [addr, held],
+        { lane: at / piece, offset: offset + at },
+        buffer.id,
+      );
+      at += piece;
+    }
+  };
   const bytes = (sign: "s" | "u", x: Value): void => {
     const half = g.make("i16x8.narrow_i32x4_s", [x, x]);
-    low(8 * lanes, g.make(`i8x16.narrow_i16x8_${sign}`, [half, half]));
+    put(g.make(`i8x16.narrow_i16x8_${sign}`, [half, half]));
   };
   switch (buffer.dtype) {
     case "f32":
     case "i32":
-      return lanes === 4 ? whole(value) : low(64, value);
     case "f64":
     case "i64":
-      return whole(value);
+      return put(value);
     case "f16": {
       const half = packLanes(vectorLanes(g), value);
-      return low(16 * lanes, g.make("i16x8.narrow_i32x4_u", [half, half]));
+      return put(g.make("i16x8.narrow_i32x4_u", [half, half]));
     }
     case "i8":
       return bytes("s", value);

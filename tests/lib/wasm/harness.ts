@@ -72,6 +72,8 @@ export function runWasm(
   const bytes = new Uint8Array(memory.buffer);
   // What nobody wrote reads as NaN, or as an unlikely integer.
   bytes.fill(0xff, scratch, scratch + workspace);
+  // Between the arguments, too, nothing may be written.
+  bytes.fill(0x5a, 1024 - 16, top);
   args.forEach((a, i) => {
     if (typeof a === "object") bytes.set(bytesOf(a.data), at[i]);
   });
@@ -89,6 +91,13 @@ export function runWasm(
   args.forEach((a, i) => {
     if (typeof a === "object") bytesOf(a.data).set(bytes.subarray(at[i], at[i] + a.data.byteLength));
   });
+  const ends = args.flatMap((a, i) => (typeof a === "object" ? [at[i] + a.data.byteLength] : []));
+  for (const end of [1024 - 16, ...ends]) {
+    assert.ok(
+      bytes.subarray(end, end + 16).every((b) => b === 0x5a),
+      "wrote beside an argument",
+    );
+  }
   assert.ok(
     bytes.subarray(canary, canary + 64).every((b) => b === 0x5a),
     "wrote beyond the workspace",

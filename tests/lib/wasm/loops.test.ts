@@ -54,8 +54,12 @@ describe("wasm loops", () => {
           [1, 1, 0],
           [1, 1, 3],
           [2, 1, 1],
+          [3, 1, 2],
+          [4, 1, 1],
+          [5, 2, 0],
           [1, 3, 2],
           [-1, 1, 0],
+          [-2, 1, 3],
         ]) {
           const A = buffer("A", [Math.abs(read) * n + at + 1], dtype);
           const B = buffer("B", [write * n + at], dtype);
@@ -67,6 +71,49 @@ describe("wasm loops", () => {
       }
     });
   }
+
+  it("sums side by side whose number is no multiple of the lanes, beside others in the same registers", () => {
+    for (const [n, apart] of [2, 3, 5, 6, 7, 13].flatMap((x) => [
+      [x, 0],
+      [x, 1],
+    ])) {
+      const A = buffer("A", [6, n]);
+      const B = buffer("B", [n + apart]);
+      const S = buffer("S", [n + apart], "f32", "local");
+      const [k, u, v, w] = ["k", "u", "v", "w"].map((name) => variable(name));
+      const start = loop(u, n, store(S, [u], f32(0)), { loopKind: "vectorized" });
+      const own = apart ? [store(S, [n], f32(7))] : [];
+      const sum = store(S, [v], add(load(S, [v]), load(A, [k, v])));
+      const body = loop(k, 6, loop(v, n, sum, { loopKind: "vectorized" }));
+      const copy = loop(w, n, store(B, [w], load(S, [w])), { loopKind: "vectorized" });
+      const last = apart ? [store(B, [n], load(S, [n]))] : [];
+      const inside = block({ name: "s", body: seq([...own, start, body, copy, ...last]), allocs: [S] });
+      check(primFunc([A, B], inside), undefined, CLOSE);
+    }
+  });
+
+  it("windows that advance by more than one element share their loads", () => {
+    for (const [stride, size] of [
+      [2, 2],
+      [2, 3],
+      [3, 3],
+      [4, 4],
+    ]) {
+      for (const n of [3, 4, 7, 16]) {
+        const A = buffer("A", [(n - 1) * stride + size]);
+        const B = buffer("B", [n]);
+        const i = variable("i");
+        const taps = Array.from({ length: size }, (_, k) => load(A, [add(mul(i, stride), k)]));
+        const f = primFunc(
+          [A, B],
+          loop(i, n, store(B, [i], taps.reduce<Expr>(add, f32(0))), { loopKind: "vectorized" }),
+        );
+        const { wat } = check(f, undefined, CLOSE);
+        const loads = wat.match(/v128\.load /g)?.length ?? 0;
+        if (n === 4 && size <= stride) assert.equal(loads, stride, wat);
+      }
+    }
+  });
 
   it("a symbolic size in a vectorised loop", () => {
     for (const kind of ["serial", "vectorized", "parallel", "unrolled"] as LoopKind[]) {

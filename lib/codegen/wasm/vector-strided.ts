@@ -1,0 +1,109 @@
+/**
+ * Vectors of elements that lie apart.
+ *
+ * A short constant stride is loaded as whole vectors, of which shuffles keep what is wanted. The vectors start at a
+ * multiple of the stride, so that the loads of neighbouring elements (a window's, a pixel's channels) are the same and
+ * are made once. They may reach 12 bytes beyond the elements in either direction, which the calling convention allows.
+ * Everything else is put together lane by lane.
+ */
+import type { Buffer, Expr } from "../../ir/index.ts";
+import { addPoly, constPoly, type Poly } from "../lower/poly.ts";
+import { address, linearIndex } from "./access.ts";
+import type { Context, LaneFrame } from "./context.ts";
+import type { Value } from "./graph.ts";
+
+/** Strides up to this are loaded whole: then a load brings as many elements as there are loads. */
+const MAX_STRIDE = 4;
+
+/** The bytes of four 32-bit words, picked from the eight words of two vectors. */
+function shuffle(c: Context, a: Value, b: Value, words: readonly number[]): Value {
+  const bytes = words.flatMap((w) => [4 * w, 4 * w + 1, 4 * w + 2, 4 * w + 3]);
+  return c.g.make("i8x16.shuffle", [a, b], new Uint8Array(bytes));
+}
+
+/** Elements `index + stride * lane` of a buffer of 32-bit elements; undefined where lane by lane is better. */
+export function loadStrided(
+  c: Context,
+  lane: LaneFrame,
+  buffer: Buffer,
+  index: Poly,
+  stride: number,
+): Value | undefined {
+  if (!isWord(buffer, lane)) return undefined;
+  const load = (at: Poly): Value => {
+    const { addr, offset } = address(c, buffer, at);
+    return c.g.load("v128.load", addr, { offset }, buffer.id);
+  };
+  if (stride === -1) {
+    // Ends with the first lane's element: nothing is read beyond the elements but before them.
+    const v = load(addPoly(index, constPoly(-3)));
+    return shuffle(c, v, v, [3, 2, 1, 0]);
+  }
+  if (stride < 2 || stride > MAX_STRIDE) return undefined;
+  const constant = index.get("")?.coef ?? 0;
+  const phase = ((constant % stride) + stride) % stride;
+  const anchor = addPoly(index, constPoly(-phase));
+  /** Where each lane's element stands among the words that are loaded. */
+  const at = Array.from({ length: lane.active }, (_, i) => phase + stride * i);
+  let out: Value | undefined;
+  const loads = [...new Set(at.map((w) => w >> 2))];
+  for (const j of loads) {
+    const v = load(addPoly(anchor, constPoly(4 * j)));
+    // Lanes found so far come from `out`, the ones of this load from `v`; the others do not matter yet.
+    const words = [0, 1, 2, 3].map((i) => {
+      const w = at[i];
+      if (w === undefined || w >> 2 > j) return i;
+      return w >> 2 === j ? 4 + (w & 3) : i;
+    });
+    out = shuffle(c, out ?? v, v, words);
+  }
+  return out;
+}
+
+/** Runs `f` with the lane variable standing for `i`. */
+export function inLane<X>(c: Context, lane: LaneFrame, i: number, f: () => X): X {
+  const range = c.ranges.get(lane.v.id);
+  c.known.set(lane.v.id, i);
+  c.ranges.set(lane.v.id, { min: i, max: i });
+  const out = f();
+  c.known.delete(lane.v.id);
+  if (range) c.ranges.set(lane.v.id, range);
+  return out;
+}
+
+/** Elements anywhere, each loaded into its lane. */
+export function loadEach(
+  c: Context,
+  lane: LaneFrame,
+  buffer: Buffer,
+  indices: readonly Expr[],
+): Value | undefined {
+  if (!isWord(buffer, lane)) return undefined;
+  let out: Value | undefined;
+  for (let i = 0; i < lane.active; i++) {
+    const { addr, offset } = inLane(c, lane, i, () => address(c, buffer, linearIndex(c, buffer, indices)));
+    out = out
+      ? c.g.load("v128.load32_lane", addr, { lane: i, offset }, buffer.id, [out])
+      : c.g.load("v128.load32_zero", addr, { offset }, buffer.id);
+  }
+  return out;
+}
+
+/** Stores each lane at its own place; false where the dtype is not one of 32 bits. */
+export function storeEach(
+  c: Context,
+  lane: LaneFrame,
+  buffer: Buffer,
+  indices: readonly Expr[],
+  value: Value,
+): boolean {
+  if (!isWord(buffer, lane)) return false;
+  for (let i = 0; i < lane.active; i++) {
+    const { addr, offset } = inLane(c, lane, i, () => address(c, buffer, linearIndex(c, buffer, indices)));
+    c.g.store("v128.store32_lane", [addr, value], { lane: i, offset }, buffer.id);
+  }
+  return true;
+}
+
+const isWord = (buffer: Buffer, lane: LaneFrame): boolean =>
+  lane.lanes === 4 && (buffer.dtype === "f32" || buffer.dtype === "i32");
