@@ -8,7 +8,7 @@ import { type Access, divisor, extentOf, loadsOf, product, storeOf, strideAlong 
 const WIDE = [16, 8, 4];
 
 /** Whether every access that the block makes is at its axes as they are, so that all is one straight walk. */
-function walksStraight(b: Block): boolean {
+export function walksStraight(b: Block): boolean {
   const store = storeOf(b);
   if (!store) return false;
   const plain = (a: Access): boolean =>
@@ -23,7 +23,7 @@ function walksStraight(b: Block): boolean {
 }
 
 /** Whether the accesses advance by one element (or stay) along the last axis. */
-function contiguous(b: Block): boolean {
+export function contiguous(b: Block): boolean {
   const store = storeOf(b);
   const last = b.axes[b.axes.length - 1];
   if (!store || !last || strideAlong(store, last.v) !== 1) return false;
