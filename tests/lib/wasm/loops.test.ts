@@ -82,11 +82,11 @@ describe("wasm loops", () => {
       const S = buffer("S", [n + apart], "f32", "local");
       const [k, u, v, w] = ["k", "u", "v", "w"].map((name) => variable(name));
       const start = loop(u, n, store(S, [u], f32(0)), { loopKind: "vectorized" });
-      const own = apart ? [store(S, [n], f32(7))] : [];
+      const own = apart ? [store(S, [constant(n)], f32(7))] : [];
       const sum = store(S, [v], add(load(S, [v]), load(A, [k, v])));
       const body = loop(k, 6, loop(v, n, sum, { loopKind: "vectorized" }));
       const copy = loop(w, n, store(B, [w], load(S, [w])), { loopKind: "vectorized" });
-      const last = apart ? [store(B, [n], load(S, [n]))] : [];
+      const last = apart ? [store(B, [constant(n)], load(S, [constant(n)]))] : [];
       const inside = block({ name: "s", body: seq([...own, start, body, copy, ...last]), allocs: [S] });
       check(primFunc([A, B], inside), undefined, CLOSE);
     }
