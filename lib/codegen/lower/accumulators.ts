@@ -34,6 +34,7 @@ import {
 } from "../../ir/index.ts";
 import { accessesIn, type BufferAccess, isUnrolledVector, linearIndex, splitLane } from "./access.ts";
 import { vectorLanesOf } from "./lanes.ts";
+import { hasParallel } from "./parallel.ts";
 import { distance, type Poly } from "./poly.ts";
 import { planRegisters } from "./registers.ts";
 
@@ -50,7 +51,8 @@ export function replaceAccumulators(root: Stmt): Stmt {
       const short = !lane && isUnrolledVector(s) && constInt(s.min) === 0;
       return short ? mapStmt(s, { stmt: (y) => go(y, s) }) : s;
     }
-    if (s.loopKind !== "serial") return below(s);
+    // Threads have no registers in common.
+    if (s.loopKind !== "serial" || hasParallel(s)) return below(s);
     let out: Stmt = s;
     const around: Wrap[] = [];
     for (const [id, accesses] of grouped(s)) {

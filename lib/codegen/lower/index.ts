@@ -12,6 +12,7 @@ import { replaceAccumulators } from "./accumulators.ts";
 import { alignRows } from "./align-rows.ts";
 import { lowerBlocks } from "./blocks.ts";
 import { compactBuffers } from "./compact.ts";
+import { decideParallel } from "./parallel.ts";
 import type { LowerPass } from "./pass.ts";
 import { peelFirst } from "./peel.ts";
 import { decideConditions, simplifyStmt } from "./simplify.ts";
@@ -23,8 +24,13 @@ export type { LowerPass, PassContext } from "./pass.ts";
 
 export const LOWER_PASSES: readonly LowerPass[] = [
   {
+    name: "decideParallel",
+    reason: "while blocks still tell which axes a loop drives; all later passes may trust `parallel`",
+    run: decideParallel,
+  },
+  {
     name: "lowerBlocks",
-    reason: "first: everything after it sees loops, ifs and stores only",
+    reason: "everything after it sees loops, ifs and stores only",
     run: lowerBlocks,
   },
   {
@@ -84,13 +90,21 @@ export interface Lowered {
   readonly notes: readonly string[];
 }
 
-/** The body of a function as plain loops. Calls of imported kernels stay where the target asks for it. */
-export function lower(given: PrimFunc, observe?: Observer, keepKernels = false): Lowered {
+export interface LowerOptions {
+  /** Calls of imported kernels stay. */
+  readonly keepKernels?: boolean;
+  /** How many threads share the iterations of parallel loops. Default 1: they are serial. */
+  readonly threads?: number;
+}
+
+/** The body of a function as plain loops. */
+export function lower(given: PrimFunc, observe?: Observer, options: LowerOptions = {}): Lowered {
+  const { keepKernels = false, threads = 1 } = options;
   const func = expandExterns(given, () => undefined, keepKernels);
   const notes: string[] = [];
   const sizes = new Map<number, Interval>();
   for (const v of symbolicSizes(func)) sizes.set(v.id, { min: 0, max: Number.POSITIVE_INFINITY });
-  const context = { func, sizes, note: (m: string) => notes.push(m) };
+  const context = { func, sizes, threads, note: (m: string) => notes.push(m) };
   let body: Stmt = func.body;
   for (const pass of LOWER_PASSES) {
     body = pass.run(body, context);

@@ -5,6 +5,8 @@ export interface PassContext {
   readonly func: PrimFunc;
   /** Ranges of symbolic sizes. */
   readonly sizes: ReadonlyMap<number, Interval>;
+  /** How many threads share the iterations of parallel loops. */
+  readonly threads: number;
   /** Whether all iterations of a loop around a buffer use one copy of it: the threads that share its memory. */
   readonly sharedOver?: (b: Buffer, loop: For) => boolean;
   /** Says what was not done and why, for whoever asks why code is slow. */

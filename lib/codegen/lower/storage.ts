@@ -1,5 +1,18 @@
-/** Storage: where in the workspace each allocated buffer lies. */
-import { type Buffer, BYTES, constInt, type Expr, ops, type Stmt, visitStmt } from "../../ir/index.ts";
+/**
+ * Storage: where in the workspace each allocated buffer lies. What parallel loops allocate comes last, once for each
+ * thread; loops run one after another, so all of them use the same bytes.
+ */
+import {
+  type Buffer,
+  BYTES,
+  constInt,
+  type Expr,
+  type For,
+  ops,
+  type Stmt,
+  visitStmt,
+} from "../../ir/index.ts";
+import { parallelLoops } from "./parallel.ts";
 
 /** Every buffer starts at a multiple of this many bytes: one v128. */
 export const ALIGN = 16;
@@ -11,21 +24,64 @@ export interface Slot {
 }
 
 export interface Storage {
+  /** Buffers outside of parallel loops. */
   readonly slots: readonly Slot[];
+  /** Buffers inside of each parallel loop: offsets in the part of a thread. */
+  readonly perThread: ReadonlyMap<For, readonly Slot[]>;
+  /** Where the threads' parts begin, and the bytes of each. */
+  readonly threadsAt: Expr;
+  readonly threadBytes: Expr;
   /** Bytes of the whole workspace. */
   readonly size: Expr;
 }
 
-/** Lays out the buffers that blocks of `body` allocate and `skip` does not keep elsewhere, one after another. */
-export function planStorage(body: Stmt, skip: (b: Buffer) => boolean): Storage {
+/** Parts of threads start at cache lines of their own: a line that two of them write goes back and forth. */
+const LINE = 64;
+
+/**
+ * Lays out the buffers that blocks of `body` allocate and `skip` does not keep elsewhere, one after another. `threads`
+ * share the parallel loops.
+ */
+export function planStorage(body: Stmt, skip: (b: Buffer) => boolean, threads = 1): Storage {
+  const loops = parallelLoops(body);
+  const inside = new Set(loops.flatMap((l) => allocations(l).map((b) => b.id)));
+  const shared = layOut(
+    allocations(body).filter((b) => !inside.has(b.id)),
+    skip,
+  );
+  const perThread = new Map<For, readonly Slot[]>();
+  let most: Expr = ops.toExpr(0);
+  for (const l of loops) {
+    const own = layOut(allocations(l), skip);
+    perThread.set(l, own.slots);
+    most = ops.max(most, own.size);
+  }
+  if (constInt(most) === 0) {
+    const { slots, size } = shared;
+    return { slots, perThread, threadsAt: size, threadBytes: most, size };
+  }
+  const threadsAt = roundUp(shared.size, LINE);
+  const threadBytes = roundUp(most, LINE);
+  const size = ops.add(threadsAt, ops.mul(threadBytes, threads));
+  return { slots: shared.slots, perThread, threadsAt, threadBytes, size };
+}
+
+function layOut(buffers: readonly Buffer[], skip: (b: Buffer) => boolean): { slots: Slot[]; size: Expr } {
   const slots: Slot[] = [];
   let size: Expr = ops.toExpr(0);
-  for (const b of allocations(body)) {
+  for (const b of buffers) {
     if (skip(b)) continue;
     slots.push({ buffer: b, offset: size });
     size = ops.add(size, bytesOf(b));
   }
   return { slots, size };
+}
+
+/** A number of bytes rounded up to a multiple of `to`. */
+export function roundUp(bytes: Expr, to: number): Expr {
+  const n = constInt(bytes);
+  if (n !== undefined) return ops.toExpr(Math.ceil(n / to) * to);
+  return ops.mul(ops.floordiv(ops.add(bytes, to - 1), to), to);
 }
 
 /** Bytes a buffer takes, rounded up to the alignment. */
@@ -39,10 +95,7 @@ export function bytesOf(b: Buffer): Expr {
       elements = ops.add(elements, ops.mul(ops.sub(e, 1), (b.strides as readonly Expr[])[d]));
     });
   }
-  const n = constInt(elements);
-  if (n !== undefined) return ops.toExpr(Math.ceil((n * BYTES[b.dtype]) / ALIGN) * ALIGN);
-  const bytes = ops.mul(elements, BYTES[b.dtype]);
-  return ops.mul(ops.floordiv(ops.add(bytes, ALIGN - 1), ALIGN), ALIGN);
+  return roundUp(ops.mul(elements, BYTES[b.dtype]), ALIGN);
 }
 
 /** All buffers allocated in a statement. Unrolling may have copied an allocation: it counts once. */

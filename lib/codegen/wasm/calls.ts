@@ -1,37 +1,9 @@
-/** Intrinsics on scalars, and the functions that generated code imports for those that are not computed inline. */
+/** Intrinsics on scalars. */
 import { type DType, type IntrinsicName, isIntrinsic } from "../../ir/index.ts";
-import { erf } from "../scalar-math.ts";
 import type { Graph, Value } from "./graph.ts";
 import { scalarLanes } from "./half-float.ts";
 import { MATH, type MathName } from "./math.ts";
 import { NEG, NORMALISE, REPR } from "./scalar.ts";
-
-/**
- * What a module may import from `env` besides `memory`: functions of doubles, returning doubles. Results are rounded
- * to the dtype by the generated code.
- */
-export const hostFunctions: Readonly<Record<string, (...xs: number[]) => number>> = {
-  exp: Math.exp,
-  log: Math.log,
-  sin: Math.sin,
-  cos: Math.cos,
-  tanh: Math.tanh,
-  tan: Math.tan,
-  asin: Math.asin,
-  acos: Math.acos,
-  atan: Math.atan,
-  sinh: Math.sinh,
-  cosh: Math.cosh,
-  asinh: Math.asinh,
-  acosh: Math.acosh,
-  atanh: Math.atanh,
-  log1p: Math.log1p,
-  expm1: Math.expm1,
-  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
-  erf,
-  pow: (x, y) => x ** y,
-  fmod: (x, y) => x % y,
-};
 
 type Compile = (g: Graph, t: DType, args: readonly Value[]) => Value;
 

@@ -1,10 +1,18 @@
 /** What code generation of one function knows at a point of the program. */
 import type { Expr, Interval, Var } from "../../ir/index.ts";
+import type { FunctionCode } from "./emit.ts";
 import type { Graph, Local, Value } from "./graph.ts";
+import type { Spread } from "./parallel.ts";
 
 export interface CodeOptions {
   /** Fused multiply-add and other relaxed instructions may be used. */
   readonly relaxedSimd: boolean;
+  /** How many threads share the iterations of parallel loops. */
+  readonly threads: number;
+  /** Functions of the parallel loops of the module, in the order of their numbers. */
+  readonly bodies: FunctionCode[];
+  /** Whether a function of the program has this name. */
+  isTaken(name: string): boolean;
 }
 
 /** Where a buffer lies in memory: an address and a constant number of bytes more. */
@@ -65,6 +73,8 @@ export interface Context {
   /** Variables bound to a vector by a `let` inside vector code. */
   readonly vectorVars: Map<number, Value>;
   lane?: LaneFrame;
+  /** Where the function has parallel loops: what they need to know of it. */
+  spread?: Spread;
   /** Code of a scalar expression (in the normal form of its dtype). */
   scalar(e: Expr): Value;
 }

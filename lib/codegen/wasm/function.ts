@@ -1,11 +1,12 @@
 /** One function: parameters, workspace, body. */
 import { type Expr, ops, type PrimFunc, type Stmt, type Var } from "../../ir/index.ts";
-import { planRegisters } from "../lower/registers.ts";
-import { allocations, planStorage } from "../lower/storage.ts";
+import { hasParallel } from "../lower/parallel.ts";
+import { planStorage } from "../lower/storage.ts";
 import { symbolicSizes } from "../size.ts";
 import type { CodeOptions, Context } from "./context.ts";
 import { emitFunction, type FunctionCode } from "./emit.ts";
 import { Graph, type Local } from "./graph.ts";
+import { allocateRegisters, placeSlots } from "./places.ts";
 import { REPR } from "./scalar.ts";
 import { scalarValue } from "./scalar-expr.ts";
 import { statement } from "./stmt.ts";
@@ -54,26 +55,26 @@ export function generateFunction(
     c.ranges.set(v.id, { min: 0, max: Number.POSITIVE_INFINITY });
   }
   const workspace = parameter("workspace", "i32");
-  for (const [id, plan] of planRegisters(body)) {
-    const b = allocations(body).find((x) => x.id === id);
-    const type = plan.lanes > 1 ? "v128" : REPR[b?.dtype ?? "f32"];
-    const locals = Array.from({ length: plan.count }, (_, i) => g.local(type, `${b?.name ?? "r"}.${i}`));
-    c.registers.set(id, { lanes: plan.lanes, locals, used: plan.used });
-  }
-  const storage = planStorage(body, (b) => c.registers.has(b.id));
-  for (const { buffer, offset } of storage.slots) {
-    const bytes = c.scalar(offset);
-    const constant = bytes.op === "i32.const" ? (bytes.imm as number) : undefined;
-    const place =
-      constant === undefined
-        ? { base: g.make("i32.add", [workspace, bytes]), offset: 0 }
-        : { base: workspace, offset: constant };
-    c.places.set(buffer.id, place);
+  allocateRegisters(c, body);
+  const storage = planStorage(body, (b) => c.registers.has(b.id), options.threads);
+  placeSlots(c, storage.slots, workspace);
+  if (hasParallel(body)) {
+    c.spread = {
+      storage,
+      workspace,
+      environment: g.make("i32.add", [workspace, c.scalar(storage.size)]),
+      bodies: options.bodies,
+      name: (index) => free(`${name}.parallel${index}`, options),
+      environmentBytes: 0,
+    };
   }
   statement(c, body);
   return {
     code: emitFunction(name, params, g.pop().nodes),
     sizes,
-    workspace: ops.add(storage.size, 0),
+    workspace: ops.add(storage.size, c.spread?.environmentBytes ?? 0),
   };
 }
+
+/** The name, or one like it, that no function of the program has. */
+const free = (name: string, o: CodeOptions): string => (o.isTaken(name) ? free(`${name}_`, o) : name);

@@ -14,10 +14,12 @@
 import { type Expr, type IRModule, type Param, type PrimFunc, primFuncs, type Var } from "../../ir/index.ts";
 import { ExternFunc, expandExterns } from "../externs.ts";
 import { lower } from "../lower/index.ts";
-import { hostFunctions } from "./calls.ts";
+import type { FunctionCode } from "./emit.ts";
 import { encodeModule, type ImportedFunction, type ModuleParts } from "./encode.ts";
 import { generateFunction } from "./function.ts";
+import { hostFunctions } from "./host.ts";
 import { type Kernel, kernelCall, kernelImport, type LinkedKernel } from "./kernel.ts";
+import { PARALLEL, parallelImport } from "./parallel.ts";
 import { printModule } from "./wat.ts";
 
 export type { Kernel, KernelSource, LinkedKernel } from "./kernel.ts";
@@ -29,6 +31,8 @@ export interface WasmOptions {
   readonly relaxedSimd?: boolean;
   /** Import a shared memory. */
   readonly sharedMemory?: boolean;
+  /** How many threads may share the iterations of parallel loops. Default 1: they are serial. */
+  readonly threads?: number;
 }
 
 /** An exported function: byte addresses of buffers and values of scalars, then sizes, then the workspace's address. */
@@ -49,6 +53,8 @@ export interface WasmModule {
   /** Modules to link first, over the same memory: `instantiateWasm` does. */
   readonly kernels: readonly LinkedKernel[];
   readonly functions: Readonly<Record<string, WasmFunction>>;
+  /** Exported names of the functions of parallel loops, by the number that the import `parallel` is given. */
+  readonly parallel: readonly string[];
   /** The generated code as text. */
   wat(): string;
 }
@@ -61,16 +67,23 @@ export function compileWasm(mod: IRModule, options: WasmOptions = {}): WasmModul
   const programs = primFuncs(mod);
   const functions: Record<string, WasmFunction> = {};
   const codes: ModuleParts["functions"][number][] = [];
+  const { relaxedSimd = false, sharedMemory = false, threads = 1 } = options;
+  const bodies: FunctionCode[] = [];
   for (const [name, given] of Object.entries(programs)) {
     const f = expandExterns(given, (callee) => programs[callee], true);
-    const { body, notes } = lower(f, undefined, true);
+    const { body, notes } = lower(f, undefined, { keepKernels: true, threads });
     const { code, sizes, workspace } = generateFunction(name, f, body, {
-      relaxedSimd: options.relaxedSimd ?? false,
+      relaxedSimd,
+      threads,
+      bodies,
+      isTaken: (x) => Object.hasOwn(programs, x),
     });
     codes.push(code);
     functions[name] = { name, params: f.params, sizes, workspace, notes };
   }
-  const called = new Set(codes.flatMap((f) => f.body.filter((i) => i.op === "call").map((i) => i.name)));
+  const called = new Set(
+    [...codes, ...bodies].flatMap((f) => f.body.filter((i) => i.op === "call").map((i) => i.name)),
+  );
   const hosts = Object.entries(hostFunctions)
     .filter(([name]) => called.has(name))
     .map(
@@ -82,14 +95,19 @@ export function compileWasm(mod: IRModule, options: WasmOptions = {}): WasmModul
     );
   const used = ExternFunc.names().filter((name) => called.has(kernelCall(name)));
   const kernels = used.map((name) => kernelImport(name, ExternFunc.get(name) as PrimFunc));
-  const imports = [...hosts, ...kernels];
-  const sharedMemory = options.sharedMemory ?? false;
-  const parts: ModuleParts = { imports, functions: codes, sharedMemory };
+  const imports = [...hosts, ...kernels, ...(called.has(PARALLEL) ? [parallelImport] : [])];
+  const parts: ModuleParts = { imports, functions: [...codes, ...bodies], sharedMemory };
   const linked = used.map((name): LinkedKernel => {
     const kernel = ExternFunc.kernel(name) as Kernel;
     return { name, bytes: kernel.bytes(sharedMemory), export: kernel.export };
   });
-  return { bytes: encodeModule(parts), kernels: linked, functions, wat: () => printModule(parts) };
+  return {
+    bytes: encodeModule(parts),
+    kernels: linked,
+    functions,
+    parallel: bodies.map((b) => b.name),
+    wat: () => printModule(parts),
+  };
 }
 
 /** A module of one function, without operands or result, whose body is `f32x4.relaxed_madd` of zeros. */

@@ -7,8 +7,8 @@
  */
 import type { PrimFunc } from "../../ir/index.ts";
 import { symbolicSizes } from "../size.ts";
-import { hostFunctions } from "./calls.ts";
 import { encodeModule, type ImportedFunction } from "./encode.ts";
+import { hostFunctions } from "./host.ts";
 import type { ValType } from "./opcodes.ts";
 import { readWat } from "./read-wat.ts";
 import { REPR } from "./scalar.ts";

@@ -1,5 +1,5 @@
 /** Compiled programs to something that can be called: kernels over the same memory first, then the program. */
-import { hostFunctions } from "./calls.ts";
+import { hostFunctions } from "./host.ts";
 import type { LinkedKernel } from "./kernel.ts";
 
 interface Linkable {

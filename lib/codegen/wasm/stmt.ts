@@ -13,6 +13,7 @@ import { isUnrolledVector } from "../lower/access.ts";
 import { linearIndex } from "./access.ts";
 import type { Context } from "./context.ts";
 import { callKernel } from "./kernel-call.ts";
+import { parallelLoop } from "./parallel.ts";
 import { storeElement } from "./scalar-expr.ts";
 import { vectorLoop } from "./vector-loop.ts";
 
@@ -55,7 +56,11 @@ function forLoop(c: Context, s: For): void {
     vectorLoop(c, s, { statement, counted: countedLoop });
     return;
   }
-  // parallel and thread loops run one iteration after another here.
+  if (s.loopKind === "parallel" && c.spread) {
+    parallelLoop(c, s, c.spread, { statement, counted: countedLoop, stored: storedBuffers });
+    return;
+  }
+  // Loops bound to the threads of a GPU run one iteration after another here.
   countedLoop(c, s, s.min, s.extent, 1, () => statement(c, s.body));
 }
 

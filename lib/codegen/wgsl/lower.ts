@@ -36,6 +36,7 @@ export function lowerForGpu(given: PrimFunc, serial: ReadonlySet<number>, notes:
   const context: PassContext = {
     func,
     sizes,
+    threads: 1,
     note: (m) => notes.push(m),
     sharedOver: (b, l) => b.scope.startsWith("shared") && isThread(l),
   };

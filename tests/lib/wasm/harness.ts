@@ -79,8 +79,10 @@ export function runWasm(
   });
   const canary = scratch + workspace;
   bytes.fill(0x5a, canary, canary + 64);
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(mod.bytes), {
-    env: { memory, ...hostFunctions },
+  const parallel = (fn: number, begin: number, end: number, environment: number): void =>
+    inPieces(instance, mod.parallel[fn], [begin, end], environment, options.threads ?? 1);
+  const instance: WebAssembly.Instance = new WebAssembly.Instance(new WebAssembly.Module(mod.bytes), {
+    env: { memory, ...hostFunctions, parallel },
   });
   const values = args.map((a, i) => (typeof a === "object" ? at[i] : a));
   (instance.exports.f as (...xs: Scalar[]) => void)(
@@ -103,6 +105,25 @@ export function runWasm(
     "wrote beyond the workspace",
   );
   return { wat: mod.wat(), workspace };
+}
+
+/**
+ * The iterations of a parallel loop as threads might run them, the last first: pieces of one and two iterations, each for
+ * another thread.
+ */
+function inPieces(
+  { exports }: WebAssembly.Instance,
+  name: string,
+  [begin, end]: readonly [number, number],
+  environment: number,
+  threads: number,
+): void {
+  const run = exports[name] as (begin: number, end: number, thread: number, environment: number) => void;
+  for (let [to, piece] = [end, 0]; to > begin; piece++) {
+    const from = Math.max(begin, to - 1 - (piece % 2));
+    run(from, to, (piece * 5 + 1) % threads, environment);
+    to = from;
+  }
 }
 
 const bytesOf = (d: TypedArray): Uint8Array => new Uint8Array(d.buffer, d.byteOffset, d.byteLength);

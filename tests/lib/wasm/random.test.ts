@@ -1,6 +1,9 @@
 /** Random expressions in random loops, generated code against the interpreter. A failure names its seed. */
+import { loopsIn, type PrimFunc } from "../../../lib/ir/index.ts";
 import { assertSame } from "./harness.ts";
 import { randomCase } from "./random-case.ts";
+
+const hasParallel = (f: PrimFunc): boolean => loopsIn(f.body).some((l) => l.loopKind === "parallel");
 
 describe("wasm, random expressions", () => {
   const CASES = Number(process.env.CASES ?? 400);
@@ -12,6 +15,7 @@ describe("wasm, random expressions", () => {
         const { func, args } = randomCase(seed);
         try {
           assertSame(func, args);
+          if (hasParallel(func)) assertSame(func, args, { threads: 3 });
         } catch (e) {
           throw new Error(`seed ${seed} (SEED=${seed} CASES=1 repeats it)`, { cause: e });
         }
