@@ -12,7 +12,7 @@ import {
 } from "../../ir/index.ts";
 import { isBarrier } from "./barriers.ts";
 import { WgslError } from "./error.ts";
-import { type ExprEnv, elementText, exprText } from "./expr.ts";
+import { type ExprEnv, elementText, exprText, indexText } from "./expr.ts";
 import { helperTexts } from "./helpers.ts";
 import { MAX_FUNCTION_BYTES, type WgslLimits } from "./limits.ts";
 import { Names } from "./names.ts";
@@ -236,7 +236,7 @@ function gridStart(plan: KernelPlan, names: Names, env: ExprEnv, out: WgslLine[]
   }
   if (folded) {
     const g = plan.grid[0];
-    out.push({ text: `  if (${names.of(g.v.id, g.v.name)} >= ${exprText(g.extent, env)}) { return; }` });
+    out.push({ text: `  if (${names.of(g.v.id, g.v.name)} >= ${indexText(g.extent, env)}) { return; }` });
   }
   for (const a of plan.axes) {
     out.push({ text: `  let ${names.of(a.v.id, a.v.name)} = i32(tw_local.${a.axis.slice(-1)});` });
@@ -290,7 +290,7 @@ function emitStmt(
       return;
     case "for": {
       const v = env.variable(s.v.id, s.v.name);
-      const [min, end] = [exprText(s.min, env), endOf(s.min, s.extent, env)];
+      const [min, end] = [indexText(s.min, env), endOf(s.min, s.extent, env)];
       ranges.set(s.v.id, loopRange(s.min, s.extent, ranges));
       put(`for (var ${v} = ${min}; ${v} < ${end}; ${v}++) {`);
       inner(s.body);
@@ -310,5 +310,5 @@ function emitStmt(
 function endOf(min: Expr, extent: Expr, env: ExprEnv): string {
   const [a, n] = [constInt(min), constInt(extent)];
   if (a !== undefined && n !== undefined) return String(a + n);
-  return a === 0 ? exprText(extent, env) : `(${exprText(min, env)} + ${exprText(extent, env)})`;
+  return a === 0 ? indexText(extent, env) : `(${indexText(min, env)} + ${indexText(extent, env)})`;
 }

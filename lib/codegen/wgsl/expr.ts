@@ -29,6 +29,8 @@ export interface ExprEnv {
   readonly ranges: ReadonlyMap<number, Interval>;
   /** Helpers that the text calls are added here. */
   readonly helpers: Set<string>;
+  /** Inside of an index or a bound: what does not fit 32 bits there is outside of every buffer anyway. */
+  readonly index?: boolean;
   variable(id: number, name: string): string;
   buffer(b: Buffer): string;
 }
@@ -47,8 +49,11 @@ const toI32 = (e: Expr): Expr => (e.dtype === "i64" ? { kind: "cast", value: e, 
 
 /** The text of an element of a buffer, as it stands in memory. */
 export function elementText(b: Buffer, indices: readonly Expr[], env: ExprEnv): string {
-  return `${env.buffer(b)}[${exprText(offsetOf(b, indices, env.ranges), env)}]`;
+  return `${env.buffer(b)}[${indexText(offsetOf(b, indices, env.ranges), env)}]`;
 }
+
+/** The text of an index, or of a bound of a loop. */
+export const indexText = (e: Expr, env: ExprEnv): string => exprText(e, { ...env, index: true });
 
 export function exprText(e: Expr, env: ExprEnv): string {
   valueType(e.dtype, env.f16);
@@ -153,18 +158,22 @@ function extremum(op: "min" | "max", e: Binary, a: string, b: string, env: ExprE
   return e.dtype === "f16" ? `f16(${name}(f32(${a}), f32(${b})))` : `${name}(${a}, ${b})`;
 }
 
-/** i64 is an i32 here. That is right for indices, which stay inside of buffers, and where bounds prove it. */
+/**
+ * i64 is an i32 here. Bounds must prove that the result fits, but inside of indices: there only what is known to be too
+ * large is refused, since sizes of buffers are below 2^31.
+ */
 function checkFits(e: Expr, env: ExprEnv): void {
   const { min, max } = intervalOf(e, env.ranges);
   if (min >= -(2 ** 31) && max < 2 ** 31) return;
+  const known = Number.isFinite(min) && Number.isFinite(max);
+  if (env.index && !known) return;
   let data: string | undefined;
   visitExpr(e, (x) => {
     if (x.kind === "load") data = x.buffer.name;
   });
-  if (data === undefined) return;
-  throw new WgslError(
-    `i64 arithmetic on the elements of ${data}: WGSL has 32-bit integers only; cast to i32 or f32`,
-  );
+  const what = data === undefined ? "i64 arithmetic" : `i64 arithmetic on the elements of ${data}`;
+  const values = known ? ` (its values are ${min} to ${max})` : "";
+  throw new WgslError(`${what}${values}: WGSL has 32-bit integers only; cast to i32 or f32`);
 }
 
 function castText(e: Cast, env: ExprEnv): string {

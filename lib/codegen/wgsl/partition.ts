@@ -3,7 +3,7 @@
  * form of the indices (the steps of the variables are wider than everything else together), or, where divisions are in
  * the way and there are few combinations, by trying them all.
  */
-import { linearForm, simplify } from "../../arith/index.ts";
+import { detectIterMap, exprKey, linearForm, simplify, type VarDomain } from "../../arith/index.ts";
 import {
   type Const,
   constant,
@@ -32,7 +32,7 @@ export interface Touch {
 }
 
 /** Combinations that are tried. */
-const MAX_TRIED = 1 << 14;
+export const MAX_TRIED = 1 << 14;
 
 /**
  * Whether two different values of `apart` never lead two of the touches to the same element. Variables in `fixed` have
@@ -47,7 +47,42 @@ export function areApart(
   const vars = apart.filter((d) => d.extent > 1);
   if (vars.length === 0) return true;
   const left = withoutFixed(touches, fixed, ranges);
-  return left !== undefined && (separatedByForm(left, vars, ranges) || separatedByTrial(left, vars));
+  if (left !== undefined && (separatedByForm(left, vars, ranges) || separatedByTrial(left, vars)))
+    return true;
+  return separatedByDigits(touches, vars, fixed, ranges);
+}
+
+/** Accesses at the same indices, which are digits of the variables, each used once: the element tells the variables. */
+function separatedByDigits(
+  touches: readonly Touch[],
+  vars: readonly Domain[],
+  fixed: ReadonlySet<number>,
+  ranges: Ranges,
+): boolean {
+  const { indices } = touches[0];
+  const key = indices.map(exprKey).join();
+  if (touches.some((t) => t.indices.map(exprKey).join() !== key)) return false;
+  const domains = new Map<number, VarDomain>();
+  for (const d of vars) {
+    if (!Number.isFinite(d.extent)) return false;
+    domains.set(d.v.id, { v: d.v, min: constant(0), extent: constant(d.extent) });
+  }
+  for (const t of touches) for (const l of t.loops) domains.set(l.v.id, l);
+  // What is fixed may stand under divisions: then it counts as one more number that the element tells.
+  const used = new Map<number, Var>();
+  for (const e of indices) varsOf(e, used);
+  for (const id of fixed) {
+    const v = used.get(id);
+    const range = ranges.get(id);
+    if (v && range && Number.isFinite(range.max) && range.min === 0)
+      domains.set(id, { v, min: constant(0), extent: constant(range.max + 1) });
+  }
+  const iters = [...domains.values()].filter((d) => used.has(d.v.id));
+  if (!vars.every((d) => used.has(d.v.id))) return false;
+  const found = detectIterMap(indices, iters, { ranges });
+  if (typeof found === "string") return false;
+  const repeated = new Set(found.repeated.map((d) => d.v.id));
+  return vars.every((d) => !repeated.has(d.v.id));
 }
 
 /** The touches relative to where the fixed variables put them; undefined when that is not one place. */

@@ -16,11 +16,13 @@ import {
   mapExpr,
   mapStmt,
   ops,
+  ownExprs,
   type Stmt,
   substStmt,
   usesVar,
   type Var,
   variable,
+  visitStmt,
 } from "../../ir/index.ts";
 import { WgslError } from "./error.ts";
 import { isGrid, isThread } from "./lower.ts";
@@ -115,6 +117,12 @@ function unify(root: Stmt, axes: ReadonlyMap<string, ThreadAxis>): Stmt {
         `${s.v.name}: not all threads reach this loop, so they cannot share its work`,
       );
     }
+    if (since !== undefined && mentionsVar(s.body, axis.v)) {
+      throw new RunSerially(
+        [s.v.id],
+        `${s.v.name}: what is inside mentions the loop around it that is bound to ${axis.axis} too`,
+      );
+    }
     const own = new Map([[s.v.id, at(axis.v, s)]]);
     const inner = new Map(around).set(axis.axis, tests.length);
     return {
@@ -128,23 +136,41 @@ function unify(root: Stmt, axes: ReadonlyMap<string, ThreadAxis>): Stmt {
   return go(root, new Map(), []);
 }
 
+function mentionsVar(s: Stmt, v: Var): boolean {
+  const ids = new Set([v.id]);
+  let found = false;
+  visitStmt(s, {
+    stmt: (x) => {
+      found ||= ownExprs(x).some((e) => usesVar(e, ids));
+    },
+  });
+  return found;
+}
+
 /** An access, or the place of one, with what stands around it in the kernel. */
 export interface Around {
+  /** All loops, outermost first: serial ones and those of threads. */
+  readonly loops: readonly For[];
   readonly serial: readonly For[];
   readonly threads: readonly For[];
   /** Conditions, bounds of loops and values of lets. */
   readonly tests: readonly Expr[];
 }
 
-export const NOTHING_AROUND: Around = { serial: [], threads: [], tests: [] };
+export const NOTHING_AROUND: Around = { loops: [], serial: [], threads: [], tests: [] };
 
 /** What stands around the statements below `s`. */
 export function below(s: Stmt, at: Around): Around {
   switch (s.kind) {
     case "for":
       return isThread(s)
-        ? { ...at, threads: [...at.threads, s] }
-        : { ...at, serial: [...at.serial, s], tests: [...at.tests, s.min, s.extent] };
+        ? { ...at, loops: [...at.loops, s], threads: [...at.threads, s] }
+        : {
+            ...at,
+            loops: [...at.loops, s],
+            serial: [...at.serial, s],
+            tests: [...at.tests, s.min, s.extent],
+          };
     case "if":
       return { ...at, tests: [...at.tests, s.cond] };
     case "let":

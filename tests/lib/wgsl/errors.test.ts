@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { bindArguments } from "../../../lib/codegen/index.ts";
 import { compileWgsl, type WgslFunction } from "../../../lib/codegen/wgsl/index.ts";
-import { type DType, irModule, ops, type PrimFunc } from "../../../lib/ir/index.ts";
+import { cast, type DType, irModule, ops, type PrimFunc } from "../../../lib/ir/index.ts";
 import { build, Tensor } from "../../../lib/runtime/index.ts";
 import { listAdapters } from "../../../lib/runtime/webgpu/adapter.ts";
 import { gpuCall } from "../../../lib/runtime/webgpu/call.ts";
@@ -63,6 +63,15 @@ describe("wgsl, what is refused at compile time", () => {
     assert.throws(() => compile(plusOne(8, "f64")), /WGSL has no f64/);
     assert.throws(() => compile(plusOne(8, "f16")), /f16 needs the feature "shader-f16"/);
     assert.throws(() => compile(plusOne(8, "i64")), /i64 arithmetic on the elements of A/);
+  });
+
+  it("refuses i64 arithmetic whose values need more than 32 bits, and keeps what fits", () => {
+    const i = (k: number): PrimFunc => {
+      const B = te.compute([8], (x) => ops.mul(cast(x, "i64"), ops.toExpr(k, "i64")), "B");
+      return te.createPrimFunc([B]);
+    };
+    assert.throws(() => compile(i(2 ** 29)), /i64 arithmetic \(its values are 0 to \d+\)/);
+    assert.doesNotThrow(() => compile(i(1000)));
   });
 
   it("writes f16 where the device has it", () => {
