@@ -20,7 +20,15 @@ export { DISPLAY, type Displayable, displayable, type MimeBundle } from "./displ
 export { estimates, estimateTable, type FunctionEstimate } from "./estimate-view.ts";
 export { executableBundle, type FunctionSignature, signatures } from "./executable.ts";
 export { type ExploreOptions, explore, type Variant } from "./explore.ts";
-export { type GraphNode, type GraphViewData, graphData, graphsOf, type NodeTimes } from "./graph-data.ts";
+export {
+  type GraphNode,
+  type GraphViewData,
+  graphData,
+  graphsOf,
+  type NodeTimes,
+  nodeTimes,
+  type StepTimes,
+} from "./graph-data.ts";
 export { GraphView, type GraphViewOptions, graphView } from "./graph-view.ts";
 export { scheduleBundle } from "./history.ts";
 export { type ImageGridOptions, imageGrid } from "./image-grid.ts";
@@ -39,6 +47,14 @@ export { type PassesOptions, passDiff, passesView } from "./passes-view.ts";
 export type { MemoryPlanLike } from "./planned-function.ts";
 export { Plot, type PlotSpec } from "./plot.ts";
 export { type ProfileLike, profileBundle, profileView } from "./profile-view.ts";
+export {
+  type PlacedTiming,
+  type RooflineLike,
+  type RooflinePlace,
+  type RooflinePlotOptions,
+  rooflinePlaces,
+  rooflinePlot,
+} from "./roofline-plot.ts";
 export { scheduleErrorBundle } from "./schedule-error.ts";
 export {
   type Side,
