@@ -53,6 +53,18 @@ export interface GraphViewData {
 /** Milliseconds by the name of the value that was computed. */
 export type NodeTimes = Readonly<Record<string, number>>;
 
+/** What is needed of a profile: the time of each step, under the name of the value that it computes. */
+export interface StepTimes {
+  readonly steps: readonly { readonly name: string; readonly ms: number }[];
+}
+
+/** The times of a profile's steps by value. What a loop computes several times is added up. */
+export function nodeTimes(profile: StepTimes): NodeTimes {
+  const times = new Map<string, number>();
+  for (const { name, ms } of profile.steps) times.set(name, (times.get(name) ?? 0) + ms);
+  return Object.fromEntries(times);
+}
+
 /** Nodes and edges of a function. Fields of tuples and renamed values are seen through; constants are noted at their users. */
 export function graphData(f: GraphFunc, name = "main", times: NodeTimes = {}): GraphViewData {
   const nodes: GraphNode[] = [];
@@ -88,7 +100,7 @@ export function graphData(f: GraphFunc, name = "main", times: NodeTimes = {}): G
     }
     const id = `v${b.v.id}`;
     maker.set(b.v.id, id);
-    const ms = times[b.v.name];
+    const ms = Object.hasOwn(times, b.v.name) ? times[b.v.name] : undefined;
     nodes.push({
       id,
       ...labelled(b.value),

@@ -1,7 +1,8 @@
 /**
  * Folding of large graphs. The nodes stand in an order in which every edge goes forward; groups are pieces of that order,
  * so folding never makes a circle. Borders are put where one value alone goes on (between layers, between residual
- * blocks), as far as there are such places.
+ * blocks), as far as there are such places. Where there are many inputs (weights as parameters), those that one group
+ * alone uses belong to it.
  */
 import type { GraphEdge, GraphNode, GraphViewData } from "./graph-data.ts";
 
@@ -28,11 +29,36 @@ export function foldGraph(g: GraphViewData, limit: number): readonly Group[] {
       open = [];
     }
   });
+  const named = (nodes: readonly GraphNode[]): Group => ({
+    id: nodes.length === 1 ? nodes[0].id : `g${nodes[0].id}`,
+    nodes,
+  });
+  const inputs = g.nodes.filter((n) => n.kind === "input");
+  const taken = inputs.length > limit / 4 ? withInputs(groups, inputs, g.edges) : groups;
+  const within = new Set(taken.flat());
   return [
-    ...g.nodes.filter((n) => n.kind === "input").map(alone),
-    ...groups.map((nodes) => ({ id: nodes.length === 1 ? nodes[0].id : `g${nodes[0].id}`, nodes })),
+    ...inputs.filter((n) => !within.has(n)).map(alone),
+    ...taken.map(named),
     ...g.nodes.filter((n) => n.kind === "output").map(alone),
   ];
+}
+
+/** The groups, each with the inputs that nothing outside it uses. */
+function withInputs(
+  groups: readonly GraphNode[][],
+  inputs: readonly GraphNode[],
+  edges: readonly GraphEdge[],
+): readonly GraphNode[][] {
+  const groupOf = new Map(groups.flatMap((nodes, i) => nodes.map((n) => [n.id, i] as const)));
+  const users = new Map<string, Set<number>>();
+  for (const e of edges) {
+    const at = users.get(e.from) ?? new Set();
+    users.set(e.from, at.add(groupOf.get(e.to) ?? -1));
+  }
+  return groups.map((nodes, i) => [
+    ...inputs.filter(({ id }) => users.get(id)?.size === 1 && users.get(id)?.has(i)),
+    ...nodes,
+  ]);
 }
 
 /** Positions after which a single node's value is all that later nodes use of those before. */

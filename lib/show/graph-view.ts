@@ -1,62 +1,70 @@
 /**
- * The graph view: graph-level functions as layered pictures. Above some hundred nodes they are folded; each group opens
- * to a picture of its own, and each node to the tensor program behind it, without a script.
+ * The graph view: graph-level functions as layered pictures. Above some hundred nodes they are folded. Every node opens in
+ * its place: a group to its own picture, the others to the tensor program behind them, without a script or a kernel.
  */
-import { type GraphFunc, getGraphFunc, type IRModule, type PrimFunc } from "../ir/index.ts";
-import { count, cut, take } from "./bounds.ts";
+import { type GraphFunc, getGraphFunc, type IRModule } from "../ir/index.ts";
+import { BOUNDS, boundText, count, cut, take } from "./bounds.ts";
 import { DISPLAY, type Displayable, type MimeBundle } from "./display.ts";
+import { type Behind, behindNodes } from "./graph-behind.ts";
 import {
   type GraphNode,
-  type GraphNodeKind,
   type GraphViewData,
   graphData,
   graphsOf,
   type NodeTimes,
+  nodeTimes,
+  type StepTimes,
 } from "./graph-data.ts";
-import { edgesBetween, foldGraph, type Group } from "./graph-fold.ts";
+import { foldGraph, type Group } from "./graph-fold.ts";
+import { drawPicture, msOf, type Picture, pictureInside, pictureOf, summary } from "./graph-picture.ts";
 import { type Html, html } from "./html.ts";
+import type { Placement } from "./layered.ts";
 import { layOut } from "./layout.ts";
-import { programHtml } from "./program.ts";
+import { linesOf } from "./lines.ts";
+import { hash } from "./motion.ts";
+import { duration } from "./number.ts";
+import { scriptHtml } from "./program.ts";
 import { frame } from "./style.ts";
-import { INK, INK_STYLE, MONO, round, SANS, svg } from "./svg.ts";
 
 export interface GraphViewOptions {
   /** One function; all graph-level functions of the module otherwise. */
   readonly func?: string;
-  /** Milliseconds by the name of the value, drawn on the nodes. */
+  /** What `profile()` of the built module gave: its times are drawn on the nodes. */
+  readonly profile?: StepTimes;
+  /** Milliseconds by the name of the value, for times from elsewhere. */
   readonly times?: NodeTimes;
-  /** Above so many nodes the picture is folded. */
+  /** Above so many nodes the picture is folded (120). */
   readonly foldAbove?: number;
+  /** Calls the layout of a large graph off. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds that all layouts of the view may take (5000). */
+  readonly layoutMs?: number;
 }
 
 const FOLD_ABOVE = 120;
-const CHAR = 6.6;
-const LINE = 15;
-const WIDEST = 34;
-/** Groups and tensor programs that open beneath a picture. */
-const OPENED = 60;
-
-const COLOURS: Readonly<Record<GraphNodeKind | "group", string>> = {
-  input: "#6e7781",
-  output: "#6e7781",
-  operator: "#2f81f7",
-  program: "#1f8f43",
-  library: "#a371f7",
-  call: "#bf8700",
-  control: "#bf8700",
-  sizes: "#6e7781",
-  group: "#57606a",
-};
+/** Characters of what opens, and of one program in it. */
+const ROOM = 0.7 * BOUNDS.html;
+const ONE_PROGRAM = 0.1 * BOUNDS.html;
+/** Of these, how many go to programs that were shown before at another node. */
+const REPEATS = 0.15 * BOUNDS.html;
 
 export class GraphView implements Displayable<Promise<MimeBundle>> {
   readonly graphs: readonly GraphViewData[];
+  readonly #funcs: readonly GraphFunc[];
   readonly #mod: IRModule | undefined;
-  readonly #foldAbove: number;
+  readonly #options: GraphViewOptions;
 
-  constructor(graphs: readonly GraphViewData[], mod: IRModule | undefined, foldAbove = FOLD_ABOVE) {
+  /** Use `graphView`. `funcs` are the functions of `graphs`, in their order. */
+  constructor(
+    graphs: readonly GraphViewData[],
+    funcs: readonly GraphFunc[],
+    mod: IRModule | undefined,
+    options: GraphViewOptions,
+  ) {
     this.graphs = graphs;
+    this.#funcs = funcs;
     this.#mod = mod;
-    this.#foldAbove = foldAbove;
+    this.#options = options;
   }
 
   toJSON(): readonly GraphViewData[] {
@@ -64,157 +72,183 @@ export class GraphView implements Displayable<Promise<MimeBundle>> {
   }
 
   toString(): string {
-    return this.graphs.map(graphText).join("\n\n");
+    return boundText(this.graphs.map(graphText).join("\n\n"));
   }
 
+  /** Rejects with the signal's reason when the layout was called off. */
   async [DISPLAY](): Promise<MimeBundle> {
-    const parts: Html[] = [];
-    for (const g of this.graphs) {
-      const name = this.graphs.length > 1 && html`<p class="tw-head"><b>${cut(g.name, 60)}</b></p>`;
-      parts.push(html`<div>${name}${await picture(g, this.#foldAbove)}${this.#programs(g)}</div>`);
-    }
-    const text = this.toString();
-    const alternative = html`<details class="tw-more"><summary>as text</summary><pre class="tw-code">${text}</pre></details>`;
-    return { "text/plain": text, "text/html": frame(["code"], html`${parts}${alternative}`) };
-  }
-
-  #programs(g: GraphViewData): Html | false {
-    const names = [...new Set(g.nodes.flatMap((n) => (n.program === undefined ? [] : [n.program])))];
-    const found = names.flatMap((name): [string, PrimFunc][] => {
-      const f = this.#mod?.funcs[name];
-      return f?.kind === "primFunc" ? [[name, f]] : [];
+    const { foldAbove = FOLD_ABOVE, signal, layoutMs } = this.#options;
+    const parts = this.graphs.map((g) => {
+      const groups = foldGraph(g, foldAbove);
+      const folded = groups.filter((x) => x.nodes.length > 1);
+      return { main: pictureOf(g, groups), folded, inner: folded.map((x) => pictureInside(g, x)) };
     });
-    const { shown, left } = take(found, OPENED);
-    if (shown.length === 0) return false;
-    const items = shown.map(
-      ([name, f]) =>
-        html`<details class="tw-more"><summary>${cut(name, 60)}</summary>${programHtml(f, {})}</details>`,
-    );
-    return html`<details class="tw-more"><summary>${count(found.length, "tensor program")} behind the nodes</summary>${items}${
-      left > 0 && html`<p class="tw-note">… ${count(left, "more program")} left out</p>`
-    }</details>`;
+    const inputs = parts.flatMap(({ main, inner }) => [main, ...inner].map((p) => p.input));
+    const layout = await layOut(inputs, {
+      ...(signal ? { signal } : {}),
+      ...(layoutMs === undefined ? {} : { ms: layoutMs }),
+    });
+    const text = this.toString();
+    const ids = `tw-${hash(text)}`;
+    const opened = new Opened();
+    let next = 0;
+    const bodies = parts.map(({ main, folded, inner }, i) => {
+      const places = layout.placements.slice(next, next + 1 + inner.length);
+      next += places.length;
+      const drawing = new Drawing(main.graph, behindNodes(this.#funcs[i], this.#mod), opened, `${ids}-${i}`);
+      const head = this.graphs.length > 1 && html`<p class="tw-head"><b>${cut(main.graph.name, 60)}</b></p>`;
+      return html`<div>${head}${this.#aboutTimes(i)}${drawing.whole(main, folded, inner, places)}</div>`;
+    });
+    const note = layout.note !== undefined && html`<p class="tw-note">${layout.note}</p>`;
+    const alternative = html`<details class="tw-more"><summary>as text</summary><pre class="tw-code">${text}</pre></details>`;
+    return {
+      "text/plain": text,
+      "text/html": frame(["code", "graph"], html`${note}${bodies}${alternative}`),
+    };
+  }
+
+  /** How the profile's steps and the nodes of a graph go together, where they are not one to one. */
+  #aboutTimes(i: number): Html | false {
+    const { profile } = this.#options;
+    if (!profile || this.graphs.length > 1) return false;
+    const { name, nodes } = this.graphs[i];
+    const values = new Set(nodes.map((n) => n.value));
+    const elsewhere = profile.steps.filter((s) => !values.has(s.name));
+    const fused =
+      nodes.some((n) => n.kind === "operator" && n.ms === undefined && !n.label.startsWith("memory.")) &&
+      "A time stands at the value that a step computes; operators that were fused into it have none of their own.";
+    const ms = elsewhere.reduce((sum, s) => sum + s.ms, 0);
+    const rest =
+      elsewhere.length > 0 &&
+      `${count(elsewhere.length, "step")} (${duration(ms)}) compute values that are not in this graph.`;
+    if (!fused && !rest) return false;
+    return html`<p class="tw-note">${fused} ${rest} With a node for each step: <code>graphView(lib.lowered("${cut(name, 60)}"), { profile })</code></p>`;
   }
 }
 
-/** A module's graph-level functions, or one function, as pictures. */
+/**
+ * A module's graph-level functions, or one function, as pictures. With `{ profile: await lib.profile("main", args) }` the
+ * nodes say what they took. Throws where `func` names no graph-level function.
+ */
 export function graphView(x: IRModule | GraphFunc, o: GraphViewOptions = {}): GraphView {
-  if (x.kind === "graphFunc") return new GraphView([graphData(x, "main", o.times)], undefined, o.foldAbove);
-  const graphs =
-    o.func === undefined
-      ? graphsOf(x).map((g) => (o.times ? graphData(getGraphFunc(x, g.name), g.name, o.times) : g))
-      : [graphData(getGraphFunc(x, o.func), o.func, o.times)];
-  return new GraphView(graphs, x, o.foldAbove);
+  const times = { ...(o.profile ? nodeTimes(o.profile) : {}), ...o.times };
+  if (x.kind === "graphFunc") return new GraphView([graphData(x, "main", times)], [x], undefined, o);
+  const names = o.func === undefined ? graphsOf(x).map((g) => g.name) : [o.func];
+  const funcs = names.map((n) => getGraphFunc(x, n));
+  return new GraphView(
+    funcs.map((f, i) => graphData(f, names[i], times)),
+    funcs,
+    x,
+    o,
+  );
 }
 
-async function picture(g: GraphViewData, foldAbove: number): Promise<Html> {
-  const groups = foldGraph(g, foldAbove);
-  const main = await drawn(g, groups);
-  const folded = groups.filter((x) => x.nodes.length > 1);
-  if (folded.length === 0) return main;
-  const { shown, left } = take(folded, OPENED);
-  const inside: Html[] = [];
-  for (const x of shown) {
-    const ids = new Set(x.nodes.map((n) => n.id));
-    const part = { ...g, nodes: x.nodes, edges: g.edges.filter((e) => ids.has(e.from) && ids.has(e.to)) };
-    const open = await drawn(
-      part,
-      x.nodes.map((n) => ({ id: n.id, nodes: [n] })),
-    );
-    inside.push(html`<details class="tw-more"><summary>${groupLabel(x)}</summary>${open}</details>`);
+/** What opens in one display, and the room that is left for it. */
+class Opened {
+  room = ROOM;
+  repeats = REPEATS;
+  /** At which value each program was shown first, by its script: operators of one kind often become the same. */
+  readonly at = new Map<string, string>();
+}
+
+/** One graph: its picture and those of its groups, and what their boxes open to. */
+class Drawing {
+  private readonly graph: GraphViewData;
+  private readonly behind: (id: string) => Behind | undefined;
+  private readonly opened: Opened;
+  private readonly name: string;
+  private readonly hottest: number;
+  private readonly total: number;
+
+  constructor(
+    graph: GraphViewData,
+    behind: (id: string) => Behind | undefined,
+    opened: Opened,
+    name: string,
+  ) {
+    this.graph = graph;
+    this.behind = behind;
+    this.opened = opened;
+    this.name = name;
+    const times = graph.nodes.map((n) => n.ms ?? 0);
+    this.hottest = Math.max(0, ...times);
+    this.total = times.reduce((a, b) => a + b, 0);
   }
-  return html`${main}<details class="tw-more"><summary>${count(folded.length, "folded group")}</summary>${inside}${
-    left > 0 && html`<p class="tw-note">… ${count(left, "more group")} left out</p>`
-  }</details>`;
-}
 
-const groupLabel = (x: Group): string =>
-  `${x.nodes[0].value} … ${x.nodes[x.nodes.length - 1].value}: ${summary(x.nodes)}`;
-
-/** What a group holds: `2 matmul, add, relu`. */
-function summary(nodes: readonly GraphNode[]): string {
-  const counts = new Map<string, number>();
-  for (const n of nodes) {
-    const label = short(n.label);
-    counts.set(label, (counts.get(label) ?? 0) + 1);
+  whole(
+    main: Picture,
+    folded: readonly Group[],
+    inner: readonly Picture[],
+    places: readonly Placement[],
+  ): Html {
+    const inside = (g: Group): Html | undefined => {
+      const i = folded.indexOf(g);
+      return i < 0 ? this.node(g.nodes[0]) : this.group(g, inner[i], places[i + 1], i);
+    };
+    const hottest = Math.max(this.hottest, ...folded.map((g) => msOf(g) ?? 0));
+    return drawPicture(main, places[0], { name: this.name, hottest, inside });
   }
-  const { shown, left } = take([...counts], 4);
-  const text = shown.map(([l, n]) => (n > 1 ? `${n} ${l}` : l)).join(", ");
-  return left > 0 ? `${text}, …` : text;
-}
 
-const short = (label: string): string => label.split(".").at(-1) ?? label;
-
-/** The words in a box, the first in bold. */
-function wordsOf(x: Group): readonly string[] {
-  if (x.nodes.length > 1) {
-    const ms = x.nodes.reduce((sum, n) => sum + (n.ms ?? 0), 0);
-    const time = ms > 0 ? [`${ms.toPrecision(3)} ms`] : [];
-    return [count(x.nodes.length, "node"), summary(x.nodes), x.nodes[x.nodes.length - 1].type, ...time];
+  private group(g: Group, p: Picture, at: Placement, i: number): Html {
+    const inside = (x: Group): Html | undefined => this.node(x.nodes[0]);
+    const before = this.opened.room;
+    const drawn = drawPicture(p, at, { name: `${this.name}-${i}`, hottest: this.hottest, inside });
+    const programs = before - this.opened.room;
+    const [first, last] = [g.nodes[0], g.nodes[g.nodes.length - 1]];
+    const head = html`<p class="tw-head">${cut(`${first.value} … ${last.value}: ${summary(g.nodes)}`, 200)}</p>`;
+    return html`${head}${this.fits(drawn.toString().length - programs) ? drawn : tooLarge(`graphView(mod, { func: "${this.graph.name}", foldAbove: … })`)}`;
   }
-  const [n] = x.nodes;
-  const constants =
-    n.constants.length > 0
-      ? [`with ${n.constants.slice(0, 2).join(", ")}${n.constants.length > 2 ? ", …" : ""}`]
-      : [];
-  const time = n.ms === undefined ? [] : [`${n.ms.toPrecision(3)} ms`];
-  return [n.label, ...constants, n.type, ...time];
+
+  private node(n: GraphNode): Html | undefined {
+    if (n.kind === "input" || n.kind === "output") return undefined;
+    const uses = this.graph.edges.filter((e) => e.to === n.id);
+    const by = new Map(this.graph.nodes.map((x) => [x.id, x.value]));
+    const { shown, left } = take([...uses.map((e) => `${by.get(e.from)}: ${e.type}`), ...n.constants], 12);
+    const from = shown.join(", ") + (left > 0 ? `, … ${left} more` : "");
+    const time = n.ms !== undefined && html`<p class="tw-note">${this.share(n.ms)}</p>`;
+    const head = html`<p class="tw-head"><b>${cut(n.value, 60)}</b>: <code>${n.type}</code></p>`;
+    const how = html`<p class="tw-note">${cut(n.label, 60)} of ${from === "" ? "nothing" : cut(from, 400)}</p>`;
+    return html`${head}${how}${time}${this.program(n)}`;
+  }
+
+  private share(ms: number): string {
+    const part =
+      this.total > 0 ? `, ${((100 * ms) / this.total).toFixed(1)} % of what was measured here` : "";
+    return `${duration(ms)}${part}`;
+  }
+
+  private program(n: GraphNode): Html | false {
+    const found = this.behind(n.id);
+    if (!found) return false;
+    const lines = linesOf(found.program);
+    const key = lines.map((l) => l.text).join("\n");
+    const body = scriptHtml(lines);
+    const size = body.toString().length;
+    const before = this.opened.at.get(key);
+    if (before !== undefined) {
+      if (size > this.opened.repeats)
+        return html`<p class="tw-note">The tensor program ${cut(found.name, 60)} is shown at ${cut(before, 60)}.</p>`;
+      this.opened.repeats -= size;
+    }
+    if (size > ONE_PROGRAM || !this.fits(size))
+      return tooLarge(
+        found.legalized ? "legalizeOps.run(mod)" : `mod.funcs[${JSON.stringify(cut(found.name, 60))}]`,
+      );
+    if (before === undefined) this.opened.at.set(key, n.value);
+    const note = found.legalized && html`<p class="tw-note">What the operator becomes:</p>`;
+    return html`${note}${body}`;
+  }
+
+  /** Takes so many characters of the room that is left, if they fit. */
+  private fits(size: number): boolean {
+    if (size > this.opened.room) return false;
+    this.opened.room -= size;
+    return true;
+  }
 }
 
-async function drawn(g: GraphViewData, groups: readonly Group[]): Promise<Html> {
-  const boxes = groups.map((x) => {
-    const words = wordsOf(x).map((w) => cut(w, WIDEST));
-    const width = Math.max(60, ...words.map((w) => w.length * CHAR)) + 16;
-    return { id: x.id, group: x, words, width, height: words.length * LINE + 10 };
-  });
-  const edges = edgesBetween(groups, g.edges);
-  const place = await layOut({ nodes: boxes.map(({ id, width, height }) => ({ id, width, height })), edges });
-  const lines = place.lines.map((points, i) => {
-    const path = points.map((p, k) => `${k === 0 ? "M" : "L"}${round(p.x)} ${round(p.y)}`).join("");
-    return html`<path d="${path}" fill="none" stroke="${INK}" stroke-width="1"><title>${edges[i].type}</title></path>${head(points)}`;
-  });
-  const hottest = Math.max(...g.nodes.map((n) => n.ms ?? 0));
-  const rects = boxes.map((b) => box(b, place.at[b.id], hottest));
-  const title = `graph of ${g.name}: ${count(g.nodes.length, "node")}`;
-  const drawing = svg(place.width, place.height, title, html`${lines}${rects}`);
-  return html`<div class="tw-scroll" style="overflow:auto;max-height:720px">${drawing}</div>`;
-}
-
-/** The tip of an arrow, along its last piece. */
-function head(points: readonly { readonly x: number; readonly y: number }[]): Html | false {
-  const [a, b] = points.slice(-2);
-  if (!a || !b) return false;
-  const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
-  const [dx, dy] = [(b.x - a.x) / length, (b.y - a.y) / length];
-  const corner = (side: number): string =>
-    `${round(b.x - 6 * dx + side * 3 * dy)} ${round(b.y - 6 * dy - side * 3 * dx)}`;
-  return html`<path d="M${round(b.x)} ${round(b.y)}L${corner(1)}L${corner(-1)}z" fill="${INK}"/>`;
-}
-
-interface Box {
-  readonly group: Group;
-  readonly words: readonly string[];
-  readonly width: number;
-  readonly height: number;
-}
-
-function box(b: Box, at: { readonly x: number; readonly y: number }, hottest: number): Html {
-  const [x, y] = [at.x - b.width / 2, at.y - b.height / 2];
-  const single = b.group.nodes.length === 1 ? b.group.nodes[0] : undefined;
-  const colour = COLOURS[single?.kind ?? "group"];
-  const ms = b.group.nodes.reduce((sum, n) => sum + (n.ms ?? 0), 0);
-  const heat = hottest > 0 ? Math.min(1, ms / hottest) * 0.35 : 0;
-  const words = b.words.map((w, i) => {
-    const font = i === 0 ? `font:600 11px ${SANS}` : `font:10.5px ${MONO}`;
-    return html`<text x="${round(at.x)}" y="${round(y + 16 + i * LINE)}" text-anchor="middle" style="${INK_STYLE};${font}">${w}</text>`;
-  });
-  const hint = single ? `${single.value}: ${single.type}` : groupLabel(b.group);
-  const fill =
-    heat > 0
-      ? html`<rect x="${round(x)}" y="${round(y)}" width="${round(b.width)}" height="${round(b.height)}" rx="5" fill="#d1242f" fill-opacity="${heat.toFixed(2)}"/>`
-      : false;
-  const dash = single ? false : html` stroke-dasharray="4 2"`;
-  return html`<g><title>${hint}</title><rect x="${round(x)}" y="${round(y)}" width="${round(b.width)}" height="${round(b.height)}" rx="5" fill="${colour}" fill-opacity="0.1" stroke="${colour}"${dash}/>${fill}${words}</g>`;
-}
+const tooLarge = (instead: string): Html =>
+  html`<p class="tw-note">… left out, the display would be too large; <code>${instead}</code> shows it</p>`;
 
 /** One line for each node: what it gives, what it is, what it uses. */
 function graphText(g: GraphViewData): string {
@@ -222,7 +256,7 @@ function graphText(g: GraphViewData): string {
   const by = new Map(g.nodes.map((n) => [n.id, n]));
   const lines = shown.map((n) => {
     const uses = g.edges.filter((e) => e.to === n.id).map((e) => by.get(e.from)?.value ?? "");
-    const time = n.ms === undefined ? "" : `  ${n.ms.toPrecision(3)} ms`;
+    const time = n.ms === undefined ? "" : `  ${duration(n.ms)}`;
     if (n.kind === "input") return `  input ${n.value}: ${n.type}`;
     return `  ${n.value === "" ? n.label : `${n.value}: ${n.type} = ${n.label}`}(${uses.join(", ")})${time}`;
   });

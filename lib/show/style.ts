@@ -87,6 +87,22 @@ const EXPLORE = `
 .tw .tw-panel{order:1;width:100%;min-width:0}
 .tw .tw-explore:has(:checked)>.tw-panel{display:none}.tw .tw-explore>.tw-pick:has(:checked)+.tw-panel{display:block}`;
 
+/** Without styles the boxes of a graph are a list of things that open, in order. */
+const GRAPH = `
+.tw .tw-graph{overflow:auto;max-height:760px;position:relative}.tw .tw-graph:has(.tw-box[open]){min-height:min(520px,80vh)}
+.tw .tw-graph svg{position:absolute;left:0;top:0;max-width:none}
+.tw .tw-canvas{position:relative}
+.tw .tw-box{position:absolute;margin:0}.tw .tw-box[open]{z-index:2}
+.tw .tw-box>.tw-face{display:block;box-sizing:border-box;width:100%;height:100%;padding:4px 2px;text-align:center;white-space:nowrap;overflow:hidden;list-style:none;border:1px solid var(--tw-b);border-radius:5px;background:linear-gradient(var(--tw-h),var(--tw-h)),linear-gradient(var(--tw-a),var(--tw-a)),var(--tw-bg)}
+.tw .tw-box>.tw-face::-webkit-details-marker{display:none}
+.tw .tw-box.tw-group>.tw-face{border-style:dashed}
+.tw details.tw-box>.tw-face:hover,.tw .tw-box[open]>.tw-face{box-shadow:0 0 0 2px var(--tw-b)}
+.tw .tw-face>*{display:block;font:10.5px/15px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
+.tw .tw-face>b{font:600 11px/15px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif}
+.tw details.tw-box>.tw-face>b::after{content:" ▸";color:var(--tw-dim)}.tw .tw-box[open]>.tw-face>b::after{content:" ▾"}
+.tw .tw-inside{position:absolute;top:calc(100% + 4px);box-sizing:border-box;max-height:460px;overflow:auto;padding:6px 10px;text-align:left;background:var(--tw-bg);border:1px solid var(--tw-b);border-radius:5px;box-shadow:0 4px 16px #0004}
+.tw .tw-inside .tw-graph{max-height:none}`;
+
 const PARTS = {
   code: CODE,
   diff: CODE + DIFF,
@@ -95,6 +111,7 @@ const PARTS = {
   card: TABLE + CARD,
   sides: SIDES,
   explore: EXPLORE,
+  graph: GRAPH,
 };
 
 /** The outermost element of a display, with the style its parts need. */

@@ -6,6 +6,7 @@ import { DISPLAY } from "../../../lib/show/display.ts";
 import { graphData } from "../../../lib/show/graph-data.ts";
 import { edgesBetween, foldGraph } from "../../../lib/show/graph-fold.ts";
 import { graphView } from "../../../lib/show/graph-view.ts";
+import { layered } from "../../../lib/show/layered.ts";
 import { layOut } from "../../../lib/show/layout.ts";
 import { te } from "../../../lib/te/index.ts";
 import { readMarkup } from "./markup.ts";
@@ -69,22 +70,78 @@ describe("show: graph view", () => {
     for (const x of groups.slice(2, -2)) assert.equal(x.nodes[x.nodes.length - 1].label, "add");
   });
 
-  it("large graphs are laid out by a worker, which gives what a small one gets here", async () => {
-    const g = graphData(getGraphFunc(residual(60), "main"));
-    const nodes = g.nodes.map((n) => ({ id: n.id, width: 80, height: 30 }));
-    const place = await layOut({ nodes, edges: g.edges });
-    assert.equal(Object.keys(place.at).length, nodes.length);
-    assert.equal(place.lines.length, g.edges.length);
-    const y = (id: string): number => place.at[id].y;
-    for (const e of g.edges) assert(y(e.from) < y(e.to), "edges run downwards");
+  it("inputs that one group alone uses are folded into it where there are many", () => {
+    const bb = new BlockBuilder();
+    const x = R.var("x", R.tensor([4, 8]));
+    const weights = Array.from({ length: 60 }, (_, i) => R.var(`w${i}`, R.tensor([8, 8])));
+    bb.function("main", [x, ...weights], () => {
+      const first = weights.reduce<ReturnType<typeof bb.emit>>((y, w) => bb.emit(R.matmul(y, w)), x);
+      bb.emitFuncOutput(bb.emit(R.matmul(first, weights[0])));
+    });
+    const g = graphData(getGraphFunc(bb.get(), "main"));
+    const groups = foldGraph(g, 20);
+    assert(groups.length <= 26, `${groups.length} groups`);
+    assert.equal(new Set(groups.flatMap((y) => y.nodes)).size, g.nodes.length);
+    // The first weight is used at both ends.
+    assert(groups.some((y) => y.nodes.length === 1 && y.nodes[0].label === "w0"));
+    const order = new Map(groups.map((y, i) => [y.id, i]));
+    for (const e of edgesBetween(groups, g.edges)) assert((order.get(e.from) ?? 0) < (order.get(e.to) ?? 0));
   });
 
-  it("is markup without scripts, with folded groups and the programs inside", async () => {
+  const boxes = (layers: number) => {
+    const g = graphData(getGraphFunc(residual(layers), "main"));
+    return { nodes: g.nodes.map((n) => ({ id: n.id, width: 80, height: 30 })), edges: g.edges };
+  };
+
+  it("large graphs are laid out by a worker, which gives what a small one gets here", async () => {
+    const [large, small] = [boxes(60), boxes(3)];
+    const { placements, note } = await layOut([large, small]);
+    assert.equal(note, undefined);
+    assert.deepEqual(placements, [layered(large), layered(small)]);
+    const { at, lines } = placements[0];
+    assert.equal(lines.length, large.edges.length);
+    for (const e of large.edges) assert(at[e.from].y < at[e.to].y, "edges run downwards");
+  });
+
+  it("a layout can be called off, and has a limit on its time, beyond which boxes are stacked", async () => {
+    const [large, small] = [boxes(400), boxes(2)];
+    const controller = new AbortController();
+    const begun = layOut([large], { signal: controller.signal });
+    controller.abort(new Error("not any more"));
+    await assert.rejects(begun, /not any more/);
+    await assert.rejects(layOut([large], { signal: controller.signal }), /not any more/);
+    await assert.rejects(graphView(residual(400), { signal: controller.signal })[DISPLAY](), /not any more/);
+    const { placements, note } = await layOut([large, small], { ms: 1 });
+    assert.match(note ?? "", /No layout was found in 0\.001 s/);
+    const ys = Object.values(placements[0].at).map((p) => p.y);
+    assert.deepEqual(
+      ys,
+      [...ys].sort((a, b) => a - b),
+    );
+    assert.deepEqual(placements[1], layered(small));
+  });
+
+  it("is markup without scripts; groups open to pictures, nodes to the programs behind them", async () => {
     const bundle = await graphView(residual(100), { foldAbove: 50, times: { lv: 1.5 } })[DISPLAY]();
-    const { tags } = readMarkup(bundle["text/html"] as string);
+    const { tags, text } = readMarkup(bundle["text/html"] as string);
     assert(!tags.includes("script"));
     assert(tags.includes("svg") && tags.includes("details"));
     assert.match(bundle["text/plain"], /lv: f32\[4, 8\] = matmul\(x\) {2}1\.50 ms/);
-    assert((bundle["text/html"] as string).length < 1_000_000);
+    assert.match(text, /T\.block\("matmul"/, "an operator opens to what it becomes");
+    assert.match(text, /T\.block\("twice"/, "a call opens to its program");
+    assert((bundle["text/html"] as string).length < 600_000);
+  });
+
+  it("a profile's times stand on the nodes; what has no node is told", async () => {
+    const steps = [
+      { name: "lv", ms: 0.25 },
+      { name: "lv", ms: 0.5 },
+      { name: "elsewhere", ms: 2 },
+    ];
+    const view = graphView(residual(1), { profile: { steps } });
+    assert.equal(view.graphs[0].nodes.find((n) => n.value === "lv")?.ms, 0.75);
+    const { text } = readMarkup((await view[DISPLAY]())["text/html"] as string);
+    assert.match(text, /750 µs, 100\.0 % of what was measured here/);
+    assert.match(text, /1 step \(2\.00 ms\) compute values that are not in this graph/);
   });
 });
