@@ -19,6 +19,7 @@ import { decideConditions, simplifyStmt } from "./simplify.ts";
 import { unrollLoops } from "./unroll.ts";
 import { unrollRows } from "./unroll-rows.ts";
 import { versionTiles } from "./versions.ts";
+import { wholeVectors } from "./whole-vectors.ts";
 
 export type { LowerPass, PassContext } from "./pass.ts";
 
@@ -52,6 +53,11 @@ export const LOWER_PASSES: readonly LowerPass[] = [
     name: "alignRows",
     reason: "after compaction, which changes the lengths of rows",
     run: (s, c) => alignRows(s, c.func.body),
+  },
+  {
+    name: "wholeVectors",
+    reason: "after compaction, which changes the lengths of rows; while vectorised loops still are loops",
+    run: wholeVectors,
   },
   {
     name: "peelFirst",

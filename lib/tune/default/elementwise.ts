@@ -1,11 +1,13 @@
 /** Blocks without a reduction: one loop where memory is walked straight through, vectorised along the last axis. */
-import { type Block, stridesOf } from "../../ir/index.ts";
+import { type Block, constInt, stridesOf } from "../../ir/index.ts";
 import type { BlockRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
-import { type Access, divisor, extentOf, loadsOf, product, storeOf, strideAlong } from "./shape.ts";
+import { type Access, divisor, loadsOf, product, storeOf, strideAlong } from "./shape.ts";
 
 /** Elements in one iteration of a vectorised loop: four vectors of f32, to have independent work in flight. */
-const WIDE = [16, 8, 4];
+const WIDE = [16, 24, 28, 20, 8, 12];
+/** Rows up to this are taken at once. */
+const WHOLE = 32;
 
 /** Whether every access that the block makes is at its axes as they are, so that all is one straight walk. */
 export function walksStraight(b: Block): boolean {
@@ -39,26 +41,30 @@ export function contiguous(b: Block): boolean {
  */
 export function scheduleElementwise(sch: Schedule, block: BlockRV): Schedule {
   if (storeOf(sch.get(block))?.value.kind === "select") {
-    const apart = attempt(sch, (s) => {
-      const fill = s.decomposePadding(block, s.getLoops(block)[0]);
-      walk(s, fill);
-      walk(s, block);
-    });
+    const apart = attempt(sch, (s) => decomposedPadding(s, block));
     if (apart !== sch) return apart;
   }
   return attempt(sch, (s) => walk(s, block));
 }
 
+/** Padding as a fill and a copy, of what lies in the loops from number `from` on. */
+export function decomposedPadding(s: Schedule, block: BlockRV, from = 0): void {
+  const fill = s.decomposePadding(block, s.getLoops(block)[from]);
+  walk(s, fill, from);
+  walk(s, block, from);
+}
+
 /** One straight loop, or rows, in vectors; false where memory is not walked straight through. */
-function walk(s: Schedule, block: BlockRV): boolean {
+function walk(s: Schedule, block: BlockRV, from = 0): boolean {
   const b = s.get(block);
-  const loops = s.getLoops(block);
+  const loops = s.getLoops(block).slice(from);
   if (loops.length === 0 || !contiguous(b)) return false;
   const straight = walksStraight(b) && loops.length > 1;
+  const extentsOf = loops.map((l) => constInt(s.get(l).extent) ?? Number.NaN);
   const loop = straight ? s.fuse(...loops) : loops[loops.length - 1];
-  const extent = straight ? product(b.axes.map(extentOf)) : extentOf(b.axes[b.axes.length - 1]);
+  const extent = straight ? product(extentsOf) : extentsOf[loops.length - 1];
   if (!(extent >= 4)) return false;
-  const width = divisor(extent, WIDE) ?? (extent >= 16 ? 16 : 4);
+  const width = extent <= WHOLE ? extent : (divisor(extent, WIDE) ?? 16);
   const [, inner] = s.split(loop, [null, width]);
   s.vectorize(inner);
   return true;

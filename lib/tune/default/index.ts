@@ -11,6 +11,7 @@ import { scheduleElementwise } from "./elementwise.ts";
 import { autoInline } from "./inline.ts";
 import { scheduleReduction } from "./reduction.ts";
 import { isStatic } from "./shape.ts";
+import { scheduleWindow } from "./window.ts";
 
 const NAME = "main";
 
@@ -36,7 +37,8 @@ export function scheduleOf(f: PrimFunc): Schedule {
       done.add(rv.id);
       const before = sch;
       if (reduces) {
-        sch = scheduleContraction(sch, rv);
+        sch = scheduleWindow(sch, rv);
+        if (sch === before) sch = scheduleContraction(sch, rv);
         if (sch === before) sch = scheduleReduction(sch, rv);
       } else sch = scheduleElementwise(sch, rv);
     }

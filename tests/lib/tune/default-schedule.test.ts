@@ -66,6 +66,29 @@ describe("tune: the default schedule", function () {
     );
   });
 
+  it("windows: rows wider than a tile, strides up to four; a plane's padding is made beside its results", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 12, max: 70 }),
+        fc.integer({ min: 1, max: 4 }),
+        size(4),
+        (h, kernel, stride) => check(pooling(2, h, { kernel, stride })),
+      ),
+      { numRuns: runs(15), seed },
+    );
+    for (const stride of [1, 2]) {
+      const f = depthwise(4, 14, { kernel: 3, stride, pad: 1 });
+      await check(f);
+      const text = (await build(defaultSchedule(f))).source("wat");
+      assert.doesNotMatch(text, /(extract|replace)_lane/);
+      const sch = scheduleOf(f);
+      assert.equal(
+        sch.getLoops(sch.getBlock("pad"))[1].id,
+        sch.getLoops(sch.getBlock("depthwise_update"))[1].id,
+      );
+    }
+  });
+
   it("pooling, softmax, layer norm", async () => {
     await fc.assert(
       fc.asyncProperty(size(3), fc.integer({ min: 4, max: 14 }), size(4), size(2), (c, h, kernel, stride) =>
