@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import os from "node:os";
 import path from "node:path";
+import { systemDataFolder, userDataFolder } from "./jupyter-paths.ts";
 import { packageRoot } from "./paths.ts";
 
 /** Where to register the kernel: at most one of the fields is set. */
@@ -11,10 +11,11 @@ export interface InstallOptions {
   remove?: boolean;
 }
 
-const kernelName = "tilewright";
+/** The name that clients start the kernel by. */
+export const kernelName = "tilewright";
 
-/** Our own mark: four tiles, one of them turned. */
-const logo = `<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64" viewBox="0 0 64 64">
+/** Our own mark, an SVG: four tiles, one of them turned. */
+export const logo = `<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64" viewBox="0 0 64 64">
 <rect width="64" height="64" rx="12" fill="#14323f"/>
 <g fill="#7cd0c0"><rect x="12" y="12" width="18" height="18" rx="3"/><rect x="34" y="34" width="18" height="18" rx="3"/>
 <rect x="12" y="34" width="18" height="18" rx="3"/></g>
@@ -31,16 +32,20 @@ export function install(options: InstallOptions): string {
   rmSync(folder, { recursive: true, force: true });
   if (options.remove) return there ? `Removed the kernel from ${folder}` : `There is no kernel in ${folder}`;
   mkdirSync(folder, { recursive: true });
-  const spec = {
+  writeFileSync(path.join(folder, "kernel.json"), `${JSON.stringify(kernelSpec(), null, 2)}\n`);
+  writeFileSync(path.join(folder, "logo-svg.svg"), logo);
+  return `Installed the kernel in ${folder}`;
+}
+
+/** What a kernel.json of ours holds. */
+export function kernelSpec() {
+  return {
     argv: [process.execPath, cliPath(), "kernel", "--connection-file", "{connection_file}"],
     display_name: "TypeScript (Tilewright)",
     language: "typescript",
     interrupt_mode: "message",
     metadata: { debugger: false },
   };
-  writeFileSync(path.join(folder, "kernel.json"), `${JSON.stringify(spec, null, 2)}\n`);
-  writeFileSync(path.join(folder, "logo-svg.svg"), logo);
-  return `Installed the kernel in ${folder}`;
 }
 
 /** The command line's own file, as another process has to start it. */
@@ -48,20 +53,8 @@ export function cliPath(): string {
   return path.join(packageRoot, "dist/kernel/cli.js");
 }
 
-/** Jupyter's data folder for the given choice, by the rules of `jupyter --paths`. */
+/** Jupyter's data folder for the given choice. */
 function dataFolder({ sysPrefix, prefix }: InstallOptions): string {
   if (prefix !== undefined) return path.join(path.resolve(prefix), "share", "jupyter");
-  if (sysPrefix) {
-    const found = process.env.VIRTUAL_ENV ?? process.env.CONDA_PREFIX;
-    if (found) return path.join(found, "share", "jupyter");
-    return process.platform === "win32"
-      ? path.join(process.env.ProgramData ?? "C:\\ProgramData", "jupyter")
-      : "/usr/local/share/jupyter";
-  }
-  const given = process.env.JUPYTER_DATA_DIR;
-  if (given) return given;
-  const home = os.homedir();
-  if (process.platform === "darwin") return path.join(home, "Library", "Jupyter");
-  if (process.platform === "win32") return path.join(process.env.APPDATA ?? home, "jupyter");
-  return path.join(process.env.XDG_DATA_HOME ?? path.join(home, ".local", "share"), "jupyter");
+  return sysPrefix ? systemDataFolder() : userDataFolder();
 }

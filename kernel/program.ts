@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { CompileFlags } from "./compile.ts";
 import type { RunFlags } from "./notebook/commands.ts";
 import { packageVersion } from "./paths.ts";
+import type { StartFlags } from "./server/start.ts";
 
 const program = new Command("tilewright")
   .description(
@@ -100,11 +101,31 @@ program
   });
 
 program
-  .command("start")
-  .description("run the first chapter of the course and say where its result is")
-  .action(async () => {
-    const { startCommand } = await import("./notebook/commands.ts");
-    process.exitCode = await told(startCommand);
+  .command("start", { isDefault: true })
+  .description("start the workbench: a Jupyter server on this machine, and its page in the browser")
+  .argument("[folder]", "the notebooks to serve; the course when none is named")
+  .option("--port <port>", "listen here (8878, or the next free one)", port)
+  .option(
+    "--ip <address>",
+    "listen on this address; others than loopback ones let the network in",
+    "127.0.0.1",
+  )
+  .option("--no-browser", "print the address, open nothing")
+  .option("--token <token>", "what clients have to know (a new one each time; also in TILEWRIGHT_TOKEN)")
+  .option("--base-url <path>", "what all paths begin with, behind a proxy that leaves it in", "/")
+  .option("--allow-host <name>", "a name by which the server may be reached; may be repeated", collect, [])
+  .option("--allow-origin <origin>", "a page elsewhere that may use the server; may be repeated", collect, [])
+  .option("--allow-hidden", "serve files whose names begin with a dot, too")
+  .option("--max-body <MiB>", "largest request", positive, 512)
+  .option(
+    "--cull-idle <seconds>",
+    "shut down kernels idle for so long that no page is connected to",
+    positive,
+  )
+  .option("--cull-connected", "shut idle kernels down although a page is connected")
+  .action(async (folder: string | undefined, flags: StartFlags) => {
+    const { startCommand } = await import("./server/start.ts");
+    process.exitCode = await told(() => startCommand(folder, flags));
   });
 
 function collect(value: string, before: string[]): string[] {
@@ -115,6 +136,13 @@ function positive(value: string): number {
   const number = Number(value);
   if (!(number > 0 && number < Number.POSITIVE_INFINITY))
     throw new InvalidArgumentError("a number above 0 is wanted");
+  return number;
+}
+
+function port(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0 || number > 65535)
+    throw new InvalidArgumentError("a number from 0 to 65535 is wanted");
   return number;
 }
 

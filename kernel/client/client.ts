@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { Dealer, Subscriber } from "zeromq";
-import { address } from "../protocol/connection.ts";
-import { type ConnectionInfo, type JsonObject, type Message, makeHeader } from "../protocol/messages.ts";
+import {
+  type Channel,
+  type ConnectionInfo,
+  type JsonObject,
+  type Message,
+  makeHeader,
+} from "../protocol/messages.ts";
 import { decode, encode } from "../protocol/wire.ts";
-
-/** The kernel may bind its sockets after we connect: try again soon (milliseconds). */
-const eager = { linger: 0, reconnectInterval: 10 };
+import { ClientSockets, type ReceiveFrames } from "./sockets.ts";
 
 /** A request under way: its reply, and what arrives on iopub on its account. */
 interface Pending {
@@ -18,43 +20,40 @@ interface Pending {
 export class KernelClient {
   readonly #info: ConnectionInfo;
   readonly #session = randomUUID();
-  readonly #shell: Dealer;
-  readonly #control: Dealer;
-  readonly #stdin: Dealer;
-  readonly #iopub = new Subscriber({ ...eager, receiveHighWaterMark: 0 });
+  readonly #sockets: ClientSockets;
   readonly #pending = new Map<string, Pending>();
-  readonly #sending = new Map<Dealer, Promise<void>>();
   #count = 0;
   /** Hears every iopub message, whatever request it belongs to. */
   onOutput: ((message: Message) => void) | undefined;
   /** Answers a cell that asks for a line of text; without it, cells are told that nobody can be asked. */
   onQuestion: ((prompt: string, password: boolean) => string | Promise<string>) | undefined;
+  /** Hears everything that arrives, before it is looked at. */
+  onFrames: ReceiveFrames | undefined;
 
   constructor(info: ConnectionInfo) {
     this.#info = info;
-    // A question finds the client that sent the cell by its routing id, which all its sockets share.
-    const named = { ...eager, routingId: this.#session };
-    this.#shell = new Dealer(named);
-    this.#control = new Dealer(named);
-    this.#stdin = new Dealer(named);
-    this.#shell.connect(address(info, info.shell_port));
-    this.#control.connect(address(info, info.control_port));
-    this.#stdin.connect(address(info, info.stdin_port));
-    this.#iopub.connect(address(info, info.iopub_port));
-    this.#iopub.subscribe();
-    for (const socket of [this.#shell, this.#control]) void this.#listenReplies(socket);
-    void this.#listenQuestions();
-    void this.#listenOutputs();
+    this.#sockets = new ClientSockets(
+      info,
+      this.#session,
+      ["shell", "control", "stdin", "iopub"],
+      (channel, frames) => this.#receive(channel, frames),
+    );
   }
 
   /** Waits until the kernel answers and its outputs arrive; gives the kernel_info_reply. */
   async ready(timeout = 20000): Promise<Message> {
     const end = Date.now() + timeout;
-    while (Date.now() < end) {
-      // The subscription may reach the kernel after the first reply; the idle status tells that outputs arrive.
-      const info = this.request("kernel_info_request", {});
-      const done = await Promise.race([Promise.all([info.reply, info.idle]), sleep(100)]);
-      if (done) return done[0];
+    const asked: string[] = [];
+    try {
+      while (Date.now() < end) {
+        // The subscription may reach the kernel after the first reply; the idle status tells that outputs arrive.
+        const info = this.request("kernel_info_request", {});
+        asked.push(info.id);
+        const done = await Promise.race([Promise.all([info.reply, info.idle]), sleep(100)]);
+        if (done) return done[0];
+      }
+    } finally {
+      for (const id of asked) this.#pending.delete(id);
     }
     throw new Error(`the kernel did not answer within ${timeout} ms`);
   }
@@ -82,7 +81,7 @@ export class KernelClient {
     this.#pending.set(id, { reply: replied, idle: idled, output });
     const header = makeHeader(type, this.#session, id);
     const message: Message = { identities: [], header, parent: {}, metadata: {}, content, buffers };
-    this.sendFrames(encode(message, this.#info.key), channel);
+    this.sendFrames(encode(message, this.#info.key, this.#info.signature_scheme), channel);
     // Comm messages get no reply, only the idle status.
     void Promise.all(type.endsWith("_request") ? [reply, idle] : [idle]).then(() => this.#pending.delete(id));
     return { id, reply, idle };
@@ -119,46 +118,41 @@ export class KernelClient {
 
   /** Sends raw frames, well-formed or not. */
   sendFrames(frames: Uint8Array[], channel: "shell" | "control" | "stdin" = "shell"): void {
-    const socket = { shell: this.#shell, control: this.#control, stdin: this.#stdin }[channel];
-    const sent = (this.#sending.get(socket) ?? Promise.resolve()).then(() => socket.send(frames as Buffer[]));
-    this.#sending.set(
-      socket,
-      sent.catch(() => undefined),
-    );
+    this.#sockets.send(channel, frames);
   }
 
   /** Closes the sockets. */
   close(): void {
-    for (const socket of [this.#shell, this.#control, this.#stdin, this.#iopub]) socket.close();
+    this.#sockets.close();
   }
 
-  async #listenReplies(socket: Dealer): Promise<void> {
-    for await (const frames of socket) {
-      const message = decode(frames, this.#info.key);
-      this.#pending.get(message.parent.msg_id ?? "")?.reply(message);
-    }
+  #receive(channel: Channel, frames: Uint8Array[]): void {
+    this.onFrames?.(channel, frames);
+    // What nobody waits for need not be parsed.
+    if (channel !== "stdin" && this.#pending.size === 0 && !this.onOutput) return;
+    const message = decode(frames, this.#info.key, this.#info.signature_scheme);
+    if (channel === "stdin") void this.#answer(message);
+    else if (channel === "iopub") this.#publish(message);
+    else this.#pending.get(message.parent.msg_id ?? "")?.reply(message);
   }
 
-  async #listenQuestions(): Promise<void> {
-    for await (const frames of this.#stdin) {
-      const { header, content } = decode(frames, this.#info.key);
-      if (header.msg_type !== "input_request") continue;
-      const value = (await this.onQuestion?.(String(content.prompt), content.password === true)) ?? "";
-      this.#count += 1;
-      const reply = makeHeader("input_reply", this.#session, `${this.#session}_${this.#count}`);
-      const message = { identities: [], header: reply, parent: header, metadata: {}, buffers: [] };
-      this.sendFrames(encode({ ...message, content: { status: "ok", value } }, this.#info.key), "stdin");
-    }
+  async #answer({ header, content }: Message): Promise<void> {
+    if (header.msg_type !== "input_request") return;
+    const value = (await this.onQuestion?.(String(content.prompt), content.password === true)) ?? "";
+    this.#count += 1;
+    const reply = makeHeader("input_reply", this.#session, `${this.#session}_${this.#count}`);
+    const message = { identities: [], header: reply, parent: header, metadata: {}, buffers: [] };
+    this.sendFrames(
+      encode({ ...message, content: { status: "ok", value } }, this.#info.key, this.#info.signature_scheme),
+      "stdin",
+    );
   }
 
-  async #listenOutputs(): Promise<void> {
-    for await (const frames of this.#iopub) {
-      const message = decode(frames, this.#info.key);
-      this.onOutput?.(message);
-      const pending = this.#pending.get(message.parent.msg_id ?? "");
-      pending?.output?.(message);
-      if (message.header.msg_type === "status" && message.content.execution_state === "idle") pending?.idle();
-    }
+  #publish(message: Message): void {
+    this.onOutput?.(message);
+    const pending = this.#pending.get(message.parent.msg_id ?? "");
+    pending?.output?.(message);
+    if (message.header.msg_type === "status" && message.content.execution_state === "idle") pending?.idle();
   }
 }
 

@@ -1,12 +1,10 @@
-// What the commands `run`, `check`, `strip` and `start` print, and their exit codes: 0 when all is well, 1 when a notebook
+// What the commands `run`, `check` and `strip` print, and their exit codes: 0 when all is well, 1 when a notebook
 // fails or differs, 2 (the command line's own) when there is none.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
-import { packageRoot } from "../paths.ts";
 import { stripAnsi } from "./ansi.ts";
 import { checkNotebook } from "./check.ts";
-import { type Cell, readNotebook } from "./format.ts";
+import { readNotebook } from "./format.ts";
 import { notebookHtml } from "./html.ts";
 import { injectParameters, parseParameter, undeclaredParameters } from "./parameters.ts";
 import { printProgress } from "./progress.ts";
@@ -112,34 +110,6 @@ export function stripCommand(files: string[], { check = false }: { check?: boole
     }
   }
   return code;
-}
-
-/** `tilewright start`: runs the first chapter, shows the text of cells tagged `summary`, says where the result is. */
-export async function startCommand(): Promise<number> {
-  const chapter = "01-introduction";
-  const folder = path.join(packageRoot, "build");
-  const output = path.join(folder, `${chapter}.ipynb`);
-  const html = path.join(folder, `${chapter}.html`);
-  const code = await runCommand(path.join(packageRoot, "notebooks", `${chapter}.ipynb`), {
-    output,
-    html,
-    param: [],
-  });
-  for (const cell of readNotebook(output).cells) {
-    const tags = cell.metadata.tags;
-    if (Array.isArray(tags) && tags.includes("summary")) console.log(`\n${summaryText(cell)}`);
-  }
-  console.log(`\nExecuted notebook: ${output}\nAs a page:         ${pathToFileURL(html).href}`);
-  return code;
-}
-
-/** What a cell printed, and its result as text. */
-function summaryText(cell: Cell): string {
-  const parts = (cell.outputs ?? []).map((o) => {
-    const text = o.output_type === "stream" ? o.text : "data" in o ? o.data["text/plain"] : undefined;
-    return stripAnsi([text ?? ""].flat().join("")).trimEnd();
-  });
-  return parts.filter(Boolean).join("\n");
 }
 
 function writePage({ html }: RunFlags, notebook: Parameters<typeof notebookHtml>[0], file: string): void {

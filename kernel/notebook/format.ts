@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { isObject, type JsonObject } from "../protocol/messages.ts";
 import { saveText } from "./save.ts";
-import { parseNotebook } from "./validate.ts";
+import { parseNotebook, type RawCell, type RawNotebook } from "./validate.ts";
 
 /** An output of a cell, as nbformat stores it. */
 export type Output =
@@ -38,7 +38,7 @@ export function readNotebook(file: string): Notebook {
   } catch (error) {
     throw new Error(`cannot read ${file}: ${error instanceof Error ? error.message : error}`);
   }
-  const raw = parseNotebook(text, file);
+  const raw = joinedNotebook(parseNotebook(text, file));
   const cells = raw.cells.map((cell): Cell => {
     const common = {
       ...cell,
@@ -46,9 +46,8 @@ export function readNotebook(file: string): Notebook {
       source: joined(cell.source),
     };
     if (cell.cell_type !== "code") return common;
-    const outputs = ((cell.outputs as JsonObject[] | undefined) ?? []).map(joinedOutput);
     const execution_count = typeof cell.execution_count === "number" ? cell.execution_count : null;
-    return { ...common, execution_count, outputs };
+    return { ...common, execution_count, outputs: (cell.outputs as Output[] | undefined) ?? [] };
   });
   // Cells have ids since 4.5.
   return { ...raw, nbformat_minor: Math.max(5, raw.nbformat_minor), cells };
@@ -56,12 +55,30 @@ export function readNotebook(file: string): Notebook {
 
 /** Writes a notebook, in one go. */
 export function writeNotebook(file: string, notebook: Notebook): void {
-  const cells = notebook.cells.map((cell) => ({
+  saveText(file, notebookText(notebook));
+}
+
+/** The notebook with each multi-line text in one string, nothing else changed. */
+export function joinedNotebook(raw: RawNotebook): RawNotebook {
+  const cells = raw.cells.map((cell) => ({
     ...cell,
-    source: lines(cell.source),
-    ...(cell.outputs && { outputs: cell.outputs.map(splitOutput) }),
+    source: joined(cell.source),
+    ...(isObject(cell.attachments) && { attachments: mapValues(cell.attachments, joinedBundle) }),
+    ...(Array.isArray(cell.outputs) && { outputs: cell.outputs.map(joinedOutput) }),
   }));
-  saveText(file, `${JSON.stringify({ ...notebook, cells }, null, 1)}\n`);
+  return { ...raw, cells };
+}
+
+/** The text of a notebook's file: multi-line text in lists of lines, indented by one space. */
+export function notebookText(notebook: Notebook | RawNotebook): string {
+  const cells = notebook.cells.map((cell: Cell | RawCell) => ({
+    ...cell,
+    source: lines(joined(cell.source)),
+    ...("attachments" in cell &&
+      isObject(cell.attachments) && { attachments: mapValues(cell.attachments, splitBundle) }),
+    ...(Array.isArray(cell.outputs) && { outputs: cell.outputs.map(splitOutput) }),
+  }));
+  return `${JSON.stringify({ ...notebook, cells }, null, 1)}\n`;
 }
 
 /** Whether a cell carries a tag. */
@@ -83,22 +100,43 @@ function lines(text: string): string[] {
   return text === "" ? [] : text.split(/(?<=\n)/);
 }
 
-function joinedOutput(output: JsonObject): Output {
-  if (output.output_type === "stream") return { ...output, text: joined(output.text) } as Output;
-  if (!isObject(output.data)) return output as Output;
-  const data = Object.entries(output.data).map(([mime, part]) => [mime, isText(mime) ? joined(part) : part]);
-  return { ...output, data: Object.fromEntries(data) } as Output;
+function joinedOutput(output: JsonObject): JsonObject {
+  if (output.output_type === "stream") return { ...output, text: joined(output.text) };
+  return isObject(output.data) ? { ...output, data: joinedBundle(output.data) } : output;
 }
 
-function splitOutput(output: Output): JsonObject {
-  if (output.output_type === "stream") return { ...output, text: lines(output.text) };
-  if (output.output_type === "error") return { ...output };
-  const split = (mime: string, part: unknown) =>
-    isText(mime) && typeof part === "string" && !mime.startsWith("image/png") ? lines(part) : part;
-  const data = Object.entries(output.data).map(([mime, part]) => [mime, split(mime, part)]);
-  return { ...output, data: Object.fromEntries(data) };
+function splitOutput(output: Output | JsonObject): JsonObject {
+  if (output.output_type === "stream") return { ...output, text: lines(joined(output.text)) };
+  return "data" in output && isObject(output.data)
+    ? { ...output, data: splitBundle(output.data) }
+    : { ...output };
 }
 
-function isText(mime: string): boolean {
-  return !/[/+]json$/.test(mime);
+function joinedBundle(bundle: unknown): unknown {
+  return isObject(bundle)
+    ? mapValues(bundle, (part, mime) => (isJson(mime) ? part : joinedLines(part)))
+    : bundle;
+}
+
+function splitBundle(bundle: unknown): unknown {
+  return isObject(bundle)
+    ? mapValues(bundle, (part, mime) => (hasLines(mime) && typeof part === "string" ? lines(part) : part))
+    : bundle;
+}
+
+function mapValues(object: JsonObject, map: (value: unknown, key: string) => unknown): JsonObject {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value, key)]));
+}
+
+function joinedLines(part: unknown): unknown {
+  return Array.isArray(part) ? part.join("") : part;
+}
+
+function isJson(mime: string): boolean {
+  return /[/+]json$/.test(mime);
+}
+
+/** Representations that nbformat stores as a list of lines. */
+function hasLines(mime: string): boolean {
+  return mime.startsWith("text/") || mime === "application/javascript" || mime === "image/svg+xml";
 }

@@ -17,22 +17,56 @@ export function sign(parts: readonly Uint8Array[], key: string, scheme = "hmac-s
   return hmac.digest("hex");
 }
 
+/** A message whose JSON parts are still bytes, as it is handed from one transport to another. */
+export interface RawMessage {
+  /** Header, parent header, metadata and content, each the bytes of a JSON object. */
+  parts: readonly [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+  buffers: readonly Uint8Array[];
+}
+
 /** Turns a message into the frames of one multipart ZeroMQ message. */
 export function encode(message: Message, key: string, scheme?: string): Uint8Array[] {
-  const parts = [message.header, message.parent, message.metadata, message.content].map((part) =>
-    Buffer.from(JSON.stringify(part)),
-  );
   return [
     ...message.identities,
-    delimiter,
-    Buffer.from(sign(parts, key, scheme)),
-    ...parts,
-    ...message.buffers,
+    ...encodeRaw({ parts: jsonParts(message), buffers: message.buffers }, key, scheme),
   ];
+}
+
+/** The same for a message that is bytes already, without identities. */
+export function encodeRaw({ parts, buffers }: RawMessage, key: string, scheme?: string): Uint8Array[] {
+  return [delimiter, Buffer.from(sign(parts, key, scheme)), ...parts, ...buffers];
+}
+
+/** The bytes of a message's four JSON parts. */
+export function jsonParts({ header, parent, metadata, content }: Message): RawMessage["parts"] {
+  const bytes = (part: object) => Buffer.from(JSON.stringify(part));
+  return [bytes(header), bytes(parent), bytes(metadata), bytes(content)];
 }
 
 /** Parses and verifies frames. Throws a `WireError` naming what is wrong. */
 export function decode(frames: readonly Uint8Array[], key: string, scheme?: string): Message {
+  const { parts, buffers } = decodeRaw(frames, key, scheme);
+  const [header, parent, metadata, content] = parts.map(parsePart) as [
+    JsonObject,
+    JsonObject,
+    JsonObject,
+    JsonObject,
+  ];
+  for (const field of ["msg_id", "msg_type", "session"]) {
+    if (typeof header[field] !== "string") throw new WireError(`header without a string "${field}"`);
+  }
+  return {
+    identities: frames.slice(0, frames.length - buffers.length - 6),
+    header: header as unknown as Header,
+    parent: parent as unknown as Header,
+    metadata,
+    content,
+    buffers: [...buffers],
+  };
+}
+
+/** Verifies frames without parsing them. Throws a `WireError` naming what is wrong. */
+export function decodeRaw(frames: readonly Uint8Array[], key: string, scheme?: string): RawMessage {
   const at = frames.findIndex((frame) => delimiter.equals(frame));
   if (at < 0) throw new WireError("no <IDS|MSG> delimiter");
   const parts = frames.slice(at + 2, at + 6);
@@ -44,26 +78,11 @@ export function decode(frames: readonly Uint8Array[], key: string, scheme?: stri
     if (given.length !== expected.length || !timingSafeEqual(given, expected))
       throw new WireError("wrong signature");
   }
-  const [header, parent, metadata, content] = parts.map(parseObject) as [
-    JsonObject,
-    JsonObject,
-    JsonObject,
-    JsonObject,
-  ];
-  for (const field of ["msg_id", "msg_type", "session"]) {
-    if (typeof header[field] !== "string") throw new WireError(`header without a string "${field}"`);
-  }
-  return {
-    identities: frames.slice(0, at),
-    header: header as unknown as Header,
-    parent: parent as unknown as Header,
-    metadata,
-    content,
-    buffers: frames.slice(at + 6),
-  };
+  return { parts: parts as unknown as RawMessage["parts"], buffers: frames.slice(at + 6) };
 }
 
-function parseObject(part: Uint8Array, index: number): JsonObject {
+/** Parses one of a message's JSON parts; `index` says which, for the error. Throws a `WireError`. */
+export function parsePart(part: Uint8Array, index: number): JsonObject {
   const name = ["header", "parent header", "metadata", "content"][index];
   let value: unknown;
   try {

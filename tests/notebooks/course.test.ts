@@ -1,13 +1,7 @@
-// The course as a reader meets it: every chapter through `tilewright run`, and `npm start`'s command.
+// The course as a reader meets it: every chapter through `tilewright run`.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import path from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { chapters, cli, execute } from "./support.ts";
-
-const run = promisify(execFile);
+import { chapters, execute } from "./support.ts";
 
 describe("notebooks: the course", () => {
   it("has its first three chapters", () => {
@@ -53,16 +47,5 @@ describe("notebooks: the course", () => {
     const rows = table.trim().split("\n").slice(1);
     assert.ok(rows.length >= 4, `a speed table of four variants or more:\n${table}`);
     for (const row of rows) assert.match(row, /\d (?:ns|µs|ms|s) .*[\d.]+×\s*$/, row);
-  });
-
-  it("npm start's command says where the notebook and its page are", async function () {
-    this.timeout(120_000);
-    const { stdout } = await run(process.execPath, [cli, "start"]);
-    const [, notebook] = /^Executed notebook: (.*)$/m.exec(stdout) ?? [];
-    const [, page] = /^As a page: +(file:.*)$/m.exec(stdout) ?? [];
-    assert.ok(notebook && page, stdout);
-    const { cells } = JSON.parse(readFileSync(path.resolve(notebook), "utf8"));
-    assert.ok(cells.some(({ outputs }: { outputs?: unknown[] }) => outputs && outputs.length > 0));
-    assert.match(readFileSync(fileURLToPath(page), "utf8"), /accuracy on 10000 images/);
   });
 });

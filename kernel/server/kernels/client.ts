@@ -1,0 +1,142 @@
+import { randomUUID } from "node:crypto";
+import type { WebSocket } from "ws";
+import { ClientSockets } from "../../client/sockets.ts";
+import type { Channel } from "../../protocol/messages.ts";
+import { makeHeader } from "../../protocol/messages.ts";
+import { decodeRaw, encodeRaw, jsonParts, type RawMessage, WireError } from "../../protocol/wire.ts";
+import type { Framing } from "./framing.ts";
+import type { Listener, ManagedKernel } from "./kernel.ts";
+import type { KernelProcess } from "./process.ts";
+
+/** Bytes kept for a client that is not connected, or sent to one that does not read; beyond it the client is given up. */
+const bufferLimit = 64 * 1024 * 1024;
+
+/** What a client may ask on; iopub is only heard. */
+const askable = ["shell", "control", "stdin"] as const;
+
+/** One session of one client with one kernel: it lives over lost websockets and over restarts of the kernel. */
+export class KernelChannels implements Listener {
+  readonly sessionId: string;
+  readonly #kernel: ManagedKernel;
+  #socket: WebSocket | undefined;
+  #framing: Framing | undefined;
+  #line: ClientSockets | undefined;
+  #process: KernelProcess | undefined;
+  /** What the client asked before the kernel could answer. */
+  #asked: { channel: (typeof askable)[number]; message: RawMessage }[] = [];
+  /** What the client has not heard, because it was not connected. */
+  #unheard: { channel: Channel; message: RawMessage }[] = [];
+  #unheardBytes = 0;
+  #closed = false;
+
+  constructor(kernel: ManagedKernel, sessionId: string) {
+    this.#kernel = kernel;
+    this.sessionId = sessionId;
+    kernel.listen(this);
+  }
+
+  get isAttached(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** Speaks through this websocket from now on, and says first what was not heard. Another one is closed. */
+  attach(socket: WebSocket, framing: Framing, detached: () => void): void {
+    this.#socket?.close(1001, "replaced by a newer connection of the same session");
+    this.#socket = socket;
+    this.#framing = framing;
+    socket.on("message", (data: Buffer, isBinary: boolean) => this.#ask(data, isBinary));
+    socket.once("close", () => {
+      if (this.#socket !== socket) return;
+      this.#socket = undefined;
+      detached();
+    });
+    const unheard = this.#unheard;
+    this.#unheard = [];
+    this.#unheardBytes = 0;
+    for (const { channel, message } of unheard) this.receive(channel, message);
+    if (this.#kernel.state === "dead") this.#sayDead();
+  }
+
+  receive(channel: Channel, message: RawMessage): void {
+    if (this.#closed) return;
+    const size = bytesOf(message);
+    if (!this.#socket) {
+      this.#unheard.push({ channel, message });
+      this.#unheardBytes += size;
+      if (this.#unheardBytes > bufferLimit) this.close();
+      return;
+    }
+    if (this.#socket.bufferedAmount + size > 4 * bufferLimit) {
+      // It does not read. After a reconnection it starts afresh.
+      this.#socket.terminate();
+      this.close();
+      return;
+    }
+    this.#socket.send(this.#framing!.encode(channel, message));
+  }
+
+  connect(process: KernelProcess): void {
+    this.#line?.close();
+    const { connection } = process;
+    this.#process = process;
+    this.#line = new ClientSockets(connection, this.sessionId, askable, (channel, frames) => {
+      try {
+        this.receive(channel, decodeRaw(frames, connection.key, connection.signature_scheme));
+      } catch (error) {
+        if (!(error instanceof WireError)) throw error;
+      }
+    });
+    const asked = this.#asked;
+    this.#asked = [];
+    for (const { channel, message } of asked) this.#send(channel, message);
+  }
+
+  disconnect(): void {
+    this.#line?.close();
+    this.#line = undefined;
+    this.#process = undefined;
+    this.#asked = [];
+    this.#unheard = [];
+    this.#unheardBytes = 0;
+  }
+
+  /** Ends the session; `reason` is told to a client that is still connected. */
+  close(reason?: string): void {
+    if (this.#closed) return;
+    if (reason !== undefined && this.#socket) this.#sayDead();
+    this.#closed = true;
+    this.#kernel.listeners.delete(this);
+    this.disconnect();
+    this.#socket?.close(1000, reason);
+  }
+
+  #ask(data: Buffer, isBinary: boolean): void {
+    const socket = this.#socket;
+    try {
+      const { channel, message } = this.#framing!.decode(data, isBinary);
+      const known = askable.find((name) => name === channel);
+      if (!known) return;
+      this.#kernel.touch();
+      if (this.#line) this.#send(known, message);
+      else if (this.#kernel.state !== "dead") this.#asked.push({ channel: known, message });
+    } catch (error) {
+      socket?.close(1007, `not a message: ${error instanceof Error ? error.message : error}`.slice(0, 120));
+    }
+  }
+
+  #send(channel: (typeof askable)[number], message: RawMessage): void {
+    const { key, signature_scheme } = this.#process!.connection;
+    this.#line!.send(channel, encodeRaw(message, key, signature_scheme));
+  }
+
+  #sayDead(): void {
+    const header = makeHeader("status", this.#kernel.id, randomUUID());
+    const content = { execution_state: "dead" };
+    const message = { identities: [], header, parent: {}, metadata: {}, content, buffers: [] };
+    this.receive("iopub", { parts: jsonParts(message), buffers: [] });
+  }
+}
+
+function bytesOf({ parts, buffers }: RawMessage): number {
+  return [...parts, ...buffers].reduce((sum, { length }) => sum + length, 0);
+}
