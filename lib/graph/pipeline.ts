@@ -42,6 +42,8 @@ export interface PipelineOptions {
   readonly after?: Readonly<Partial<Record<StageName, readonly Pass[]>>>;
   /** Stages that are left out. Without some of them there is no code at the end. */
   readonly skip?: readonly StageName[];
+  /** Ends before that stage. */
+  readonly until?: StageName;
   /** Sees every pass. */
   readonly recorder?: PassRecorder;
   /** Checks the module after every pass; an error names the pass. */
@@ -173,7 +175,8 @@ export type StageName = (typeof PIPELINE)[number]["name"];
 /** What a run of the pipeline does, in order. Throws where the entry is no graph-level function. */
 export function pipelinePasses(options: PipelineOptions = {}): readonly Pass[] {
   const entry = options.entry ?? "main";
-  return PIPELINE.flatMap((stage: Stage) => {
+  const end = PIPELINE.findIndex((stage) => stage.name === options.until);
+  return PIPELINE.slice(0, end < 0 ? undefined : end).flatMap((stage: Stage) => {
     const name = stage.name as StageName;
     const pass = options.skip?.includes(name) ? undefined : stage.pass(options, entry);
     const named = pass

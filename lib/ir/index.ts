@@ -10,6 +10,7 @@ export * from "./graph-freshen.ts";
 export * from "./graph-verify.ts";
 export * from "./graph-walk.ts";
 export * from "./half.ts";
+export * from "./hash.ts";
 export * from "./id.ts";
 export * from "./instantiate.ts";
 export * from "./interval.ts";

@@ -1,0 +1,102 @@
+/** Databases of tuning records: in memory, and several as one. The file is in `file.node.ts`. */
+import { type PrimFunc, structuralEqual, withAttrs } from "../../ir/index.ts";
+import type { Schedule } from "../../schedule/index.ts";
+import { parsePrimFunc } from "../../script/index.ts";
+import { similarity, type TuningTarget } from "../target.ts";
+import { bare, costOf, scheduleOfRecord, type TuningRecord, WORKLOAD_FUNC, workloadOf } from "./record.ts";
+
+export interface Database {
+  /** Keeps a record. */
+  add(record: TuningRecord): void;
+  /** Records of a workload, in the order in which they were added; of all without a hash. */
+  records(hash?: string): readonly TuningRecord[];
+  /**
+   * The fastest record of a program: among those of the targets most like the given one, if one is given. Undefined when
+   * none was measured.
+   */
+  queryRecord(func: PrimFunc, target?: TuningTarget): TuningRecord | undefined;
+  /** The fastest schedule of a program, on the program it was found for (equal up to names). */
+  querySchedule(func: PrimFunc, target?: TuningTarget): Schedule | undefined;
+  /** The scheduled program, with the attributes of the one that was asked for. */
+  queryFunc(func: PrimFunc, target?: TuningTarget): PrimFunc | undefined;
+}
+
+/** What all databases share: queries over their records. */
+abstract class Queries implements Database {
+  abstract add(record: TuningRecord): void;
+  abstract records(hash?: string): readonly TuningRecord[];
+
+  queryRecord(func: PrimFunc, target?: TuningTarget): TuningRecord | undefined {
+    return this.ranked(func, target)[0];
+  }
+
+  querySchedule(func: PrimFunc, target?: TuningTarget): Schedule | undefined {
+    for (const r of this.ranked(func, target)) {
+      try {
+        return scheduleOfRecord(r);
+      } catch {
+        // A record of another version: its trace no longer fits, and the next best has to do.
+      }
+    }
+    return undefined;
+  }
+
+  /** Measured records of a program, those of the targets most like the given one alone, the fastest first. */
+  private ranked(func: PrimFunc, target?: TuningTarget): readonly TuningRecord[] {
+    // A hash is no proof.
+    const measured = this.records(workloadOf(func).hash).filter((r) => r.runs.length > 0 && isFor(r, func));
+    const near = target ? Math.max(0, ...measured.map((r) => similarity(r.target, target))) : 0;
+    return measured
+      .filter((r) => !target || similarity(r.target, target) === near)
+      .sort((a, b) => costOf(a) - costOf(b));
+  }
+
+  queryFunc(func: PrimFunc, target?: TuningTarget): PrimFunc | undefined {
+    const found = this.querySchedule(func, target)?.func(WORKLOAD_FUNC);
+    return found && withAttrs(found, { ...func.attrs, scheduled: true });
+  }
+}
+
+const isFor = (r: TuningRecord, func: PrimFunc): boolean =>
+  r.workload.script === workloadOf(func).script ||
+  structuralEqual(parsePrimFunc(r.workload.script), bare(func));
+
+/** Records in memory. */
+export class MemoryDatabase extends Queries {
+  private readonly all: TuningRecord[] = [];
+  private readonly byHash = new Map<string, TuningRecord[]>();
+
+  constructor(records: Iterable<TuningRecord> = []) {
+    super();
+    for (const r of records) this.add(r);
+  }
+
+  add(record: TuningRecord): void {
+    this.all.push(record);
+    const list = this.byHash.get(record.workload.hash);
+    if (list) list.push(record);
+    else this.byHash.set(record.workload.hash, [record]);
+  }
+
+  records(hash?: string): readonly TuningRecord[] {
+    return hash === undefined ? this.all : (this.byHash.get(hash) ?? []);
+  }
+}
+
+/** Several databases as one; the first takes what is added. */
+export class UnionDatabase extends Queries {
+  private readonly parts: readonly Database[];
+
+  constructor(...parts: readonly [Database, ...Database[]]) {
+    super();
+    this.parts = parts;
+  }
+
+  add(record: TuningRecord): void {
+    this.parts[0].add(record);
+  }
+
+  records(hash?: string): readonly TuningRecord[] {
+    return this.parts.flatMap((p) => p.records(hash));
+  }
+}

@@ -1,0 +1,103 @@
+/** Candidates of one search: points of the space that passed the postprocessors and were not seen before. */
+import { type PrimFunc, structuralHash } from "../../ir/index.ts";
+import { applyTrace, Schedule, ScheduleError, type Trace } from "../../schedule/index.ts";
+import { Random } from "../../schedule/random.ts";
+import { WORKLOAD_FUNC } from "../database/record.ts";
+import { CostModel } from "../model/cost-model.ts";
+import { POSTPROCS, type Postproc, rejected } from "../postprocs.ts";
+import { type Space, workloadModule } from "../space/space.ts";
+import type { TuningTarget } from "../target.ts";
+
+/** Where a candidate came from: the schedule without search, a fresh point of the space, or a changed one. */
+export type Origin = "default" | "random" | "mutated";
+
+export interface Candidate {
+  readonly trace: Trace;
+  /** The scheduled program. */
+  readonly func: PrimFunc;
+  readonly hash: string;
+  readonly origin: Origin;
+}
+
+/** A candidate and its milliseconds; infinite when it could not be measured. */
+export interface Known {
+  readonly candidate: Candidate;
+  readonly cost: number;
+}
+
+/** What a search knows of its program. */
+export class SearchState {
+  readonly func: PrimFunc;
+  readonly space: Space;
+  readonly target: TuningTarget;
+  readonly random: Random;
+  readonly model: CostModel;
+  /** Hashes of programs that were measured or are about to be. */
+  readonly seen = new Set<string>();
+  /** The fastest first. */
+  readonly known: Known[] = [];
+  /** Points that a primitive or a postprocessor refused. */
+  illegal = 0;
+  /** What the last of them said. */
+  refusal = "";
+  private readonly postprocs: readonly Postproc[];
+
+  constructor(
+    func: PrimFunc,
+    space: Space,
+    target: TuningTarget,
+    seed: number,
+    postprocs: readonly Postproc[] = POSTPROCS,
+  ) {
+    this.func = func;
+    this.space = space;
+    this.target = target;
+    this.random = new Random(seed);
+    this.model = new CostModel(this.random.fork());
+    this.postprocs = postprocs;
+  }
+
+  get best(): Known | undefined {
+    return this.known[0]?.cost < Number.POSITIVE_INFINITY ? this.known[0] : undefined;
+  }
+
+  /** A fresh point of the space; undefined when it is refused. */
+  sample(): Candidate | undefined {
+    const seed = this.random.fork();
+    return this.made("random", () => this.space.sample(this.func, seed, this.target));
+  }
+
+  /** The candidate of a trace, with decisions fitted; undefined when it is refused. */
+  replay(trace: Trace, origin: Origin): Candidate | undefined {
+    const seed = this.random.fork();
+    return this.made(origin, () => applyTrace(trace, new Schedule(workloadModule(this.func), { seed })));
+  }
+
+  /** A candidate from a schedule of the program. */
+  made(origin: Origin, make: () => Schedule): Candidate | undefined {
+    try {
+      const sch = make();
+      const func = sch.func(WORKLOAD_FUNC);
+      const why = rejected(func, this.postprocs);
+      if (why === undefined)
+        return { trace: sch.trace.simplified(), func, hash: structuralHash(func), origin };
+      this.refusal = why;
+    } catch (e) {
+      // A changed decision may change how many loops there are, which `applyTrace` reports as an ordinary error.
+      if (!(e instanceof ScheduleError) && origin !== "mutated") throw e;
+      this.refusal = (e as Error).message;
+    }
+    this.illegal++;
+    return undefined;
+  }
+
+  /** Takes what was measured into account. */
+  learn(results: readonly Known[]): void {
+    for (const r of results) {
+      this.seen.add(r.candidate.hash);
+      this.known.push(r);
+    }
+    this.known.sort((a, b) => a.cost - b.cost);
+    this.model.update(results.map(({ candidate, cost }) => ({ func: candidate.func, cost })));
+  }
+}

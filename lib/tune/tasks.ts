@@ -1,0 +1,51 @@
+/** The functions of a module that are worth tuning, each with the number of times it is called. */
+import { type PipelineOptions, runPipeline } from "../graph/pipeline.ts";
+import {
+  constInt,
+  graphFuncs,
+  type IRModule,
+  type PrimFunc,
+  primFuncs,
+  visitGraphBody,
+} from "../ir/index.ts";
+import { workloadOf } from "./database/record.ts";
+
+export interface ExtractedTask {
+  readonly name: string;
+  readonly func: PrimFunc;
+  /** Calls of it, or of programs equal to it. */
+  readonly weight: number;
+}
+
+/** Why a program is not tuned, or undefined. */
+export function whyNotTuned(f: PrimFunc): string | undefined {
+  if (f.attrs.scheduled === true) return "it has a schedule already";
+  const sizes = f.params.flatMap((p) => (p.kind === "buffer" ? p.shape : [p]));
+  if (sizes.some((e) => constInt(e) === undefined)) return "its sizes, or other parameters, are no numbers";
+  return undefined;
+}
+
+/**
+ * The tensor programs that a module calls, as the pipeline hands them to its `schedule` stage. Equal ones count as one. A
+ * module without graph-level functions gives its tensor programs, called once each.
+ */
+export function extractTasks(mod: IRModule, options: PipelineOptions = {}): ExtractedTask[] {
+  const hasGraphs = Object.keys(graphFuncs(mod)).length > 0;
+  const at = hasGraphs ? runPipeline(mod, { ...options, until: "schedule" }) : mod;
+  const calls = new Map<string, number>();
+  for (const f of Object.values(graphFuncs(at))) {
+    visitGraphBody(f.body, (e) => {
+      if (e.kind === "callTir") calls.set(e.func, (calls.get(e.func) ?? 0) + 1);
+    });
+  }
+  const tasks = new Map<string, { name: string; func: PrimFunc; weight: number }>();
+  for (const [name, func] of Object.entries(primFuncs(at))) {
+    const weight = hasGraphs ? (calls.get(name) ?? 0) : 1;
+    if (weight === 0 || whyNotTuned(func) !== undefined) continue;
+    const { hash } = workloadOf(func);
+    const known = tasks.get(hash);
+    if (known) known.weight += weight;
+    else tasks.set(hash, { name, func, weight });
+  }
+  return [...tasks.values()];
+}
