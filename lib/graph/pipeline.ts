@@ -2,6 +2,7 @@
 import type { IRModule } from "../ir/index.ts";
 import { GraphError } from "./error.ts";
 import {
+  annotateLayoutFree,
   annotateOpPattern,
   bindSizes,
   callTirRewrite,
@@ -20,6 +21,7 @@ import {
   planMemory,
   rewriteReshape,
   splitAtSizes,
+  splitLayoutRewritePreproc,
   toDataflow,
   toNonDataflow,
   vmLower,
@@ -148,9 +150,19 @@ export const PIPELINE = [
     why: "after fuseTir: programs that only groups called are left over, and would be scheduled",
   },
   {
+    name: "annotateLayoutFree",
+    pass: (o) => (o.schedule ? annotateLayoutFree : undefined),
+    why: "on the calls that will run, before schedules, which may lay weights out anew",
+  },
+  {
     name: "schedule",
     pass: (o) => o.schedule,
     why: "on the programs that will run; before memory is planned, as a schedule may work in place",
+  },
+  {
+    name: "splitLayoutRewritePreproc",
+    pass: (o) => (o.schedule ? splitLayoutRewritePreproc : undefined),
+    why: "after schedules, which say how weights should lie; while calls still take constants",
   },
   {
     name: "toNonDataflow",

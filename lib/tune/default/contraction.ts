@@ -7,23 +7,25 @@
  * becomes a product when its input is laid out by the axes of the block (`reindex`), panel by panel.
  */
 import { regionsOf } from "../../arith/index.ts";
+import { LAYOUT_PREPROC } from "../../graph/layout-attrs.ts";
 import { type Block, type BlockAxis, constInt } from "../../ir/index.ts";
 import type { BlockRV, LoopRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
 import { epilogueOf } from "./inline.ts";
 import { type Contraction, contractionOf, divisor, extentOf, moves, product, strideAlong } from "./shape.ts";
+import { tileFor } from "./tile.ts";
 
-/** Tile of sums in registers: 8 vectors of 4 f32, which V8 keeps in the 16 of x64 with operands beside them. */
+/** Rows of a tile that is read in place. */
 const ROWS = 4;
-const COLUMNS = 8;
 /** Bytes of the rows' operand that should stay in the second-level cache. */
 const L2_BYTES = 256 * 1024;
 /** Bytes of the first-level cache. */
 const L1_BYTES = 32 * 1024;
 /** From so few rows on a panel is not used often enough to be copied. */
 const PACK_ROWS = 8;
-/** At so few columns a ragged last tile costs more than padding. */
+/** At so few columns, or rows, a ragged last tile costs more than padding. */
 const PAD_COLUMNS = 512;
+const PAD_ROWS = 128;
 
 /** Tiles of rows below which a panel is not used often enough to be copied once for each block of rows. */
 const WORTH_BLOCKING = 8;
@@ -59,21 +61,27 @@ export function rolesOf(b: Block, c: Contraction): Roles | undefined {
   return { batch, rows, columns, reduce, x, y };
 }
 
-/** Schedules the product in `block`; false when it is none that this knows. */
-export function scheduleContraction(sch: Schedule, block: BlockRV): Schedule {
-  const packed = attempt(sch, (s) => withPanel(s, block));
+/** Schedules the product in `block`, unless it is none that this knows. `constants`: buffers that are the same in every call. */
+export function scheduleContraction(
+  sch: Schedule,
+  block: BlockRV,
+  constants: ReadonlySet<number> = new Set(),
+): Schedule {
+  const packed = attempt(sch, (s) => withPanel(s, block, constants));
   return packed !== sch ? packed : attempt(sch, (s) => inPlace(s, block));
 }
 
 /** Y is laid out by panels: what was said at the top. */
-function withPanel(sch: Schedule, block: BlockRV): boolean {
+function withPanel(sch: Schedule, block: BlockRV, constants: ReadonlySet<number>): boolean {
   const b = sch.get(block);
   const c = contractionOf(b);
   const roles = c && rolesOf(b, c);
   if (!roles || roles.columns.length === 0) return false;
   const [m, n, k] = [roles.rows, roles.columns, roles.reduce].map((axes) => product(axes.map(extentOf)));
-  if (m < PACK_ROWS || n < 4) return false;
-  const nr = n < COLUMNS ? 4 : COLUMNS;
+  const once = constants.has(roles.y.buffer.id);
+  if ((m < PACK_ROWS && !once) || n < 4) return false;
+  const lastRow = roles.rows[roles.rows.length - 1];
+  const { mr, nr } = tileFor(lastRow ? extentOf(lastRow) : 1, n);
 
   const made = epilogueOf(sch, block) ?? sch.cacheWrite(block, 0, "global");
   const panel = sch.reindex(block, [
@@ -82,39 +90,87 @@ function withPanel(sch: Schedule, block: BlockRV): boolean {
   ]);
   layOut(sch, panel, roles);
   const kinds = fuseColumns(sch, block, made, b.axes, roles);
-  const pad = n % nr !== 0 && n <= PAD_COLUMNS;
-  const { source, epilogue } = pad
-    ? padded(
-        sch,
-        block,
-        panel,
-        made,
-        kinds.map((kind) => (kind === "column" ? nr : 1)),
-      )
+  const padding = paddingOf(sch, block, kinds, { mr, nr, once });
+  const { source, epilogue } = padding
+    ? padded(sch, block, panel, made, padding)
     : { source: panel, epilogue: made };
 
+  const rowBlocks = roles.rows.length === 1 ? blocksOfRows(m, k, mr) : 1;
+  const whole = once || rowBlocks > 1;
+  if (whole) packWhole(sch, source, roles, nr, once);
   const loops = sch.getLoops(block);
   const of = (kind: Kind): LoopRV[] => loops.filter((_, i) => kinds[i] === kind);
   const [batch, rows, columns, reduce] = [of("batch"), of("row"), of("column"), of("reduce")];
-  const extent = constInt(sch.get(rows[rows.length - 1]).extent) ?? 1;
-  const mr = divisor(extent, [ROWS, 3]) ?? ROWS;
-  const [r0, r1] = sch.split(rows[rows.length - 1], [null, mr]);
   const [j0, j1] = sch.split(columns[0], [null, nr]);
+  const tiled = { block, epilogue, panelAt: j0, reduce, j1, ...(whole ? {} : { panel: source }) };
+  if (rows.length === 0) {
+    sch.reorder(...batch, j0, ...reduce, j1);
+    finish(sch, { ...tiled, tileAt: j0 });
+    return true;
+  }
+  const [r0, r1] = sch.split(rows[rows.length - 1], [null, mr]);
   const outer = rows.slice(0, -1);
-  const tiles = constInt(sch.get(r0).extent) ?? 1;
-  const fitting = Math.floor(L2_BYTES / (k * 4) / mr);
-  // An uneven split would leave gaps that region cover cannot see through.
-  const tilesInL2 = range(fitting).find((t) => tiles % t === 0) ?? tiles;
-  const tiled = { block, panel: source, epilogue, panelAt: j0, reduce, r1, j1 };
-  if (outer.length === 0 && tilesInL2 >= WORTH_BLOCKING && tiles > tilesInL2) {
-    const [r00, r01] = sch.split(r0, [null, tilesInL2]);
+  if (rowBlocks > 1) {
+    const [r00, r01] = sch.split(r0, [rowBlocks, null]);
     sch.reorder(...batch, r00, j0, r01, ...reduce, r1, j1);
-    finish(sch, { ...tiled, tileAt: r01 });
+    finish(sch, { ...tiled, r1, tileAt: r01 });
   } else {
     sch.reorder(...batch, j0, ...outer, r0, ...reduce, r1, j1);
-    finish(sch, { ...tiled, tileAt: r0 });
+    finish(sch, { ...tiled, r1, tileAt: r0 });
   }
   return true;
+}
+
+/**
+ * Into how many blocks rows are divided, so that those of one block stay in the second-level cache while all panels go
+ * past them: a number that divides the tiles, as an uneven split would leave gaps that region cover cannot see through.
+ */
+function blocksOfRows(m: number, k: number, mr: number): number {
+  const tiles = Math.ceil(m / mr);
+  const fitting = Math.floor(L2_BYTES / (k * 4 * mr));
+  if (tiles <= fitting || fitting < WORTH_BLOCKING) return 1;
+  const inBlock = range(fitting).find((t) => tiles % t === 0) ?? tiles;
+  return inBlock < WORTH_BLOCKING ? 1 : tiles / inBlock;
+}
+
+interface Padding {
+  readonly mr: number;
+  readonly nr: number;
+  readonly once: boolean;
+}
+
+/** What the axes of the block are padded to multiples of, or undefined when they are whole tiles, or too many to pad. */
+function paddingOf(
+  sch: Schedule,
+  block: BlockRV,
+  kinds: readonly Kind[],
+  { mr, nr, once }: Padding,
+): readonly number[] | undefined {
+  const extents = sch.get(block).axes.map(extentOf);
+  const lastRow = kinds.lastIndexOf("row");
+  const padding = extents.map((n, i) => {
+    if (kinds[i] === "column" && n % nr !== 0 && (once || n <= PAD_COLUMNS)) return nr;
+    return i === lastRow && n % mr !== 0 && n <= PAD_ROWS ? mr : 1;
+  });
+  return padding.some((p) => p > 1) ? padding : undefined;
+}
+
+/**
+ * All panels are laid out before the product, one after another. Of a constant that is a nest of its own kind: the
+ * pipeline runs it once, when the model is loaded.
+ */
+function packWhole(sch: Schedule, source: BlockRV, roles: Roles, nr: number, once: boolean): void {
+  const names = sch.get(source).axes.map((_, i) => `a${i}`);
+  const rest = names.slice(0, -1);
+  const column = names[names.length - 1];
+  const batch = rest.slice(0, rest.length - roles.reduce.length);
+  const reduce = rest.slice(batch.length);
+  const to = [...batch, `T.floordiv(${column}, ${nr})`, ...reduce, `T.floormod(${column}, ${nr})`];
+  sch.transformLayout(source, ["write", 0], `(${names.join(", ")}) => [${to.join(", ")}]`);
+  if (once) sch.annotate(source, LAYOUT_PREPROC, true);
+  const loops = sch.getLoops(source);
+  const [, inner] = sch.split(loops[loops.length - 1], [null, nr]);
+  copyInner(sch, source, inner);
 }
 
 /** n, n - 1, … 1. */
@@ -182,7 +238,7 @@ export function fuseColumns(
   return kinds.filter((kind, i) => kind !== "column" || i === first);
 }
 
-/** Pads the block to full tiles; the copies that padding makes are folded into the panel and the consumer. */
+/** Pads the block to full tiles; the copies of Y and of the result that this makes become the panel and the consumer. */
 export function padded(
   sch: Schedule,
   block: BlockRV,
@@ -193,7 +249,9 @@ export function padded(
   sch.padEinsum(block, padding);
   const [crop] = sch.getConsumers(block);
   if (crop.id !== epilogue.id) sch.computeInline(crop);
+  // Where only rows are padded the panel is used as it is.
   const source = sch.getConsumers(panel)[0];
+  if (source.id === block.id) return { source: panel, epilogue };
   sch.computeInline(panel);
   return { source, epilogue };
 }
@@ -209,19 +267,23 @@ interface Tiled {
   readonly j1: LoopRV;
 }
 
+/** The innermost loop of a copy in vectors, or written out where elements do not lie side by side. */
+function copyInner(sch: Schedule, copy: BlockRV, inner: LoopRV): void {
+  const source = sch.get(copy);
+  const store =
+    source.body.kind === "store" && source.body.value.kind === "load" ? source.body.value : undefined;
+  const last = source.axes[source.axes.length - 1];
+  if (store && last && strideAlong(store, last.v) === 1) sch.vectorize(inner);
+  else sch.unroll(inner);
+}
+
 function finish(sch: Schedule, t: Tiled): void {
   if (t.r1) sch.unroll(t.r1);
   sch.vectorize(t.j1);
   if (t.panel) {
     sch.computeAt(t.panel, t.panelAt);
     const copy = sch.getLoops(t.panel);
-    const inner = copy[copy.length - 1];
-    const source = sch.get(t.panel);
-    const store =
-      source.body.kind === "store" && source.body.value.kind === "load" ? source.body.value : undefined;
-    const last = source.axes[source.axes.length - 1];
-    if (store && last && strideAlong(store, last.v) === 1) sch.vectorize(inner);
-    else sch.unroll(inner);
+    copyInner(sch, t.panel, copy[copy.length - 1]);
   }
   sch.reverseComputeAt(t.epilogue, t.tileAt);
   const e = sch.getLoops(t.epilogue);

@@ -3,6 +3,8 @@
  * little, products by register tiles over packed panels, reductions in lanes, the rest vectorised along memory. Rules are
  * tried one after another; what a rule's primitives refuse leaves the program as it was.
  */
+
+import { layoutFreeBuffers } from "../../graph/passes/layout-free.ts";
 import { type Block, type IRModule, irModule, type PrimFunc, primFuncs } from "../../ir/index.ts";
 import { type BlockRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
@@ -26,6 +28,7 @@ export function defaultSchedule(f: PrimFunc): PrimFunc {
 /** The same, as the schedule: to be looked at step by step. */
 export function scheduleOf(f: PrimFunc): Schedule {
   let sch = autoInline(new Schedule(irModule({ [NAME]: f })), NAME);
+  const constants = layoutFreeBuffers(f);
   const done = new Set<number>();
   // Heavy blocks first: they take their consumers along.
   for (const heavy of [true, false]) {
@@ -38,7 +41,7 @@ export function scheduleOf(f: PrimFunc): Schedule {
       const before = sch;
       if (reduces) {
         sch = scheduleWindow(sch, rv);
-        if (sch === before) sch = scheduleContraction(sch, rv);
+        if (sch === before) sch = scheduleContraction(sch, rv, constants);
         if (sch === before) sch = scheduleReduction(sch, rv);
       } else sch = scheduleElementwise(sch, rv);
     }

@@ -14,6 +14,8 @@ export interface Tile {
 const REGISTERS = 15;
 /** Vectors of sums that keep two units with a latency of 4 busy. */
 const IN_FLIGHT = 8;
+/** What bringing an operand costs, so that padding is not free where the units wait anyway. */
+const LOADED = 0.01;
 
 /** In the order of preference. A wide tile has its operands side by side in memory, and few rows to write to. */
 const TILES: readonly Tile[] = [2, 3, 4, 1].flatMap((mr) =>
@@ -24,10 +26,10 @@ function fits({ mr, nr }: Tile): boolean {
   return (mr * nr) / 4 + mr + nr / 4 <= REGISTERS;
 }
 
-/** How long m × n results take, in time of one result of a tile that keeps the units busy. */
+/** How long m × n results take, in time of one result of a tile that keeps the units busy; of equals the smallest tile. */
 function cost({ mr, nr }: Tile, m: number, n: number): number {
   const done = Math.ceil(m / mr) * mr * Math.ceil(n / nr) * nr;
-  return done * Math.max(1, IN_FLIGHT / ((mr * nr) / 4));
+  return done * (Math.max(1, IN_FLIGHT / ((mr * nr) / 4)) + LOADED);
 }
 
 /** The tile that does m × n results soonest, padding included. */

@@ -122,7 +122,7 @@ describe("tune: the default schedule", function () {
     const wat = async (f: PrimFunc) => (await build(defaultSchedule(f))).source("wat");
     const sch = scheduleOf(linear(64, 32, 64));
     const text = sch.script();
-    assert.match(text, /T\.vectorized\(8\)/);
+    assert.match(text, /T\.vectorized\(16\)/);
     assert.equal(sch.getLoops(sch.getBlock("relu")).length > 2, true);
     return wat(linear(64, 32, 64)).then((w) => assert.match(w, /f32x4\.(relaxed_madd|mul)/));
   });
