@@ -6,13 +6,12 @@ import { interpreterBackend } from "./interpreted.ts";
 import { GraphLibrary } from "./vm/library.ts";
 import type { LowerOptions } from "./vm/lower.ts";
 import { wasmBackend } from "./wasm.ts";
+import type { WasmCodeOptions } from "./wasm-code.ts";
 import { webgpuBackend } from "./webgpu/backend.ts";
 
-export interface BuildOptions {
+export interface BuildOptions extends WasmCodeOptions {
   /** "wasm" (default): generated WebAssembly. "interpreter": slow, exact, checks every access. "webgpu": compute shaders. */
   readonly target?: Target;
-  /** Fused multiply-add and its kin. Default: where the engine has it. */
-  readonly relaxedSimd?: boolean;
   /** How many programs are kept for functions with symbolic sizes, one for each set of sizes. Default 16. */
   readonly cacheSize?: number;
   /** Changes to the pipeline of graph-level functions: passes of one's own, a recorder, other schedules. */

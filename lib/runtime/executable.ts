@@ -12,6 +12,7 @@ import {
 import type { Backend, Prepared, Target } from "./backend.ts";
 import { countFlops } from "./flops.ts";
 import { Tensor } from "./tensor.ts";
+import type { ThreadCount } from "./threads/index.ts";
 import { measure, measureTogether, type TimeOptions, type Timing } from "./timing.ts";
 import type { GraphArg } from "./vm/arguments.ts";
 import { disposeResult, type GraphLibrary, type GraphResult } from "./vm/library.ts";
@@ -34,6 +35,8 @@ export type Kernel = <Result extends GraphResult | void = Tensor>(
 export interface ExecutableMethods {
   readonly target: Target;
   readonly module: IRModule;
+  /** How many threads share its parallel loops, and why not more. */
+  readonly threads: ThreadCount;
   /** All functions by name, also those whose name is taken by a member listed here. */
   readonly functions: Readonly<Record<string, Kernel>>;
   /** Checks the arguments once and returns what makes the call, for loops and measurements. */
@@ -62,8 +65,8 @@ export type Executable = ExecutableMethods & { readonly [name: string]: Kernel }
 
 /** `then` would make an executable a promise in the eyes of `await`. */
 const RESERVED = new Set([
-  ...["target", "module", "functions", "prepare", "time", "source", "profile", "memoryPlan", "lowered"],
-  ...["dispose", "then", "toString"],
+  ...["target", "module", "threads", "functions", "prepare", "time", "source", "profile", "memoryPlan"],
+  ...["lowered", "dispose", "then", "toString"],
 ]);
 
 /** What `build` gives; its type for readers is `Executable`. */
@@ -83,8 +86,8 @@ export class Built implements ExecutableMethods {
     const programs = primFuncs(module);
     for (const name of Object.keys(module.funcs)) {
       const run = Object.hasOwn(programs, name)
-        ? async (...args: KernelArg[]) => this.prepare(name, args)()
-        : async (...args: KernelArg[]) => this.#graphs(name).call(name, args);
+        ? async (...args: KernelArg[]) => this.#call(this.prepare(name, args))
+        : async (...args: KernelArg[]) => this.#call(() => this.#graphs(name).call(name, args));
       functions[name] = run as Kernel;
       if (!RESERVED.has(name)) {
         Object.defineProperty(this, name, { value: functions[name], enumerable: true });
@@ -99,8 +102,15 @@ export class Built implements ExecutableMethods {
     return () => disposeResult(graph.call(name, args));
   }
 
+  get threads(): ThreadCount {
+    const counts = [this.#backend.threads?.(), this.#graph?.threads()].filter((x) => x !== undefined);
+    const most = counts.sort((a, b) => b.count - a.count)[0];
+    return most ?? { count: 1, reason: `target ${this.target} has its own ways to run loops side by side` };
+  }
+
   async time(name: string, args: readonly KernelArg[], options: TimeOptions = {}): Promise<Timing> {
     const run = this.prepare(name, args);
+    await this.#ready();
     return measure(name, this.target, run, { ...(await workOf(this, name, args)), ...options });
   }
 
@@ -135,6 +145,17 @@ export class Built implements ExecutableMethods {
 
   toString(): string {
     return `Executable (${this.target}): ${Object.keys(this.functions).join(", ")}`;
+  }
+
+  /** When the threads have begun: a call that does not wait for them runs without them. */
+  #ready(): Promise<void> | undefined {
+    return this.#backend.ready?.() ?? this.#graph?.ready();
+  }
+
+  async #call<X>(run: () => X): Promise<X> {
+    const starting = this.#ready();
+    if (starting) await starting;
+    return run();
   }
 
   /** What runs the graph-level functions. Throws, with what there is, when `name` is none. */

@@ -41,6 +41,13 @@ export { Random } from "./random.ts";
 export { measureRoofline, type Roofline, type RooflineOptions, roofline } from "./roofline/index.ts";
 export { type RandomOptions, Tensor } from "./tensor.ts";
 export {
+  availableThreads,
+  releaseThreads,
+  setThreads,
+  type ThreadCount,
+  type ThreadOptions,
+} from "./threads/index.ts";
+export {
   formatMs,
   type Measurable,
   measure,

@@ -1,6 +1,7 @@
 /** The memory of the CPU device: one WebAssembly memory that tensors live in and generated modules import. */
 import { ARRAYS, BYTES, type DType, type TypedArray } from "../ir/index.ts";
 import { ALIGNMENT, Allocator } from "./allocator.ts";
+import { availableThreads, settleThreads } from "./threads/index.ts";
 
 const PAGE = 65536;
 /** 2 GiB: addresses stay below 2^31, so that generated code may compare and add them as signed numbers. */
@@ -15,6 +16,7 @@ export interface MemoryOptions {
   readonly maxPages?: number;
 }
 
+/** Every use of memory settles first: no worker of a call that was broken off may still be writing. */
 export class DeviceMemory {
   readonly memory: WebAssembly.Memory;
   private readonly allocator: Allocator;
@@ -40,11 +42,18 @@ export class DeviceMemory {
 
   /** Byte address of fresh memory (its contents are undefined), a multiple of 64. */
   alloc(bytes: number): number {
+    settleThreads();
     return this.allocator.alloc(bytes);
   }
 
   free(address: number): void {
+    settleThreads();
     this.allocator.free(address);
+  }
+
+  /** Whether threads can work on it. */
+  get isShared(): boolean {
+    return typeof SharedArrayBuffer !== "undefined" && this.memory.buffer instanceof SharedArrayBuffer;
   }
 
   get usedBytes(): number {
@@ -53,6 +62,7 @@ export class DeviceMemory {
 
   /** A view of `length` elements. It dies when the memory grows: see `isStale`. */
   view(dtype: DType, address: number, length: number): TypedArray {
+    settleThreads();
     const buffer = this.memory.buffer as ArrayBuffer;
     if (address + length * BYTES[dtype] > buffer.byteLength)
       throw new RangeError("view outside of device memory");
@@ -61,6 +71,7 @@ export class DeviceMemory {
 
   /** Whether a view was made before the memory last grew. */
   isStale(view: TypedArray): boolean {
+    settleThreads();
     return view.buffer !== this.memory.buffer;
   }
 
@@ -69,6 +80,7 @@ export class DeviceMemory {
    * again for every call, a larger request may have moved it.
    */
   workspace(bytes: number): number {
+    settleThreads();
     if (bytes > this.arenaBytes || this.arena === 0) {
       if (this.arena !== 0) this.free(this.arena);
       this.arena = 0;
@@ -98,8 +110,20 @@ export class DeviceMemory {
 
 let cpu: DeviceMemory | undefined;
 
-/** The one memory of this realm's CPU device, made at first use. */
+/** The one memory of this realm's CPU device, made at first use: shared where there are threads to share it with. */
 export function cpuMemory(): DeviceMemory {
-  cpu ??= new DeviceMemory();
+  cpu ??= availableThreads().count > 1 ? sharedMemory() : new DeviceMemory();
   return cpu;
+}
+
+/** Shared memory reserves addresses up to its maximum: where there is no room for that, it has a smaller one, or is not shared. */
+function sharedMemory(): DeviceMemory {
+  for (let maxPages = MAX_PAGES; maxPages >= MAX_PAGES / 8; maxPages /= 2) {
+    try {
+      return new DeviceMemory({ shared: true, maxPages });
+    } catch (e) {
+      if (!(e instanceof RangeError)) throw e;
+    }
+  }
+  return new DeviceMemory();
 }

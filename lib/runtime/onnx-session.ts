@@ -17,7 +17,7 @@ import type { Profile } from "./vm/profile.ts";
 import { CACHE_SIZE } from "./vm/specializations.ts";
 
 export interface SessionOptions
-  extends Pick<BuildOptions, "target" | "relaxedSimd" | "cacheSize" | "pipeline">,
+  extends Pick<BuildOptions, "target" | "relaxedSimd" | "threads" | "cacheSize" | "pipeline">,
     Pick<OnnxModelOptions, "externalData"> {}
 
 /** A tensor by its elements: what users of other runtimes have at hand. The dtype is that of the model's input. */

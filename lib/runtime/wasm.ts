@@ -1,28 +1,24 @@
 /** WebAssembly as a target: compile, instantiate over the device's memory, call with addresses. */
 import { type Argument, type Bound, evalSize } from "../codegen/index.ts";
-import { compileWasm, instantiateWasm, type WasmFunction } from "../codegen/wasm/index.ts";
+import { instantiateWasm, type WasmFunction } from "../codegen/wasm/index.ts";
 import type { IRModule } from "../ir/index.ts";
 import type { Backend, Prepared } from "./backend.ts";
-import { features } from "./features.ts";
-import { cpuMemory } from "./memory.ts";
 import type { Tensor } from "./tensor.ts";
+import { type WasmCodeOptions, wasmCode } from "./wasm-code.ts";
 
 type Entry = (...args: (number | bigint)[]) => void;
 
-export async function wasmBackend(mod: IRModule, options: { relaxedSimd?: boolean }): Promise<Backend> {
-  const has = features();
-  if (!has.simd) throw new Error('this engine has no WebAssembly SIMD; build with { target: "interpreter" }');
-  const relaxedSimd = options.relaxedSimd ?? has.relaxedSimd;
-  if (relaxedSimd && !has.relaxedSimd) throw new Error("this engine has no relaxed SIMD");
-  const memory = cpuMemory();
-  const code = compileWasm(mod, { relaxedSimd });
-  const instance = await instantiateWasm(code, memory.memory);
+export async function wasmBackend(mod: IRModule, options: WasmCodeOptions): Promise<Backend> {
+  const { code, memory, spread, threads, ready } = wasmCode(mod, options);
+  const instance = await instantiateWasm(code, memory.memory, spread);
   return {
     target: "wasm",
+    threads,
+    ready,
     prepare(name, args, bound) {
       const f = code.functions[name];
       const entry = instance.exports[name] as unknown as Entry;
-      const values = callArguments(f, args, bound);
+      const values = callArguments(f, args as readonly Argument[], bound);
       const bytes = evalSize(f.workspace, bound.sizes);
       if (bytes === undefined) throw new Error(`${name}: the size of its workspace is unknown`);
       const last = values.length - 1;

@@ -26,13 +26,15 @@ export interface MatmulTiles {
   /** Rows of A that are used with one packed panel of B, and how many steps of k. */
   readonly mc: number;
   readonly kc: number;
+  /** Blocks of rows go to threads. */
+  readonly parallel?: boolean;
 }
 
 /**
  * Register tile mr × nr; a panel of B (kc × nr) is copied so that it lies in one piece and stays in the first-level
  * cache while mc rows of A (mc × kc, second-level cache) go past it.
  */
-export function scheduledMatmul({ mr, nr, mc, kc }: MatmulTiles): Schedule {
+export function scheduledMatmul({ mr, nr, mc, kc, parallel = false }: MatmulTiles): Schedule {
   const sch = new Schedule(matmul1024);
   const C = sch.getBlock("C", "matmul");
   const [i, j, k] = sch.getLoops(C);
@@ -41,6 +43,7 @@ export function scheduledMatmul({ mr, nr, mc, kc }: MatmulTiles): Schedule {
   const [j0, j1] = sch.split(j, [null, nr]);
   const [k0, k1] = sch.split(k, [null, kc]);
   sch.reorder(i0, k0, j0, i1, k1, i2, j1);
+  if (parallel) sch.parallel(i0);
   sch.computeAt(panel, j0);
   const copy = sch.getLoops(panel);
   sch.vectorize(copy[copy.length - 1]);

@@ -1,8 +1,8 @@
 /** What code generation of one function knows at a point of the program. */
 import type { Expr, Interval, Var } from "../../ir/index.ts";
+import type { Storage } from "../lower/storage.ts";
 import type { FunctionCode } from "./emit.ts";
 import type { Graph, Local, Value } from "./graph.ts";
-import type { Spread } from "./parallel.ts";
 
 export interface CodeOptions {
   /** Fused multiply-add and other relaxed instructions may be used. */
@@ -58,6 +58,20 @@ export interface LaneFrame {
   readonly lanes: 2 | 4;
   /** Lanes from this one on compute something, but nothing of it may be seen: the end of a loop that does not divide. */
   readonly active: number;
+}
+
+/** What parallel loops of a function need to know of it. */
+export interface Spread {
+  readonly storage: Storage;
+  readonly workspace: Value;
+  /** Address of the environment. */
+  readonly environment: Value;
+  /** Functions of parallel loops, of the whole module. */
+  readonly bodies: FunctionCode[];
+  /** Their names. */
+  name(index: number): string;
+  /** Bytes of the environment that some loop needs. */
+  environmentBytes: number;
 }
 
 export interface Context {

@@ -23,7 +23,13 @@ import { PARALLEL, parallelImport } from "./parallel.ts";
 import { printModule } from "./wat.ts";
 
 export type { Kernel, KernelSource, LinkedKernel } from "./kernel.ts";
-export { instantiateWasm, instantiateWasmNow } from "./link.ts";
+export {
+  instantiateWasm,
+  instantiateWasmNow,
+  type LoadedProgram,
+  type Parallel,
+  type Spreader,
+} from "./link.ts";
 export { hostFunctions };
 
 export interface WasmOptions {

@@ -12,6 +12,7 @@ import { hostFunctions } from "./host.ts";
 import type { ValType } from "./opcodes.ts";
 import { readWat } from "./read-wat.ts";
 import { REPR } from "./scalar.ts";
+import { withSharedMemory } from "./share-memory.ts";
 
 export interface KernelSource {
   /** A module as text (see `read-wat.ts` for what is read). */
@@ -46,8 +47,11 @@ export function kernelOf(name: string, source: KernelSource): Kernel {
     fail("give its code as { wat } or as { wasm }");
   const { wat, wasm } = source;
   const parts = wat === undefined ? undefined : readWat(wat);
-  const bytes = (sharedMemory: boolean): Uint8Array<ArrayBuffer> =>
-    parts ? encodeModule({ ...parts, sharedMemory }) : Uint8Array.from(wasm ?? []);
+  const bytes = (sharedMemory: boolean): Uint8Array<ArrayBuffer> => {
+    if (parts) return encodeModule({ ...parts, sharedMemory });
+    const given = wasm ?? new Uint8Array();
+    return sharedMemory ? withSharedMemory(given) : Uint8Array.from(given);
+  };
   const module = compiled(bytes(false), fail);
   for (const i of WebAssembly.Module.imports(module)) {
     const known = i.module === "env" && (i.name === "memory" || Object.hasOwn(hostFunctions, i.name));

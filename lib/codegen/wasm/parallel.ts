@@ -6,27 +6,12 @@
  * `WasmModule.parallel`. What the loop allocates lies in the thread's part of the workspace.
  */
 import { type Expr, type For, type Interval, loop, loopRange, type Stmt, variable } from "../../ir/index.ts";
-import type { Storage } from "../lower/storage.ts";
-import type { Context, Place } from "./context.ts";
+import type { Context, Place, Spread } from "./context.ts";
 import { emitFunction, type FunctionCode } from "./emit.ts";
 import type { ImportedFunction } from "./encode.ts";
 import { Graph, type Local, type Value } from "./graph.ts";
 import { allocateRegisters, placeSlots } from "./places.ts";
 import { scalarValue } from "./scalar-expr.ts";
-
-/** What parallel loops of a function need to know of it. */
-export interface Spread {
-  readonly storage: Storage;
-  readonly workspace: Value;
-  /** Address of the environment. */
-  readonly environment: Value;
-  /** Functions of parallel loops, of the whole module. */
-  readonly bodies: FunctionCode[];
-  /** Their names. */
-  name(index: number): string;
-  /** Bytes of the environment that some loop needs. */
-  environmentBytes: number;
-}
 
 /** By which name code calls what spreads a loop over threads. */
 export const PARALLEL = "parallel";

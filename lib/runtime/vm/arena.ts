@@ -4,6 +4,7 @@
  * a function whose sizes were just read) gets an arena of its own, one level further up.
  */
 import { cpuMemory, type DeviceMemory } from "../memory.ts";
+import { settleThreads } from "../threads/index.ts";
 
 interface Level {
   address: number;
@@ -22,6 +23,7 @@ export class ArenaStack {
 
   /** The address of at least `bytes` bytes, until `leave`. The next `enter` may give another. */
   enter(bytes: number): number {
+    settleThreads();
     this.levels[this.depth] ??= { address: 0, bytes: 0 };
     const level = this.levels[this.depth];
     if (level.bytes < bytes) {

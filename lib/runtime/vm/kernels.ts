@@ -3,11 +3,12 @@
  * generator.
  */
 import { type BufferArg, compileInterpreter, evalSize } from "../../codegen/index.ts";
-import { compileWasm, instantiateWasmNow, type WasmModule } from "../../codegen/wasm/index.ts";
+import { instantiateWasmNow } from "../../codegen/wasm/index.ts";
 import { bufferParams, getPrimFunc, type IRModule, type PrimFunc, primFuncs } from "../../ir/index.ts";
 import type { Target } from "../backend.ts";
-import { features } from "../features.ts";
 import { cpuMemory } from "../memory.ts";
+import type { ThreadCount } from "../threads/index.ts";
+import { type WasmCodeOptions, wasmCode } from "../wasm-code.ts";
 
 /** What lies at an index: a byte address, or the value of a scalar (bigint for i64). */
 export type Cells = (number | bigint)[];
@@ -35,13 +36,16 @@ export interface Kernels {
     scalars: readonly number[],
     constantCell: (value: number | bigint) => number,
   ): KernelCall;
+  /** How many threads share parallel loops, and why not more; absent where there are none to be had. */
+  threads?(): ThreadCount;
+  /** When the threads of parallel loops have begun; undefined when there is nothing to wait for. */
+  ready?(): Promise<void> | undefined;
   /** The generated code. */
   source(format?: string): string;
 }
 
-export interface KernelOptions {
+export interface KernelOptions extends WasmCodeOptions {
   readonly target?: Target;
-  readonly relaxedSimd?: boolean;
 }
 
 /** Compiles the tensor programs of a module, at once. */
@@ -76,15 +80,12 @@ function inOrder(f: PrimFunc, buffers: number, cells: readonly number[]): number
 }
 
 function generated(mod: IRModule, options: KernelOptions): Kernels {
-  const has = features();
-  if (!has.simd) throw new Error('this engine has no WebAssembly SIMD; build with { target: "interpreter" }');
-  const relaxedSimd = options.relaxedSimd ?? has.relaxedSimd;
-  if (relaxedSimd && !has.relaxedSimd) throw new Error("this engine has no relaxed SIMD");
-  const programs = irModuleOfPrograms(mod);
-  const code: WasmModule = compileWasm(programs, { relaxedSimd });
-  const { exports } = instantiateWasmNow(code, cpuMemory().memory);
+  const { code, memory, spread, threads, ready } = wasmCode(irModuleOfPrograms(mod), options);
+  const { exports } = instantiateWasmNow(code, memory.memory, spread);
   return {
     target: "wasm",
+    threads,
+    ready,
     call(name, shapes, scalars, constantCell) {
       const func = getPrimFunc(mod, name);
       const sizes = sizesOfCall(func, shapes, scalars);

@@ -10,6 +10,7 @@ import {
 } from "../../ir/index.ts";
 import { cpuMemory } from "../memory.ts";
 import { Tensor } from "../tensor.ts";
+import type { ThreadCount } from "../threads/index.ts";
 import { bindSizes, checkArguments, symbolicSizesOf } from "./arguments.ts";
 import { installEvaluator } from "./evaluate.ts";
 import { Heap, type Output } from "./held.ts";
@@ -112,6 +113,21 @@ export class GraphLibrary {
       .all()
       .map(({ linked }) => linked.kernels.source(format))
       .join("\n");
+  }
+
+  /** When the threads of what was compiled so far have begun; undefined when there is nothing to wait for. */
+  ready(): Promise<void> | undefined {
+    for (const { linked } of this.specializations.all()) {
+      const starting = linked.kernels.ready?.();
+      if (starting) return starting;
+    }
+    return undefined;
+  }
+
+  /** How many threads share parallel loops of what was compiled so far, and why not more. */
+  threads(): ThreadCount | undefined {
+    const counts = this.specializations.all().flatMap(({ linked }) => linked.kernels.threads?.() ?? []);
+    return counts.reduce<ThreadCount | undefined>((a, b) => (a && a.count >= b.count ? a : b), undefined);
   }
 
   /** How many programs are there, and the bytes they use of the arena. */
