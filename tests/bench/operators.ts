@@ -1,12 +1,10 @@
 /**
- * Operators against onnxruntime-web, one thread, untuned: both get the same ONNX file and the same inputs as JavaScript
- * arrays, and give the output back as such, as `models.ts` does for whole models. Weights stand in the file, so that
- * either side may lay them out as it likes when it loads it.
+ * Single operators and short chains, as ONNX files. Weights stand in the file, so that either side may lay them out as it
+ * likes when it loads it.
  */
-import * as ort from "onnxruntime-web";
-import { loadOnnx, Tensor } from "../../lib/index.ts";
-import type { Contender } from "./compare.ts";
-import { type OperatorModel, operatorModel, ortSession, type PeerTensor } from "./ort.ts";
+import { Tensor } from "../../lib/index.ts";
+import { type OperatorModel, operatorModel, type PeerTensor } from "./ort.ts";
+import type { Match } from "./versus.ts";
 
 export interface OperatorCase {
   readonly name: string;
@@ -16,7 +14,7 @@ export interface OperatorCase {
 }
 
 function randomTensor(dims: readonly number[], seed: number): PeerTensor {
-  const data = Tensor.random([...dims], { seed, low: -1, high: 1 }).data as Float32Array;
+  const data = Tensor.random([...dims], { seed, min: -1, max: 1 }).data as Float32Array;
   return { data: Float32Array.from(data), dims };
 }
 
@@ -73,6 +71,76 @@ function conv(
   };
 }
 
+const scalar = (x: number): PeerTensor => ({ data: Float32Array.of(x), dims: [1] });
+
+/** The exact form of Gelu, as PyTorch exports it. */
+function gelu(rows: number, columns: number): OperatorCase {
+  return {
+    name: `gelu ${rows} × ${columns}`,
+    model: {
+      nodes: [
+        { op: "Div", inputs: ["x", "root2"], output: "a" },
+        { op: "Erf", inputs: ["a"], output: "b" },
+        { op: "Add", inputs: ["b", "one"], output: "c" },
+        { op: "Mul", inputs: ["x", "c"], output: "d" },
+        { op: "Mul", inputs: ["d", "half"], output: "y" },
+      ],
+      inputs: { x: [rows, columns] },
+      weights: { root2: scalar(Math.SQRT2), one: scalar(1), half: scalar(0.5) },
+      output: [rows, columns],
+    },
+  };
+}
+
+/** A scaled sum through a gate: relu(x · s + b) · sigmoid(z). */
+function chain(rows: number, columns: number): OperatorCase {
+  return {
+    name: `chain of five elementwise ${rows} × ${columns}`,
+    model: {
+      nodes: [
+        { op: "Mul", inputs: ["x", "s"], output: "a" },
+        { op: "Add", inputs: ["a", "b"], output: "c" },
+        { op: "Relu", inputs: ["c"], output: "d" },
+        { op: "Sigmoid", inputs: ["z"], output: "e" },
+        { op: "Mul", inputs: ["d", "e"], output: "y" },
+      ],
+      inputs: { x: [rows, columns], z: [rows, columns] },
+      weights: { s: randomTensor([columns], 5), b: randomTensor([columns], 6) },
+      output: [rows, columns],
+    },
+  };
+}
+
+function softmax(rows: number, columns: number): OperatorCase {
+  return {
+    name: `softmax ${rows} × ${columns}`,
+    model: {
+      nodes: [{ op: "Softmax", inputs: ["x"], output: "y", attributes: { axis: -1 } }],
+      inputs: { x: [rows, columns] },
+      output: [rows, columns],
+    },
+  };
+}
+
+function layerNorm(rows: number, columns: number): OperatorCase {
+  return {
+    name: `layer norm ${rows} × ${columns}`,
+    model: {
+      nodes: [
+        {
+          op: "LayerNormalization",
+          inputs: ["x", "scale", "bias"],
+          output: "y",
+          attributes: { axis: -1, epsilon: 1e-5 },
+        },
+      ],
+      inputs: { x: [rows, columns] },
+      weights: { scale: randomTensor([columns], 7), bias: randomTensor([columns], 8) },
+      output: [rows, columns],
+    },
+  };
+}
+
 /** The table. */
 export const OPERATORS: readonly OperatorCase[] = [
   matmul(512, 512, 512),
@@ -81,30 +149,18 @@ export const OPERATORS: readonly OperatorCase[] = [
   conv(128, 256, 28, { kernel: 3, stride: 2 }),
   conv(512, 512, 7, { kernel: 3 }),
   conv(96, 24, 56, { kernel: 1 }),
+  conv(128, 128, 56, { kernel: 3, groups: 128 }),
+  conv(128, 128, 56, { kernel: 3, groups: 128, stride: 2 }),
+  softmax(512, 1024),
+  layerNorm(512, 1024),
+  gelu(512, 1024),
+  chain(512, 1024),
 ];
 
-/** Both sides of a case, after their outputs were checked to agree. */
-export async function operatorContenders({ name, model }: OperatorCase): Promise<Contender[]> {
-  const bytes = operatorModel(model);
-  const given = Object.entries(model.inputs).map(([k, dims], i) => [k, randomTensor(dims, 10 + i)] as const);
-  const feeds = Object.fromEntries(given.map(([k, t]) => [k, new ort.Tensor("float32", t.data, t.dims)]));
-  const inputs = Object.fromEntries(given.map(([k, t]) => [k, { data: t.data, shape: t.dims }]));
-  const peer = await ortSession(bytes, 1);
-  const ours = loadOnnx(bytes);
-  const [theirs, mine] = [(await peer.run(feeds)).y.data as Float32Array, (await ours.run(inputs)).y];
-  if (!(mine instanceof Tensor)) throw new Error(`${name}: the output is no tensor`);
-  const scale = theirs.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
-  theirs.forEach((x, i) => {
-    const y = Number(mine.data[i]);
-    if (!(Math.abs(x - y) <= 1e-3 * scale)) throw new Error(`${name}: y[${i}] is ${y} against ${x}`);
-  });
-  return [
-    { name: "onnxruntime-web", run: async () => void (await peer.run(feeds)) },
-    {
-      name: "tilewright",
-      run: async () => {
-        for (const y of Object.values(await ours.run(inputs))) if (y instanceof Tensor) y.dispose();
-      },
-    },
-  ];
+/** A case as `versus.ts` runs it: the file, random inputs, and the operators for a peer that reads no ONNX. */
+export function operatorMatch({ name, model, flops }: OperatorCase): Match {
+  const feeds = Object.fromEntries(
+    Object.entries(model.inputs).map(([k, dims], i) => [k, randomTensor(dims, 10 + i)]),
+  );
+  return { name, model: operatorModel(model), feeds, flops, operators: model };
 }

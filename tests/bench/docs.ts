@@ -1,0 +1,58 @@
+/**
+ * Puts the figures of runs into docs/BENCHMARKS.md: each `<!-- figures: KEY -->` … `<!-- end -->` is filled anew, the text
+ * between them is ours. KEY is `machine`, or the beginning of a section's name.
+ */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Roofline } from "../../lib/index.ts";
+import type { BenchRun } from "./bench.ts";
+import { missing, resultRows } from "./report.ts";
+
+const FILE = fileURLToPath(new URL("../../docs/BENCHMARKS.md", import.meta.url));
+
+/** Fills the page from the JSON files of earlier runs. Throws when a run lacks a section that the page shows. */
+export function writeDocs(files: readonly string[]): void {
+  if (files.length === 0) throw new Error("--docs takes the JSON files of earlier runs");
+  const runs = files.map((file) => JSON.parse(readFileSync(file, "utf8")) as BenchRun);
+  const text = readFileSync(FILE, "utf8").replace(
+    /(<!-- figures: (.+?) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (_, begin: string, key: string, end: string) => `${begin}\n${figures(key, runs)}\n\n${end}`,
+  );
+  writeFileSync(`${FILE}.new`, text);
+  renameSync(`${FILE}.new`, FILE);
+}
+
+function figures(key: string, runs: readonly BenchRun[]): string {
+  if (key === "machine") return machineTable(runs);
+  return runs
+    .map(({ machine, sections }) => {
+      const section = sections.find((s) => s.name.startsWith(key));
+      if (!section) throw new Error(`the run on Node ${machine.node} has no section "${key}"`);
+      const [[, ...head], ...body] = resultRows(section);
+      const notes = missing(section).map((line) => `Not compared: ${line}.`);
+      return [markdown([[`Node ${machine.node.slice(1)}`, ...head], ...body]), ...notes].join("\n\n");
+    })
+    .join("\n\n");
+}
+
+function machineTable(runs: readonly BenchRun[]): string {
+  const limits = runs.map((r) => r.machine.roofline as Roofline);
+  const rows = [
+    ...limits[0].peaks.map((p, i) => [
+      `${p.name}, best tile (10⁹ operations/s)`,
+      ...limits.map((l) => `${l.peaks[i].gflops.toFixed(1)} (${l.peaks[i].tile.mr} × ${l.peaks[i].tile.nr})`),
+    ]),
+    ...limits[0].bandwidths.map((b, i) => [
+      `reading ${b.level} (GB/s)`,
+      ...limits.map((l) => l.bandwidths[i].gbps.toFixed(1)),
+    ]),
+    ["a call (ns)", ...limits.map((l) => l.callNs.toFixed(0))],
+  ];
+  const { cpu, cores, date } = runs[0].machine;
+  const head = ["", ...runs.map((r) => `Node ${r.machine.node.slice(1)}`)];
+  return `${String(cpu)}, ${String(cores)} cores, ${String(date)}.\n\n${markdown([head, ...rows])}`;
+}
+
+function markdown([head, ...rows]: readonly (readonly string[])[]): string {
+  return [head, head.map(() => "---"), ...rows].map((r) => `| ${r.join(" | ")} |`).join("\n");
+}

@@ -1,0 +1,103 @@
+/**
+ * One ONNX model, everybody: the same file and the same inputs as JavaScript arrays, outputs as arrays. Outputs are compared
+ * with the first peer's before anything is timed; who cannot run it is named with the reason.
+ */
+import { loadOnnx, type SessionOptions, Tensor } from "../../lib/index.ts";
+import { type Contender, compare, type Measured } from "./compare.ts";
+import type { OperatorModel } from "./ort.ts";
+import { type Feeds, type Opened, type Outputs, PEERS } from "./peers.ts";
+import { openTfjs } from "./tfjs.ts";
+
+/** What is to be run. */
+export interface Match {
+  readonly name: string;
+  readonly model: Uint8Array;
+  readonly feeds: Feeds;
+  /** Floating-point operations of one run, where counting them means something. */
+  readonly flops?: number;
+  /** The model in words, for tfjs, which reads no ONNX. */
+  readonly operators?: OperatorModel;
+}
+
+export interface MatchResult {
+  readonly name: string;
+  readonly rows: readonly Measured[];
+  readonly cannot: readonly { readonly name: string; readonly reason: string }[];
+}
+
+export const OURS = "tilewright";
+export const BASELINE = PEERS[0].name;
+
+/** Runs one match. `only`: names of the peers beside the baseline that take part; all when not given. */
+export async function versus(
+  match: Match,
+  {
+    threads = 1,
+    only,
+    session = {},
+  }: { threads?: number; only?: readonly string[]; session?: SessionOptions } = {},
+): Promise<MatchResult> {
+  const { model, feeds, operators, flops } = match;
+  const players: { name: string; absent?: () => string | undefined; open: () => Promise<Opened> }[] = [
+    ...PEERS.map((p) => ({ ...p, open: () => p.open(model, feeds, threads) })),
+    ...(operators ? [{ name: "tfjs-wasm", open: () => openTfjs(operators, feeds) }] : []),
+    { name: OURS, open: async () => openOurs(model, feeds, session) },
+  ];
+  const contenders: Contender[] = [];
+  const cannot: { name: string; reason: string }[] = [];
+  let expected: Outputs | undefined;
+  for (const p of players) {
+    const needed = p.name === OURS || p.name === BASELINE;
+    if (!needed && only && !only.includes(p.name)) continue;
+    const absent = p.absent?.();
+    if (absent !== undefined) {
+      cannot.push({ name: p.name, reason: absent });
+      continue;
+    }
+    try {
+      const { run, arrange = (y: Outputs) => y } = await p.open();
+      const outputs = arrange(await run());
+      expected ??= outputs;
+      agree(outputs, expected);
+      contenders.push({ name: p.name, run: async () => void (await run()) });
+    } catch (e) {
+      if (needed) throw e;
+      cannot.push({ name: p.name, reason: (e instanceof Error ? e.message : String(e)).split("\n")[0] });
+    }
+  }
+  return { name: match.name, rows: await compare(contenders, { flops }), cannot };
+}
+
+function openOurs(model: Uint8Array, feeds: Feeds, options: SessionOptions): Opened {
+  const session = loadOnnx(model, options);
+  const given = Object.fromEntries(
+    Object.entries(feeds).map(([k, t]) => [k, { data: t.data, shape: t.dims }]),
+  );
+  return {
+    run: async () => {
+      const outputs: Record<string, ArrayLike<number>> = {};
+      for (const [k, y] of Object.entries(await session.run(given))) {
+        if (!(y instanceof Tensor)) throw new Error(`${k} is no tensor`);
+        // A copy: the peers' outputs stay valid after the next run too.
+        outputs[k] = y.data.slice() as ArrayLike<number>;
+        y.dispose();
+      }
+      return outputs;
+    },
+  };
+}
+
+/** Equal to 1e-3 of the largest element of each output. */
+function agree(outputs: Outputs, expected: Outputs): void {
+  for (const [k, y] of Object.entries(expected)) {
+    const got = outputs[k];
+    if (got?.length !== y.length) throw new Error(`${k} has ${got?.length ?? 0} elements, not ${y.length}`);
+    let scale = 0;
+    for (let i = 0; i < y.length; i++) scale = Math.max(scale, Math.abs(Number(y[i])));
+    for (let i = 0; i < y.length; i++) {
+      const [a, b] = [Number(got[i]), Number(y[i])];
+      if (!(Math.abs(a - b) <= 1e-3 * scale))
+        throw new Error(`wrong result: ${k}[${i}] is ${a} against ${b}`);
+    }
+  }
+}
