@@ -71,9 +71,9 @@ function freshener() {
       }));
       const bound = axes.map((a) => ({ ...a, v: bind(a.v) }));
       for (const b of s.allocs) bindBuffer(b);
-      const copy: Block = { ...s, id: freshId(), axes: bound };
-      // Axes are already rewritten; rewriting them again finds only new identities.
-      return mapStmt(copy, { stmt, expr, buffer: buf });
+      // Axes are rewritten already. In a program of another realm new identities may look like old ones, so never twice.
+      const copy = mapStmt({ ...s, axes: [] }, { stmt, expr, buffer: buf }) as Block;
+      return { ...copy, id: freshId(), axes: bound };
     }
     return mapStmt(s, { stmt, expr, buffer: buf });
   };
