@@ -1,15 +1,26 @@
 /** Convolutions. */
-import { constInt, type DType, type Expr, isFloat, isInt, ops, type TensorType } from "../../ir/index.ts";
+import { simplify } from "../../arith/index.ts";
+import { constInt, type DType, isFloat, isInt, ops, type TensorType } from "../../ir/index.ts";
 import type { te } from "../../te/index.ts";
+import {
+  type Along,
+  alongAxes,
+  blockOf,
+  indexAlong,
+  indicesIn,
+  type Layout,
+  misfit,
+  shapeIn,
+  sizesIn,
+} from "../layout.ts";
 import type { OpArgs, OpDef } from "../op.ts";
 import { type Size, sameSize } from "../shape.ts";
 import {
-  arrange,
-  byLetter,
   layoutOf,
   padded,
   reduceOver,
   SPATIAL,
+  spatialOnly,
   sums,
   WINDOW_ATTRS,
   type Window,
@@ -22,11 +33,17 @@ const ARGS = [
   { name: "weight", kind: "tensor" },
 ] as const;
 
-/** Both operands numbers of one dtype, and of the rank that the operator is for. */
-export function checkOperands(c: OpArgs, n: number): void {
+/** Both operands numbers of one dtype. */
+export function checkDtypes(c: OpArgs): void {
   const [x, w] = [c.tensor(0), c.tensor(1)];
   if (x.dtype !== w.dtype) c.refuse(`its operands are ${x.dtype} and ${w.dtype}; convert one with R.astype`);
   if (!isFloat(x.dtype) && !isInt(x.dtype)) c.refuse(`it is for numbers, not ${x.dtype}`);
+}
+
+/** The same, and both of the rank that the operator is for. */
+export function checkOperands(c: OpArgs, n: number): void {
+  checkDtypes(c);
+  const [x, w] = [c.tensor(0), c.tensor(1)];
   for (const [what, t] of [
     ["data", x],
     ["weight", w],
@@ -49,7 +66,7 @@ export function groupSize(c: OpArgs, channels: Size, what: string): Size {
 interface ConvShape {
   readonly data: Readonly<Record<string, Size>>;
   readonly weight: Readonly<Record<string, Size>>;
-  readonly layouts: { readonly data: string; readonly weight: string; readonly out: string };
+  readonly layouts: { readonly data: Layout; readonly weight: Layout; readonly out: Layout };
   readonly spatial: string;
   readonly window: Window;
   /** Output channels of one group. */
@@ -57,7 +74,7 @@ interface ConvShape {
 }
 
 function convShape(c: OpArgs, n: number): ConvShape {
-  checkOperands(c, n);
+  checkDtypes(c);
   const spatial = SPATIAL[n];
   const standard = `NC${spatial}`;
   const layouts = {
@@ -65,14 +82,24 @@ function convShape(c: OpArgs, n: number): ConvShape {
     weight: layoutOf(c, "kernelLayout", `OI${spatial}`),
     out: c.str("outLayout") ? layoutOf(c, "outLayout", standard) : layoutOf(c, "dataLayout", standard),
   };
-  const data = byLetter(layouts.data, c.tensor(0).shape);
-  const weight = byLetter(layouts.weight, c.tensor(1).shape);
+  for (const [what, layout, t] of [
+    ["data", layouts.data, c.tensor(0)],
+    ["weight", layouts.weight, c.tensor(1)],
+  ] as const) {
+    const wrong = misfit(layout, t.shape);
+    if (wrong) c.refuse(`its ${what} ${wrong}`);
+  }
+  const data = sizesIn(layouts.data, c.tensor(0).shape);
+  const weight = sizesIn(layouts.weight, c.tensor(1).shape);
+  const [made, block] = [constInt(weight.O), blockOf(layouts.out, "C")];
+  if (block > 1 && (made === undefined || made % block !== 0))
+    c.refuse(`its ${made ?? "symbolic number of"} output channels are no whole blocks of ${block}`);
   const window = windowOf(
     c,
     [...spatial].map((l) => weight[l]),
   );
-  const perGroup = groupSize(c, weight.O, "output channels");
-  const channels = groupSize(c, data.C, "input channels");
+  const perGroup = groupSize(c, simplify(weight.O), "output channels");
+  const channels = groupSize(c, simplify(data.C), "input channels");
   const [a, b] = [constInt(channels), constInt(weight.I)];
   if (a !== undefined && b !== undefined ? a !== b : !sameSize(channels, weight.I)) {
     c.refuse(
@@ -91,9 +118,12 @@ function conv(n: 1 | 2 | 3): OpDef {
     attrs: {
       ...WINDOW_ATTRS,
       groups: { doc: "input and output channels are divided into so many groups", default: 1 },
-      dataLayout: { doc: `order of the axes of the data, NC${spatial} unless given`, default: "" },
-      kernelLayout: { doc: `order of the axes of the weight, OI${spatial} unless given`, default: "" },
-      outLayout: { doc: "order of the axes of the result, that of the data unless given", default: "" },
+      dataLayout: {
+        doc: `layout of the data, NC${spatial} unless given (NCHW4c: channels in blocks of 4)`,
+        default: "",
+      },
+      kernelLayout: { doc: `layout of the weight, OI${spatial} unless given`, default: "" },
+      outLayout: { doc: "layout of the result, that of the data unless given", default: "" },
       outDtype: { doc: "dtype of the sum and the result; that of the data where it is empty", default: "" },
     },
     infer: (c): TensorType => {
@@ -102,42 +132,56 @@ function conv(n: 1 | 2 | 3): OpDef {
       [...spatial].forEach((l, d) => {
         of[l] = windowCount(c, window, d, data[l]);
       });
-      return { kind: "tensor", dtype: outDtypeOf(c), shape: arrange(layouts.out, of) };
+      return {
+        kind: "tensor",
+        dtype: outDtypeOf(c),
+        shape: shapeIn(layouts.out, of).map((x) => simplify(x)),
+      };
     },
     te: (c) => {
       const { weight, layouts, window, perGroup } = convShape(c, n);
       const out = c.out();
-      const pad = (side: readonly number[]): number[] =>
-        arrange(layouts.data, {
-          N: 0,
-          C: 0,
-          ...Object.fromEntries([...spatial].map((l, d) => [l, side[d]])),
-        });
+      const pad = (side: readonly number[]): number[] => spatialOnly(layouts.data, spatial, side);
       const x = padded(c.x(0), pad(window.begin), pad(window.end), ops.toExpr(0, c.x(0).dtype));
       const w = c.x(1);
       const axes: te.ReduceAxis[] = [];
-      const rc = reduceOver(weight.I, "rc", axes);
+      const rc = inputChannels(weight.I, blockOf(layouts.weight, "I"), axes);
       const rk = [...spatial].map((l) => reduceOver(weight[l], `r${l.toLowerCase()}`, axes));
       return sums(
         out.shape,
         out.dtype,
         (i, wide) => {
-          const at = byLetter<Expr>(layouts.out, i);
-          const first =
-            c.num("groups") === 1 ? ops.toExpr(0) : ops.mul(ops.floordiv(at.C, perGroup), weight.I);
-          const from: Record<string, Expr> = { N: at.N, C: ops.add(first, rc) };
-          const by: Record<string, Expr> = { O: at.C, I: rc };
+          const at = alongAxes(layouts.out, i);
+          const group = ops.floordiv(indexAlong(at.C), perGroup);
+          // With one input channel for each group (and one output), that is the output's channel.
+          const depthwise = constInt(perGroup) === 1 && constInt(weight.I) === 1;
+          const channel = depthwise ? at.C : ops.add(ops.mul(group, weight.I), indexAlong(rc));
+          const from: Record<string, Along> = { N: at.N, C: c.num("groups") === 1 ? rc : channel };
+          const by: Record<string, Along> = { O: at.C, I: rc };
           [...spatial].forEach((l, d) => {
-            from[l] = ops.add(ops.mul(at[l], window.strides[d]), ops.mul(rk[d], window.dilation[d]));
+            from[l] = ops.add(
+              ops.mul(indexAlong(at[l]), window.strides[d]),
+              ops.mul(rk[d], window.dilation[d]),
+            );
             by[l] = rk[d];
           });
-          return ops.mul(wide(x.get(arrange(layouts.data, from))), wide(w.get(arrange(layouts.weight, by))));
+          return ops.mul(
+            wide(x.get(indicesIn(layouts.data, from))),
+            wide(w.get(indicesIn(layouts.weight, by))),
+          );
         },
         axes,
         `conv${n}d`,
       );
     },
   };
+}
+
+/** Reduce axes over the input channels: in blocks where the weights have some, so that nothing is divided. */
+function inputChannels(size: Size, factor: number, axes: te.ReduceAxis[]): Along {
+  if (factor === 1) return reduceOver(size, "rc", axes);
+  const block = reduceOver(simplify(ops.floordiv(size, factor)), "rc", axes);
+  return { block, inner: reduceOver(ops.toExpr(factor), "rci", axes), factor };
 }
 
 export const CONV = {

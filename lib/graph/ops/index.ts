@@ -13,6 +13,7 @@ import { ELEMENTWISE } from "./elementwise.ts";
 import { GATHER } from "./gather.ts";
 import { GRID_SAMPLE } from "./grid-sample.ts";
 import { LAYERS } from "./layers.ts";
+import { LAYOUT_TRANSFORM } from "./layout-transform.ts";
 import { LINALG } from "./linalg.ts";
 import { LINEAR } from "./linear.ts";
 import { LOSS } from "./loss.ts";
@@ -39,6 +40,7 @@ import { UNPOOL } from "./unpool.ts";
 export const OPS = {
   ...ACTIVATION,
   ...ELEMENTWISE,
+  ...LAYOUT_TRANSFORM,
   ...LINEAR,
   ...MEMORY,
   ...SHAPE_OF,

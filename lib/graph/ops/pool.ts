@@ -2,20 +2,20 @@
 import { simplify } from "../../arith/index.ts";
 import { constInt, type Expr, isFloat, ops, type TensorType, tupleType } from "../../ir/index.ts";
 import { te } from "../../te/index.ts";
+import { alongAxes, indexAlong, type Layout, misfit, plainLayout, shapeIn, sizesIn } from "../layout.ts";
 import type { OpArgs, OpDef } from "../op.ts";
 import type { Size } from "../shape.ts";
 import { castTo } from "./elementwise-form.ts";
 import { flatIndex, unflatten } from "./te-index.ts";
 import { sumType } from "./te-reduce.ts";
 import {
-  arrange,
-  byLetter,
   ceildiv,
   layoutOf,
   padded,
   reach,
   reduceOver,
   SPATIAL,
+  spatialOnly,
   sumOver,
   WINDOW_ATTRS,
   type Window,
@@ -32,11 +32,14 @@ const POOL_ATTRS = {
   ...WINDOW_ATTRS,
   ceilMode: { doc: "whether the last window may reach beyond the end", default: false },
 } as const;
-const LAYOUT = { doc: "order of the axes of the data, channels first unless given", default: "" } as const;
+const LAYOUT = {
+  doc: "layout of the data, channels first unless given (NCHW4c: in blocks of 4)",
+  default: "",
+} as const;
 
 interface Pool {
   readonly n: Rank;
-  readonly layout: string;
+  readonly layout: Layout;
   readonly window: Window;
   readonly data: Readonly<Record<string, Size>>;
   readonly out: Readonly<Record<string, Size>>;
@@ -44,10 +47,11 @@ interface Pool {
 
 function poolOf(c: OpArgs, n: Rank, layouts = true): Pool {
   const x = c.tensor(0);
-  if (x.shape.length !== n + 2) c.refuse(`its data must have ${n + 2} axes, it has ${x.shape.length}`);
   const standard = `NC${SPATIAL[n]}`;
-  const layout = layouts ? layoutOf(c, "dataLayout", standard) : standard;
-  const data = byLetter(layout, x.shape);
+  const layout = layouts ? layoutOf(c, "dataLayout", standard) : plainLayout(standard);
+  const wrong = misfit(layout, x.shape);
+  if (wrong) c.refuse(`its data ${wrong}`);
+  const data = sizesIn(layout, x.shape);
   const sizes = c.nums("poolSize");
   if (sizes.length !== n) c.refuse(`poolSize [${sizes.join(", ")}] must have ${n} number(s)`);
   const window = windowOf(
@@ -61,16 +65,11 @@ function poolOf(c: OpArgs, n: Rank, layouts = true): Pool {
   return { n, layout, window, data, out };
 }
 
-const outShape = (p: Pool): Size[] => arrange(p.layout, p.out);
+const outShape = (p: Pool): Size[] => shapeIn(p.layout, p.out).map((s) => simplify(s));
 
 /** The data with `value` around it, as far as windows reach. */
 function surrounded(p: Pool, x: te.Tensor, value: Expr): te.Tensor {
-  const side = (of: readonly (number | Expr)[]): (number | Expr)[] =>
-    arrange<number | Expr>(p.layout, {
-      N: 0,
-      C: 0,
-      ...Object.fromEntries([...SPATIAL[p.n]].map((l, d) => [l, of[d]])),
-    });
+  const side = (of: readonly (number | Expr)[]): (number | Expr)[] => spatialOnly(p.layout, SPATIAL[p.n], of);
   const end = [...SPATIAL[p.n]].map((l, d) => {
     const last = ops.mul(ops.sub(p.out[l], 1), p.window.strides[d]);
     const over = ops.sub(ops.add(last, reach(p.window, d)), ops.add(p.data[l], p.window.begin[d]));
@@ -81,11 +80,12 @@ function surrounded(p: Pool, x: te.Tensor, value: Expr): te.Tensor {
 
 /** The elements of the windows: the index of a padded tensor for the index of the result and the place in the window. */
 function inWindow(p: Pool, i: readonly Expr[], k: readonly Expr[]): Expr[] {
-  const at = { ...byLetter<Expr>(p.layout, i) };
-  [...SPATIAL[p.n]].forEach((l, d) => {
-    at[l] = ops.add(ops.mul(at[l], p.window.strides[d]), ops.mul(k[d], p.window.dilation[d]));
+  return p.layout.map(({ letter }, pos) => {
+    const d = SPATIAL[p.n].indexOf(letter);
+    return d < 0
+      ? i[pos]
+      : ops.add(ops.mul(i[pos], p.window.strides[d]), ops.mul(k[d], p.window.dilation[d]));
   });
-  return arrange(p.layout, at);
 }
 
 function windowAxes(p: Pool): { axes: te.ReduceAxis[]; k: Expr[] } {
@@ -184,7 +184,7 @@ function placesWithin(p: Pool, d: number, start: Expr, lo: Expr | number, hi: Ex
 
 /** The number of elements that an average is over: a constant where windows never reach into padding that is not counted. */
 function divisor(p: Pool, i: readonly Expr[], includePad: boolean): Expr {
-  const at = byLetter<Expr>(p.layout, i);
+  const at = alongAxes(p.layout, i);
   const counts = [...SPATIAL[p.n]].map((l, d): Expr => {
     const { begin, end, strides, kernel } = p.window;
     const last = ops.add(ops.mul(ops.sub(p.out[l], 1), strides[d]), reach(p.window, d));
@@ -193,7 +193,7 @@ function divisor(p: Pool, i: readonly Expr[], includePad: boolean): Expr {
     );
     const whole = (includePad || begin[d] === 0) && beyond !== undefined && beyond <= 0;
     if (whole) return kernel[d];
-    const start = ops.mul(at[l], strides[d]);
+    const start = ops.mul(indexAlong(at[l]), strides[d]);
     const inside = ops.add(p.data[l], begin[d]);
     return includePad
       ? placesWithin(p, d, start, 0, ops.add(inside, end[d]))

@@ -2,6 +2,7 @@
 import { simplify } from "../../arith/index.ts";
 import { constInt, type DType, type Expr, ops } from "../../ir/index.ts";
 import { te } from "../../te/index.ts";
+import { type Layout, lettersOf, parseLayout } from "../layout.ts";
 import type { OpArgs } from "../op.ts";
 import type { Size } from "../shape.ts";
 import { sumType } from "./te-reduce.ts";
@@ -114,21 +115,25 @@ export function padded(
 /** The letters of the spatial axes. */
 export const SPATIAL: Readonly<Record<number, string>> = { 1: "W", 2: "HW", 3: "DHW" };
 
-/** The letters of a layout, checked against those that must occur. */
-export function layoutOf(c: OpArgs, name: string, standard: string): string {
-  const layout = c.str(name) || standard;
-  if ([...layout].sort().join("") !== [...standard].sort().join(""))
-    c.refuse(`${name} ${JSON.stringify(layout)} must be an order of the letters of ${standard}`);
+/** The axes that may be laid out in blocks. */
+const CHANNELS = "COI";
+
+/** The layout that an attribute names, checked: the axes of `standard` in some order, channels perhaps in blocks. */
+export function layoutOf(c: OpArgs, name: string, standard: string): Layout {
+  const text = c.str(name) || standard;
+  const layout = parseLayout(text);
+  if (typeof layout === "string") return c.refuse(`${name} ${JSON.stringify(text)}: ${layout}`);
+  if ([...lettersOf(layout)].sort().join("") !== [...standard].sort().join(""))
+    c.refuse(`${name} ${JSON.stringify(text)} must be an order of the letters of ${standard}`);
+  const other = layout.find((a) => a.part === "inner" && !CHANNELS.includes(a.letter));
+  if (other)
+    c.refuse(`${name} ${JSON.stringify(text)}: only channels can stand in blocks, not ${other.letter}`);
   return layout;
 }
 
-/** What stands for each letter, in the order of the layout. */
-export const arrange = <X>(layout: string, of: Readonly<Record<string, X>>): X[] =>
-  [...layout].map((l) => of[l]);
-
-/** What stands at each letter of the layout, by letter. */
-export const byLetter = <X>(layout: string, list: readonly X[]): Record<string, X> =>
-  Object.fromEntries([...layout].map((l, d) => [l, list[d]]));
+/** Numbers for the axes of a tensor in a layout: those of the spatial axes, 0 for the others. */
+export const spatialOnly = <X>(layout: Layout, spatial: string, of: readonly X[]): (X | 0)[] =>
+  layout.map((a) => of[spatial.indexOf(a.letter)] ?? 0);
 
 /** A reduce axis, or 0 where there is one value only. */
 export function reduceOver(size: Size, name: string, axes: te.ReduceAxis[]): Expr {

@@ -1,148 +1,133 @@
-/** convertLayout: convolutions and poolings in another order of axes, with as few transpositions as possible. */
-import type { Attrs, GraphExpr, GraphFunc, OpCall, TensorType } from "../../ir/index.ts";
-import { GraphError, refuseGraph } from "../error.ts";
-import { ACTIVATION } from "../ops/activation.ts";
-import { ELEMENTWISE } from "../ops/elementwise.ts";
+/** convertLayout: convolutions and poolings in another layout, with as few transformations as possible. */
+import { type Attrs, constInt, type GraphExpr, type GraphFunc, type OpCall, ops } from "../../ir/index.ts";
+import { refuseGraph } from "../error.ts";
+import { blockOf, type Layout, layoutText, lettersOf, parseLayout, plainLayout } from "../layout.ts";
 import { callOp } from "../registry.ts";
+import { formOf, isPadded, type Laid, layoutOfForm, packedAxes } from "./layout-forms.ts";
+import { LaidValues, shapeOf } from "./layout-moves.ts";
 import { graphPass, type Pass } from "./pass.ts";
-import { type Place, rewriteFunc } from "./rewrite.ts";
+import type { Place } from "./rewrite.ts";
 
-export interface Layout {
-  /** Of data and result: the letters of the standard order (`NCHW`) in another one (`NHWC`). */
-  readonly data: string;
-  /** Of the weights, for operators that have some: `OIHW` otherwise. */
-  readonly kernel?: string;
-}
+/** The layout of data and result, and that of the weights for operators that have some: `["NCHW4c", "OIHW4i4o"]`. */
+export type DesiredLayouts = readonly [data: string, kernel?: string];
 
 /**
- * Operators with these names that have the standard layout get another one. Their operands and results are transposed,
- * and the transpositions move forward through elementwise operators and reductions until they meet one that undoes them
- * (constants are transposed at compile time by foldConstant). `convertLayout({ "nn.conv2d": { data: "NHWC", kernel:
- * "HWIO" } })`. Throws for letters that are not those of the operator.
+ * Operators with these names that have the standard layout get another one: an order of their axes (`NHWC`, `HWIO`), or
+ * one with channels in blocks (`NCHW4c`, `OIHW4i4o`). Channels that do not divide into blocks are padded with zeros.
+ * Operands and results are transformed, and the transformations move forward through elementwise operators, poolings and
+ * reductions until they meet one that undoes them (constants are transformed at compile time by foldConstant).
+ *
+ *     convertLayout({ "nn.conv2d": ["NCHW4c", "OIHW4i4o"] })
+ *
+ * Results are the same for finite values; where padding is, infinities may become NaN. Grouped convolutions that are not
+ * depthwise, and those with symbolic numbers of channels, stay as they are where blocks are asked for. Throws for a
+ * layout that is none of the operator's, and for blocks of weights that do not divide those of the data.
  */
-export function convertLayout(layouts: Readonly<Record<string, Layout>>): Pass {
-  return graphPass("convertLayout", (f) => converted(f, layouts));
-}
-
-/** A value that is another one with its axes in another order. */
-interface Permuted {
-  readonly source: GraphExpr;
-  readonly axes: readonly number[];
+export function convertLayout(layouts: Readonly<Record<string, DesiredLayouts>>): Pass {
+  return graphPass("convertLayout", (f) => new Conversion(layouts).run(f));
 }
 
 const STANDARD = { data: ["NCW", "NCHW", "NCDHW"], kernel: ["OIW", "OIHW", "OIDHW"] } as const;
-const POINTWISE = new Set([...Object.keys(ELEMENTWISE), ...Object.keys(ACTIVATION)]);
-const REDUCES = new Set(["sum", "mean", "max", "min"]);
+const POOLS = /^nn\.(max|avg|lp)Pool[123]d$/;
 
-const inverse = (axes: readonly number[]): number[] => axes.map((_, d) => axes.indexOf(d));
-const compose = (first: readonly number[], then: readonly number[]): number[] => then.map((a) => first[a]);
-const isIdentity = (axes: readonly number[]): boolean => axes.every((a, d) => a === d);
-const rankOf = (e: GraphExpr): number => (e.type.kind === "tensor" ? e.type.shape.length : -1);
+class Conversion {
+  private readonly layouts: Readonly<Record<string, DesiredLayouts>>;
+  private readonly values = new LaidValues();
 
-/** The order of axes that brings the standard layout into another. */
-function axesTo(op: string, standard: string, layout: string): number[] {
-  const axes = [...layout].map((l) => standard.indexOf(l));
-  if (layout.length !== standard.length || new Set(axes).size !== axes.length || axes.includes(-1)) {
-    refuseGraph("convertLayout", `${op}: ${layout} is no order of the axes ${standard}`);
+  constructor(layouts: Readonly<Record<string, DesiredLayouts>>) {
+    this.layouts = layouts;
   }
-  return axes;
-}
 
-function converted(f: GraphFunc, layouts: Readonly<Record<string, Layout>>): GraphFunc {
-  const known = new Map<number, Permuted>();
-  const look = (e: GraphExpr): Permuted | undefined => (e.kind === "graphVar" ? known.get(e.id) : undefined);
-  const permute = (e: GraphExpr, axes: readonly number[], at: Place): GraphExpr => {
-    const p = look(e);
-    const all = p ? compose(p.axes, axes) : axes;
-    const source = p ? p.source : e;
-    return isIdentity(all) ? source : at.emit(callOp("permuteDims", [source], { axes: all }));
-  };
-  const note = (made: Permuted, at: Place): GraphExpr => {
-    if (isIdentity(made.axes)) return made.source;
-    if (at.binding.kind === "bind") known.set(at.binding.v.id, made);
-    return callOp("permuteDims", [made.source], { axes: made.axes });
-  };
-  const value = (e: GraphExpr, at: Place): GraphExpr => {
-    if (e.kind !== "opCall") return e;
-    const layout = Object.hasOwn(layouts, e.op) ? layouts[e.op] : undefined;
-    if (layout && !e.attrs.dataLayout) return relaid(e, layout, at, permute, note);
-    if (e.op === "permuteDims") {
-      const own = (e.attrs.axes as readonly number[] | null) ?? reversed(rankOf(e));
-      const p = look(e.args[0]);
-      return p
-        ? note({ source: p.source, axes: compose(p.axes, own) }, at)
-        : note({ source: e.args[0], axes: own }, at);
+  run(f: GraphFunc): GraphFunc {
+    return this.values.rewrite(f, (e, at) => (e.kind === "opCall" ? this.inLayout(e, at) : undefined));
+  }
+
+  /** An operator that is done in the layout asked for, or a pooling in that of its operand. */
+  private inLayout(e: OpCall, at: Place): Laid | undefined {
+    if (e.attrs.dataLayout !== "" || e.attrs.kernelLayout || e.attrs.outLayout) return undefined;
+    const standard = STANDARD.data[shapeOf(e.args[0]).length - 3];
+    if (!standard) return undefined;
+    const asked = Object.hasOwn(this.layouts, e.op) ? this.layouts[e.op] : undefined;
+    const operand = POOLS.test(e.op) ? this.values.look(e.args[0]) : undefined;
+    const follows = operand && packedAxes(operand.form).every(({ axis }) => axis === 1);
+    const layout = asked
+      ? layoutFor(e.op, standard, asked[0])
+      : follows && layoutOfForm(operand.form, standard);
+    if (!layout) return undefined;
+    const form = formOf(layout, standard);
+    const padded = isPadded(form, shapeOf(e.args[0])) || isPadded(form, shapeOf(e));
+    const attrs = { ...e.attrs, dataLayout: layoutText(layout) };
+    const weighted = "kernelLayout" in e.attrs ? this.weighted(e, asked?.[1], layout, attrs, at) : undefined;
+    if ("kernelLayout" in e.attrs ? !weighted : padded && seesPaddingAlone(e)) return undefined;
+    const args = [this.values.put(e.args[0], form, at), ...(weighted?.args ?? e.args.slice(1))];
+    const source = at.emit(callOp(e.op, args, weighted?.attrs ?? attrs));
+    return { source, form, shape: shapeOf(e) };
+  }
+
+  /** The weights of a convolution, with as many channels as the blocks hold; undefined where that changes groups. */
+  private weighted(
+    e: OpCall,
+    asked: string | undefined,
+    data: Layout,
+    attrs: Attrs,
+    at: Place,
+  ): { args: GraphExpr[]; attrs: Attrs } | undefined {
+    const [weight] = e.args.slice(1);
+    const standard = STANDARD.kernel[shapeOf(weight).length - 3];
+    const kernel = asked ? layoutFor(e.op, standard, asked) : plainLayout(standard);
+    const kernelAttrs = asked ? { ...attrs, kernelLayout: layoutText(kernel) } : attrs;
+    const [O, I, ...window] = shapeOf(weight);
+    const blocks = { C: blockOf(data, "C"), O: blockOf(kernel, "O"), I: blockOf(kernel, "I") };
+    if (blocks.C === 1 && blocks.O === 1 && blocks.I === 1) {
+      return { args: [this.values.put(weight, formOf(kernel, standard), at)], attrs: kernelAttrs };
     }
-    const moved = pointwise(e, look, at) ?? reduction(e, look, at);
-    return moved ? note(moved, at) : e;
-  };
-  return rewriteFunc(f, { value });
-}
-
-const reversed = (rank: number): number[] => Array.from({ length: rank }, (_, d) => rank - 1 - d);
-
-function relaid(
-  e: OpCall,
-  layout: Layout,
-  at: Place,
-  permute: (e: GraphExpr, axes: readonly number[], at: Place) => GraphExpr,
-  note: (made: Permuted, at: Place) => GraphExpr,
-): GraphExpr {
-  const standard = STANDARD.data[rankOf(e.args[0]) - 3];
-  if (!standard || e.type.kind !== "tensor") return e;
-  const axes = axesTo(e.op, standard, layout.data);
-  const args = [permute(e.args[0], axes, at), ...e.args.slice(1)];
-  let attrs: Attrs = { ...e.attrs, dataLayout: layout.data };
-  if (layout.kernel && e.args[1] && "kernelLayout" in e.attrs) {
-    const kernel = STANDARD.kernel[rankOf(e.args[1]) - 3];
-    args[1] = permute(e.args[1], axesTo(e.op, kernel, layout.kernel), at);
-    attrs = { ...attrs, kernelLayout: layout.kernel };
+    if (blocks.C % blocks.O !== 0 || blocks.C % blocks.I !== 0)
+      refuseGraph(
+        "convertLayout",
+        `${e.op}: the blocks of ${layoutText(kernel)} do not divide those of ${layoutText(data)}`,
+      );
+    const [outs, ins, all] = [constInt(O), constInt(I), constInt(shapeOf(e.args[0])[1])];
+    const groups = e.attrs.groups as number;
+    const depthwise = groups > 1 && groups === all && groups === outs && ins === 1;
+    if (outs === undefined || ins === undefined || all === undefined || (groups > 1 && !depthwise))
+      return undefined;
+    const whole = (n: number): number => Math.ceil(n / blocks.C) * blocks.C;
+    // One input channel for each group: it makes no blocks.
+    const used = depthwise
+      ? kernel.flatMap((a) =>
+          a.letter !== "I" ? [a] : a.part === "inner" ? [] : [{ ...a, part: "whole", factor: 1 } as const],
+        )
+      : kernel;
+    const sizes = [ops.toExpr(whole(outs)), ops.toExpr(depthwise ? 1 : whole(ins)), ...window];
+    return {
+      args: [this.values.put(weight, formOf(used, standard), at, sizes, standard)],
+      attrs: {
+        ...kernelAttrs,
+        ...(asked ? { kernelLayout: layoutText(used) } : {}),
+        groups: depthwise ? whole(groups) : 1,
+      },
+    };
   }
-  const source = at.emit(callOp(e.op, args, attrs));
-  return note({ source, axes: inverse(axes) }, at);
 }
 
-/** An elementwise operator on permuted operands: the same on what they were before. */
-function pointwise(e: OpCall, look: (e: GraphExpr) => Permuted | undefined, at: Place): Permuted | undefined {
-  if (!POINTWISE.has(e.op) || e.op === "nn.prelu" || e.type.kind !== "tensor") return undefined;
-  const rank = rankOf(e);
-  const found = e.args.map(look).find((p) => p && p.axes.length === rank);
-  if (!found) return undefined;
-  const { axes } = found;
-  const back = inverse(axes);
-  const args: GraphExpr[] = [];
-  for (const a of e.args) {
-    const p = look(a);
-    if (p && p.axes.join() === axes.join()) args.push(p.source);
-    else if (a.kind === "constant") args.push(permutedConstant(a, back, rank, at));
-    else return undefined;
-  }
-  return { source: at.emit(callOp(e.op, args, e.attrs)), axes };
+/** The layout that was asked for, checked: the axes of the operator, with blocks of channels only. */
+function layoutFor(op: string, standard: string, text: string): Layout {
+  const layout = parseLayout(text);
+  if (typeof layout === "string") return refuseGraph("convertLayout", `${op}: ${text}: ${layout}`);
+  if ([...lettersOf(layout)].sort().join() !== [...standard].sort().join())
+    refuseGraph("convertLayout", `${op}: ${text} is no order of the axes ${standard}`);
+  const other = packedAxes(formOf(layout, standard)).find(({ axis }) => !"COI".includes(standard[axis]));
+  if (other)
+    refuseGraph(
+      "convertLayout",
+      `${op}: ${text}: only channels stand in blocks, not ${standard[other.axis]}`,
+    );
+  return layout;
 }
 
-/** A constant operand, which may have fewer axes, for the other order of axes. */
-function permutedConstant(a: GraphExpr, axes: readonly number[], rank: number, at: Place): GraphExpr {
-  const shape = (a.type as TensorType).shape;
-  if (shape.length === 0) return a;
-  const full = Array.from({ length: rank - shape.length }, (_, d) => d);
-  const wide = full.length > 0 ? at.emit(callOp("expandDims", [a], { axis: full })) : a;
-  return at.emit(callOp("permuteDims", [wide], { axes }));
-}
-
-/** A reduction of a permuted operand: over the axes where they were, with the rest in the order they have. */
-function reduction(e: OpCall, look: (e: GraphExpr) => Permuted | undefined, at: Place): Permuted | undefined {
-  const p = REDUCES.has(e.op) && e.args.length === 1 ? look(e.args[0]) : undefined;
-  const given = e.attrs.axis;
-  if (!p || given === null || given === undefined) return undefined;
-  const rank = p.axes.length;
-  const over = (Array.isArray(given) ? (given as number[]) : [given as number]).map((a) =>
-    a < 0 ? a + rank : a,
-  );
-  if (over.some((a) => !(a in p.axes))) throw new GraphError(e.op, "an axis is out of range");
-  const axis = over.map((a) => p.axes[a]).sort((a, b) => a - b);
-  const source = at.emit(callOp(e.op, [p.source], { ...e.attrs, axis }));
-  if (e.attrs.keepdims) return { source, axes: p.axes };
-  const left = p.axes.filter((a) => !axis.includes(a));
-  const order = [...left].sort((a, b) => a - b);
-  return { source, axes: left.map((a) => order.indexOf(a)) };
+/** Whether a window of a pooling may hold nothing but what is added around: zeros would not give zero there. */
+function seesPaddingAlone(e: OpCall): boolean {
+  const list = (name: string): readonly number[] => (e.attrs[name] as readonly number[] | undefined) ?? [];
+  const smallest = Math.min(...list("poolSize"));
+  return list("dilation").some((d) => d !== 1) || list("padding").some((p) => p >= smallest);
 }

@@ -2,6 +2,7 @@
 
 export * from "./adjust-matmul-order.ts";
 export * from "./aliases.ts";
+export * from "./alter-op-impl.ts";
 export { applyDatabase, type ScheduleSource } from "./apply-database.ts";
 export * from "./bind-params.ts";
 export * from "./bind-symbolic-vars.ts";

@@ -176,9 +176,9 @@ describe("graph passes: rewrites of operators", () => {
 });
 
 describe("graph passes: layouts", () => {
-  const nhwc = {
-    "nn.conv2d": { data: "NHWC", kernel: "HWIO" },
-    "nn.maxPool2d": { data: "NHWC" },
+  const nhwc: Parameters<typeof convertLayout>[0] = {
+    "nn.conv2d": ["NHWC", "HWIO"],
+    "nn.maxPool2d": ["NHWC"],
   };
   const clean = sequential([convertLayout(nhwc), foldConstant(), deadCodeElimination()]);
   let before: ReturnType<typeof setEvaluator>;
@@ -224,7 +224,7 @@ describe("graph passes: layouts", () => {
     const args = [randomData([1, 2, 6, 6], 4), randomData([1, 3, 6, 6], 5)];
     assertSame(evalGraph(done, "main", args), evalGraph(mod, "main", args));
     assert.throws(
-      () => convertLayout({ "nn.conv2d": { data: "NHWD" } }).run(mod),
+      () => convertLayout({ "nn.conv2d": ["NHWD"] }).run(mod),
       /NHWD is no order of the axes NCHW/,
     );
     assert.equal(convertLayout({}).run(program([x], (bb) => bb.emit(R.tanh(x)))).kind, "module");
