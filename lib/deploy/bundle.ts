@@ -3,10 +3,13 @@
  * that loads and runs them.
  */
 import { compileWasm, type WasmFunction } from "../codegen/wasm/index.ts";
+import { GraphError, mostShape, sizeBounds } from "../graph/index.ts";
+import type { Lowered } from "../graph/pipeline.ts";
 import type { VmInstr, VmProgram } from "../graph/vm-code.ts";
 import {
   constInt,
-  type DType,
+  type Expr,
+  type GraphFunc,
   type GraphType,
   getGraphFunc,
   getPrimFunc,
@@ -18,7 +21,8 @@ import {
 } from "../ir/index.ts";
 import { type LowerOptions, lowerFunction } from "../runtime/vm/lower.ts";
 import { entryCode } from "./entry.ts";
-import { refuseDeploy } from "./error.ts";
+import { DeployError, refuseDeploy } from "./error.ts";
+import { sizeName } from "./sizes.ts";
 import { declarations, type EntryText, moduleText, type Port } from "./template.ts";
 import { layOutWeights } from "./weights.ts";
 
@@ -28,7 +32,7 @@ const PAGE = 65536;
 /** Addresses stay below 2 GiB: generated code computes with them as signed numbers. */
 const MAX_BYTES = 2 ** 31;
 
-/** A module for certain sizes: those of `func`'s parameters are numbers. */
+/** A module for certain sizes: those of `func`'s parameters are numbers. Sizes that depend on data stay open. */
 export interface BundleEntry {
   readonly module: IRModule;
   /** The graph-level function. Default: `main`. */
@@ -63,6 +67,8 @@ export interface Manifest {
   readonly entries: readonly { readonly inputs: readonly Port[]; readonly outputs: readonly Port[] }[];
   /** Memory of the running model, weights included. */
   readonly memoryBytes: number;
+  /** Library functions that the model calls: `load({ functions })` takes them. */
+  readonly functions: readonly string[];
   readonly weights: readonly { readonly dtype: string; readonly count: number; readonly bytes: number }[];
   readonly files: readonly { readonly name: string; readonly bytes: number; readonly gzip: number }[];
 }
@@ -74,26 +80,31 @@ export interface Bundle {
 
 /**
  * The files of a bundle with an entry point for each module; all take and give tensors of the same names. Throws a
- * `DeployError` where a size is symbolic, where sizes depend on data, or where library functions are called.
+ * `DeployError` where a size of an input is symbolic, where nothing bounds a size that depends on data, and where an operator
+ * cannot be compiled for such sizes; it names the value and the operator.
  */
 export async function bundle(entries: readonly BundleEntry[], options: BundleOptions = {}): Promise<Bundle> {
   const { name = "a model", f16 = false, relaxedSimd = false } = options;
   if (entries.length === 0) refuseDeploy("a bundle needs at least one entry point");
-  const lowered = entries.map(({ module, func = "main", fixed = [] }) => {
-    const ports = portsOf(module, func, new Set(fixed));
-    return { ...lowerFunction(module, func, new Map(), options.pipeline), func, ports };
+  // Weights that are laid out for one shape are of no use for another.
+  const skip = entries.length > 1 ? (["annotateLayoutFree"] as const) : [];
+  const pipeline = { ...options.pipeline, skip: [...(options.pipeline?.skip ?? []), ...skip] };
+  const programsOf = entries.map(({ module, func = "main", fixed = [] }) => {
+    const inputs = inputsOf(module, func, new Set(fixed));
+    const made = lowered(module, func, pipeline);
+    return { ...made, func, ports: { inputs, outputs: outputsOf(getGraphFunc(module, func), made, func) } };
   });
   const programs = new Programs();
-  const names = lowered.map(({ module, program }) => programs.add(module, program));
+  const names = programsOf.map(({ module, program }) => programs.add(module, program));
   const code = compileWasm(irModule(programs.funcs), { relaxedSimd });
   const weights = layOutWeights(
-    lowered.flatMap((l) => l.program.constants),
+    programsOf.flatMap((l) => l.program.constants),
     FIRST,
     f16,
   );
   let [end, first] = [weights.end, 0];
-  const helpers = new Set<string>();
-  const texts = lowered.map((l, i): EntryText => {
+  const [helpers, functions] = [new Set<string>(), new Set<string>()];
+  const texts = programsOf.map((l, i): EntryText => {
     const constants = weights.addresses.slice(first, first + l.program.constants.length);
     first += constants.length;
     const kernel = (f: string): { name: string; code: WasmFunction } => {
@@ -102,9 +113,14 @@ export async function bundle(entries: readonly BundleEntry[], options: BundleOpt
     };
     const prefix = `e${i}_`;
     const { program, module } = l;
-    const made = entryCode({ program, module, kernel, constants, start: weights.end, prefix }, l.func);
+    const results = l.ports.outputs.map((p) => p.name);
+    const made = entryCode(
+      { program, module, kernel, constants, start: weights.end, prefix, results },
+      l.func,
+    );
     end = Math.max(end, made.end);
     for (const h of made.helpers) helpers.add(h);
+    for (const f of made.functions) functions.add(f);
     const unread = end;
     const main = `${prefix}${Object.keys(program.functions).indexOf(l.func)}`;
     return {
@@ -112,10 +128,11 @@ export async function bundle(entries: readonly BundleEntry[], options: BundleOpt
       outputs: l.ports.outputs.map((p, k) => ({ ...p, address: made.outputs[k] })),
       text: made.text,
       main,
+      open: made.open,
     };
   });
   // An input that nothing reads is given room all the same: it is copied there.
-  const unread = Math.max(0, ...lowered.flatMap((l) => l.ports.inputs.map(portBytes)));
+  const unread = Math.max(0, ...programsOf.flatMap((l) => l.ports.inputs.map(portBytes)));
   // A vector load may reach 16 bytes beyond the last element.
   const pages = Math.ceil((end + unread + 16) / PAGE);
   if (pages * PAGE > MAX_BYTES)
@@ -125,7 +142,7 @@ export async function bundle(entries: readonly BundleEntry[], options: BundleOpt
     .filter((x) => x.module === "env" && x.kind === "function")
     .map((x) => x.name);
   const m = {
-    ...{ model: name, entries: texts, helpers, hosts, linked },
+    ...{ model: name, entries: texts, helpers, hosts, linked, functions: [...functions] },
     ...{ weightsAt: FIRST, halves: weights.halves, hasWeights: weights.bytes.length > 0, pages },
   };
   const text = new TextEncoder();
@@ -142,6 +159,7 @@ export async function bundle(entries: readonly BundleEntry[], options: BundleOpt
     ...({ format: "tilewright-bundle", version: 1, model: name, target: "wasm" } as const),
     entries: texts.map((t) => ({ inputs: t.inputs.map(plain), outputs: t.outputs.map(plain) })),
     memoryBytes: pages * PAGE,
+    functions: m.functions,
     weights: weights.stored,
     files: files.map((f) => ({ name: f.name, bytes: f.bytes.length, gzip: f.gzip })),
   };
@@ -150,9 +168,26 @@ export async function bundle(entries: readonly BundleEntry[], options: BundleOpt
 }
 
 const SIZES: Readonly<Record<string, number>> = { f64: 8, i64: 8, f32: 4, i32: 4, f16: 2 };
-const portBytes = (p: Port): number => p.shape.reduce((n, s) => n * s, 1) * (SIZES[p.dtype] ?? 1);
+const portBytes = (p: Port): number =>
+  (p.most ?? (p.shape as readonly number[])).reduce((n, s) => n * s, 1) * (SIZES[p.dtype] ?? 1);
 
-const plain = ({ name, dtype, shape }: Port): Port => ({ name, dtype, shape });
+const plain = ({ name, dtype, shape, most }: Port): Port => ({
+  name,
+  dtype,
+  shape,
+  ...(most ? { most } : {}),
+});
+
+function lowered(module: IRModule, func: string, options: LowerOptions): Lowered {
+  try {
+    return lowerFunction(module, func, new Map(), { ...options, whole: true });
+  } catch (e) {
+    if (!(e instanceof GraphError)) throw e;
+    throw new DeployError(`${e.message}. A bundle is compiled as a whole, before there is any data`, {
+      cause: e,
+    });
+  }
+}
 
 /** The tensor programs of all entry points under names that differ; equal ones once. */
 class Programs {
@@ -182,46 +217,53 @@ class Programs {
   }
 }
 
-/** What a function takes and gives, by the names in the model file where it comes from one. */
-function portsOf(
+/** Names that the model file has for what a function takes or gives. */
+const listed = (f: GraphFunc, key: string): readonly string[] | undefined =>
+  Array.isArray(f.attrs[key]) ? (f.attrs[key] as readonly string[]) : undefined;
+
+function portOf(name: string, t: GraphType, most: (shape: readonly Expr[]) => number[] | undefined): Port {
+  if (t.kind !== "tensor") return refuseDeploy(`${name} is ${typeText(t)}; a bundle takes and gives tensors`);
+  const shape = t.shape.map((s) => constInt(s) ?? sizeName(s));
+  if (shape.every((s) => typeof s === "number")) return { name, dtype: t.dtype, shape };
+  const bounds = most(t.shape) ?? refuseDeploy(`nothing bounds the sizes of ${name}, ${typeText(t)}`);
+  return { name, dtype: t.dtype, shape, most: bounds };
+}
+
+/** What a function takes, but for what is fixed. */
+function inputsOf(
   mod: IRModule,
   func: string,
   fixed: ReadonlySet<string>,
-): { inputs: (Port & { readonly index: number })[]; outputs: Port[] } {
+): (Port & { readonly index: number })[] {
   const f = getGraphFunc(mod, func);
-  const listed = (key: string): readonly string[] | undefined =>
-    Array.isArray(f.attrs[key]) ? (f.attrs[key] as readonly string[]) : undefined;
   const open = new Set<string>();
-  const port = (name: string, t: GraphType): Port => {
-    if (t.kind !== "tensor")
-      return refuseDeploy(`${name} is ${typeText(t)}; a bundle takes and gives tensors`);
-    const shape = t.shape.map((s) => {
-      const n = constInt(s);
-      if (n === undefined) open.add(`${name}: ${typeText(t)}`);
-      return n ?? 0;
-    });
-    return { name, dtype: t.dtype satisfies DType, shape };
-  };
   const named = f.params.map((p, index) => ({
-    name: listed("inputs")?.[index] ?? p.name,
+    name: listed(f, "inputs")?.[index] ?? p.name,
     type: p.type,
     index,
   }));
   const inputs = named
     .filter((p) => !fixed.has(p.name))
-    .map(({ name, type, index }) => ({ ...port(name, type), index }));
+    .map(({ name, type, index }) => {
+      const port = portOf(name, type, (shape) => shape.map(() => 0));
+      if (port.most) open.add(`${name}: ${typeText(type)}`);
+      return { ...port, index };
+    });
   if (open.size > 0) refuseDeploy(`a bundle has fixed sizes; these are open: ${[...open].join("; ")}`);
+  return inputs;
+}
+
+/** What a function gives, after it was lowered: sizes that the data decides have their names and bounds then. */
+function outputsOf(before: GraphFunc, { module }: Lowered, func: string): Port[] {
+  const f = getGraphFunc(module, func);
+  const ranges = sizeBounds(f);
   const { type } = f.body.result;
   const fields = type.kind === "tuple" ? type.fields : [type];
-  const outputs = fields.map((t, i) =>
-    port(listed("outputs")?.[i] ?? (fields.length > 1 ? `y${i}` : "y"), t),
+  return fields.map((t, i) =>
+    portOf(listed(before, "outputs")?.[i] ?? (fields.length > 1 ? `y${i}` : "y"), t, (shape) =>
+      mostShape(shape, ranges),
+    ),
   );
-  if (open.size > 0) {
-    refuseDeploy(
-      `the sizes of outputs depend on the data, which a bundle cannot do: ${[...open].join("; ")}`,
-    );
-  }
-  return { inputs, outputs };
 }
 
 async function gzipSize(bytes: Uint8Array): Promise<number> {

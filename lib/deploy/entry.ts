@@ -1,12 +1,25 @@
 /**
- * One entry point of a bundle, a program for fixed sizes, as JavaScript: every slot has a fixed address, and what is
- * left of an instruction is a call of generated code.
+ * One entry point of a bundle as JavaScript: every slot has a fixed address, with room for the most that it can hold, and
+ * what is left of an instruction is a call of generated code. Sizes that only the data decides are variables.
  */
-import { evalSize, type WasmFunction } from "../codegen/index.ts";
+import type { WasmFunction } from "../codegen/index.ts";
 import type { Slot, VmFunction, VmInstr, VmProgram } from "../graph/vm-code.ts";
-import { bufferParams, getPrimFunc, type IRModule } from "../ir/index.ts";
+import {
+  BYTES,
+  bufferParams,
+  type Expr,
+  getPrimFunc,
+  type Interval,
+  type IRModule,
+  intervalOf,
+  ops,
+  substExpr,
+  type Var,
+} from "../ir/index.ts";
 import { sizesOfCall } from "../runtime/vm/kernels.ts";
 import { refuseDeploy } from "./error.ts";
+import { sizeText } from "./sizes.ts";
+import { arrayOf } from "./template.ts";
 
 const LINE = 64;
 const lines = (bytes: number): number => Math.ceil(bytes / LINE) * LINE;
@@ -23,22 +36,37 @@ export interface EntryParts {
   readonly start: number;
   /** Put before names of functions, so that those of several entries differ. */
   readonly prefix: string;
+  /** Names of the results. */
+  readonly results: readonly string[];
 }
 
 export interface EntryCode {
-  /** Statements that define the functions; the first is the entry itself, which takes and returns nothing. */
+  /**
+   * Statements that define the functions; the first is the entry itself, which takes the open sizes of the inputs and returns
+   * the outputs as the module describes them if any of them has open sizes, or nothing.
+   */
   readonly text: string;
+  readonly open: boolean;
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
   /** The first byte that it does not need. */
   readonly end: number;
-  /** Which of the helpers (`copy`, `loop`) it calls. */
+  /** Which of the helpers (`copy`, `loop`, `size`, …) it calls. */
   readonly helpers: ReadonlySet<string>;
+  /** The library functions that it calls. */
+  readonly functions: ReadonlySet<string>;
 }
 
 /** Code for the function `main` of a program. Throws a `DeployError` for what a bundle cannot do. */
 export function entryCode(parts: EntryParts, main: string): EntryCode {
   return new EntryWriter(parts).write(main);
+}
+
+/** The instructions that set sizes, in branches too. */
+function sizesSet(code: readonly VmInstr[]): Extract<VmInstr, { op: "size" }>[] {
+  return code.flatMap((i) =>
+    i.op === "size" ? [i] : i.op === "if" ? [i.then, i.else].flatMap(sizesSet) : [],
+  );
 }
 
 class EntryWriter {
@@ -48,12 +76,20 @@ class EntryWriter {
   /** Addresses of arenas by function. */
   private readonly arenas = new Map<string, number>();
   private readonly fixed = new Map<string, number>();
+  private readonly functions = new Set<string>();
+  /** What symbolic sizes can be, and the variables that hold them. */
+  private readonly ranges = new Map<number, Interval>();
+  private readonly names = new Map<number, string>();
   private readonly scratch: number;
 
   constructor(parts: EntryParts) {
     this.parts = parts;
     this.next = lines(parts.start);
-    for (const f of Object.values(parts.program.functions)) this.arenas.set(f.name, this.room(f.arenaBytes));
+    for (const f of Object.values(parts.program.functions)) {
+      this.arenas.set(f.name, this.room(f.arenaBytes));
+      for (const { v, most } of f.sizes) this.ranges.set(v.id, { min: 0, max: most });
+      for (const { v, most } of sizesSet(f.code)) this.ranges.set(v.id, { min: 0, max: most });
+    }
     this.scratch = this.room(this.workspace());
   }
 
@@ -62,14 +98,37 @@ class EntryWriter {
     const entry = functions[main];
     const inputs: number[] = [];
     for (const s of entry.slots) if (s.source.kind === "param") inputs[s.source.index] ??= this.room(s.bytes);
-    const texts = [this.entry(entry, inputs)];
+    const open = entry.results.some((slot) => entry.slots[slot].sizes);
+    const texts = [this.entry(entry, inputs, open)];
     for (const f of Object.values(functions)) if (f !== entry) texts.push(this.callee(f));
     const outputs = entry.results.map((slot) => {
       const at = this.address(entry, slot, inputs);
       if (typeof at === "number") return at;
       return this.fixed.get(`${entry.name} result ${slot}`) as number;
     });
-    return { text: texts.join("\n"), inputs, outputs, end: this.next, helpers: this.helpers };
+    const { helpers, functions: called, next: end } = this;
+    return { text: texts.join("\n"), open, inputs, outputs, end, helpers, functions: called };
+  }
+
+  /** The variable that holds a size. */
+  private sizeVar(v: Var): string {
+    const name = this.names.get(v.id) ?? `n${this.names.size}`;
+    this.names.set(v.id, name);
+    return name;
+  }
+
+  private size(e: Expr): string {
+    return sizeText(e, (v) => this.sizeVar(v));
+  }
+
+  private shape(f: VmFunction, slot: Slot): string {
+    const { shape, sizes } = f.slots[slot];
+    return `[${sizes ? sizes.map((e) => this.size(e)).join(", ") : shape.join(", ")}]`;
+  }
+
+  private bytes(f: VmFunction, slot: Slot): number | string {
+    const { bytes, sizes, dtype } = f.slots[slot];
+    return sizes ? this.size(sizes.reduce<Expr>((a, b) => ops.mul(a, b), ops.toExpr(BYTES[dtype]))) : bytes;
   }
 
   private room(bytes: number): number {
@@ -84,17 +143,26 @@ class EntryWriter {
     return `${this.parts.prefix}${index}`;
   }
 
-  private entry(f: VmFunction, inputs: readonly number[]): string {
+  private entry(f: VmFunction, inputs: readonly number[], open: boolean): string {
     const body = this.block(f, f.code, inputs);
     // Results whose place is decided while it runs are brought to one that is known.
-    const tail = f.results.flatMap((slot) => {
+    const places = f.results.map((slot): number => {
       const at = this.address(f, slot, inputs);
-      if (typeof at === "number") return [];
+      if (typeof at === "number") return at;
       const to = this.room(f.slots[slot].bytes);
       this.fixed.set(`${f.name} result ${slot}`, to);
-      return [this.copy(at, to, f.slots[slot].bytes)];
+      body.push(this.copy(at, to, this.bytes(f, slot)));
+      return to;
     });
-    return `const ${this.called(f.name)} = () => {${this.variables(f)}\n${[...body, ...tail].join("\n")}\n};`;
+    if (open) {
+      const outputs = f.results.map((slot, k) => {
+        const { dtype } = f.slots[slot];
+        return `[${JSON.stringify(this.parts.results[k])}]: [${places[k]}, ${arrayOf(dtype)}, ${this.shape(f, slot)}]`;
+      });
+      body.push(`return { ${outputs.join(", ")} };`);
+    }
+    const params = f.sizes.map(({ v }) => this.sizeVar(v)).join(", ");
+    return `const ${this.called(f.name)} = (${params}) => {${this.variables(f)}\n${body.join("\n")}\n};`;
   }
 
   private callee(f: VmFunction): string {
@@ -113,6 +181,7 @@ class EntryWriter {
     const names = f.slots.flatMap((s, i) =>
       s.source.kind === "set" && !this.isFixed(f, i) ? [`s${i}`] : [],
     );
+    names.push(...new Set(sizesSet(f.code).map(({ v }) => this.sizeVar(v))));
     return names.length > 0 ? `\nlet ${names.join(", ")};` : "";
   }
 
@@ -158,7 +227,7 @@ class EntryWriter {
     return [`s${slot} = ${at};`];
   }
 
-  private copy(from: number | string, to: number | string, bytes: number): string {
+  private copy(from: number | string, to: number | string, bytes: number | string): string {
     this.helpers.add("copy");
     return `copy(${from}, ${to}, ${bytes});`;
   }
@@ -173,21 +242,24 @@ class EntryWriter {
       case "callTir":
         return [this.kernelCall(f, i, at)];
       case "callPacked":
-        return refuseDeploy(
-          `${i.node} calls the library function "${i.func}", which is not part of a bundle: build it from operators`,
-        );
+        return [this.libraryCall(f, i, at)];
       case "specialize":
+        // A program that is compiled whole has none.
         return refuseDeploy(
-          `the sizes of ${f.name} depend on its data (${i.func} runs with sizes that are read while it runs); ` +
-            "a bundle has fixed sizes only",
+          `${f.name}: ${i.func} is compiled when its sizes are known, which a bundle cannot do`,
         );
+      case "size":
+        return [this.setSize(f, i, at)];
+      case "sameSize":
+        this.helpers.add("same");
+        return [`same(${this.size(i.a)}, ${this.size(i.b)}, ${JSON.stringify(i.node)});`];
       case "callFunc": {
         const args = i.args.map(at).join(", ");
         return [
           `{ const r = ${this.called(i.func)}(${args});`,
           ...i.dst.flatMap((slot, k) => [
             ...this.place(f, slot),
-            this.copy(`r[${k}]`, at(slot), f.slots[slot].bytes),
+            this.copy(`r[${k}]`, at(slot), this.bytes(f, slot)),
           ]),
           "}",
         ];
@@ -222,19 +294,54 @@ class EntryWriter {
     let [buffer, scalar] = [0, 0];
     const args = func.params.map((p) => {
       if (p.kind === "buffer") return at(i.args[buffer++]);
-      const x = i.scalars[scalar++];
-      return p.dtype === "i64" ? `${x}n` : x;
+      const x = this.size(ops.toExpr(i.scalars[scalar++]));
+      return p.dtype !== "i64" ? x : /^-?\d+$/.test(x) ? `${x}n` : `BigInt(${x})`;
     });
     const sizes = this.sizes(f, i);
-    const tail = code.sizes.map((v) => sizes.get(v.id) as number);
+    const tail = code.sizes.map((v) => this.size(sizes.get(v.id) as Expr));
     const member = /^[A-Za-z_$][\w$]*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
     return `k${member}(${[...args, ...tail, this.scratch].join(", ")});`;
   }
 
-  private sizes(f: VmFunction, i: Extract<VmInstr, { op: "callTir" }>): Map<number, number> {
+  private libraryCall(
+    f: VmFunction,
+    i: Extract<VmInstr, { op: "callPacked" }>,
+    at: (slot: Slot) => number | string,
+  ): string {
+    this.functions.add(i.func);
+    const list = (slots: readonly Slot[]): string =>
+      `[${slots.map((s) => `[${at(s)}, ${arrayOf(f.slots[s].dtype)}, ${this.shape(f, s)}]`).join(", ")}]`;
+    return `call(${JSON.stringify(i.func)}, ${list(i.args)}, ${list(i.outputs)}, ${JSON.stringify(i.attrs)});`;
+  }
+
+  private setSize(
+    f: VmFunction,
+    i: Extract<VmInstr, { op: "size" }>,
+    at: (slot: Slot) => number | string,
+  ): string {
+    this.helpers.add("size");
+    const { from, v } = i;
+    let value: string;
+    if ("slot" in from) {
+      const wide = f.slots[from.slot].dtype === "i64";
+      this.helpers.add("element");
+      const place = at(from.slot);
+      const own = (wide ? 8 : 4) * from.element;
+      value = `element(${own === 0 ? place : `${place} + ${own}`}, ${wide})`;
+    } else value = this.size(from.value);
+    return `${this.sizeVar(v)} = size(${value}, ${i.most}, ${JSON.stringify(i.node)});`;
+  }
+
+  private sizes(f: VmFunction, i: Extract<VmInstr, { op: "callTir" }>): Map<number, Expr> {
     const func = getPrimFunc(this.parts.module, i.func);
-    const shapes = i.args.slice(0, bufferParams(func).length).map((s) => f.slots[s].shape);
-    return sizesOfCall(func, shapes, i.scalars);
+    const shapes = i.args
+      .slice(0, bufferParams(func).length)
+      .map((s) => f.slots[s].sizes ?? f.slots[s].shape.map((n) => ops.toExpr(n)));
+    return sizesOfCall(
+      func,
+      shapes,
+      i.scalars.map((x) => ops.toExpr(x)),
+    );
   }
 
   /** The largest workspace that a call needs. */
@@ -244,7 +351,11 @@ class EntryWriter {
       for (const i of code) {
         if (i.op === "if") for (const branch of [i.then, i.else]) visit(f, branch);
         if (i.op !== "callTir") continue;
-        most = Math.max(most, evalSize(this.parts.kernel(i.func).code.workspace, this.sizes(f, i)) ?? 0);
+        const bytes = substExpr(this.parts.kernel(i.func).code.workspace, this.sizes(f, i));
+        const { max } = intervalOf(bytes, this.ranges);
+        if (!Number.isFinite(max))
+          refuseDeploy(`${i.node}: nothing bounds the memory that ${i.func} works in`);
+        most = Math.max(most, max);
       }
     };
     for (const f of Object.values(this.parts.program.functions)) visit(f, f.code);

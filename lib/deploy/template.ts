@@ -37,7 +37,10 @@ export const arrayOf = (dtype: string): string => ARRAYS[dtype];
 export interface Port {
   readonly name: string;
   readonly dtype: string;
-  readonly shape: readonly number[];
+  /** Sizes that are not known beforehand stand as text: by the names of what they are made of. */
+  readonly shape: readonly (number | string)[];
+  /** The most that the sizes can be, where they are not all numbers. */
+  readonly most?: readonly number[];
 }
 
 export interface EntryText {
@@ -46,6 +49,8 @@ export interface EntryText {
   /** Its functions; the first is `main`. */
   readonly text: string;
   readonly main: string;
+  /** Whether `main` returns what it gives, with sizes that it found out. */
+  readonly open: boolean;
 }
 
 export interface ModuleText {
@@ -54,6 +59,8 @@ export interface ModuleText {
   readonly entries: readonly EntryText[];
   readonly helpers: ReadonlySet<string>;
   readonly hosts: readonly string[];
+  /** Library functions that who loads the model has to give. */
+  readonly functions: readonly string[];
   /** Modules that the kernels import: file, and which of its functions under which name. */
   readonly linked: readonly { readonly file: string; readonly name: string; readonly export: string }[];
   readonly weightsAt: number;
@@ -66,6 +73,17 @@ export interface ModuleText {
 const HELPERS: Readonly<Record<string, string>> = {
   copy: `const copy = (from, to, n) => {
   if (from !== to) u8.copyWithin(to, from, from + n);
+};`,
+  element: `const element = (at, wide) => {
+  const view = new DataView(memory.buffer);
+  return wide ? Number(view.getBigInt64(at, true)) : view.getInt32(at, true);
+};`,
+  size: `const size = (n, most, name) => {
+  if (n >= 0 && n <= most) return n;
+  throw new RangeError("the size " + name + " is " + n + "; it can be from 0 to " + most);
+};`,
+  same: `const same = (a, b, name) => {
+  if (a !== b) throw new RangeError(name + " needs two equal sizes; they are " + a + " and " + b);
 };`,
   loop: `const loop = (f, c, trip, cond, carried, captured, stacks) => {
   const at = new DataView(memory.buffer);
@@ -92,6 +110,16 @@ const HELPERS: Readonly<Record<string, string>> = {
   if (stacks.some((s) => n !== s[2])) refuse(n);
 };`,
 };
+
+/** Calls of library functions, which see the model's own memory. */
+const CALL = `const call = (name, inputs, outputs, attrs) => {
+  const view = ([at, A, shape]) => ({ data: new A(memory.buffer, at, shape.reduce((a, b) => a * b, 1)), shape });
+  const given = functions[name](inputs.map(view), outputs.map(view), attrs);
+  if (given instanceof Promise) throw new TypeError("the function " + name + " is asynchronous: it has to be done when it returns");
+};`;
+const MISSING = (names: readonly string[]): string =>
+  `const missing = ${JSON.stringify(names)}.filter((n) => typeof functions[n] !== "function");
+if (missing.length > 0) throw new TypeError("the model calls functions that are not part of it: load({ functions }) takes " + missing.join(", "));`;
 
 /** Half-precision weights to single precision, as they are loaded. */
 const HALVES = (count: number, at: number): string => `const half = (h) => {
@@ -121,9 +149,13 @@ export function moduleText(m: ModuleText): string {
     : m.halves > 0
       ? HALVES(m.halves, m.weightsAt)
       : `u8.set(weights, ${m.weightsAt});`;
-  const entries = m.entries.map(
-    (e) => `[${e.main}, { ${e.inputs.map(port).join(", ")} }, { ${e.outputs.map(port).join(", ")} }]`,
-  );
+  const open = m.entries.some((e) => e.open);
+  const calls = m.functions.length > 0;
+  const entries = m.entries.map((e) => {
+    const [inputs, outputs] = [e.inputs, e.outputs].map((ports) => `{ ${ports.map(port).join(", ")} }`);
+    if (!open) return `[${e.main}, ${inputs}, ${outputs}]`;
+    return `[${e.open ? e.main : `() => (${e.main}(), ${outputs})`}, ${inputs}]`;
+  });
   return `// ${m.model.replace(/[\r\n\u2028\u2029]/g, " ")}, compiled by Tilewright. manifest.json says what belongs to it.
 const read = async (name, base) => {
   const url = new URL(name, base);
@@ -135,15 +167,15 @@ const read = async (name, base) => {
 };
 
 /** Loads the model from the files beside this one, or from another folder (a URL that ends in /). */
-export async function load(base = import.meta.url) {
-const [${names.join(", ")}] = await Promise.all(${JSON.stringify(files)}.map((f) => read(f, base)));
+export async function load({ base = import.meta.url${calls ? ", functions = {}" : ""} } = {}) {
+${calls ? `${MISSING(m.functions)}\n` : ""}const [${names.join(", ")}] = await Promise.all(${JSON.stringify(files)}.map((f) => read(f, base)));
 const memory = new WebAssembly.Memory({ initial: ${m.pages}, maximum: ${m.pages} });
 const u8 = new Uint8Array(memory.buffer);
 ${weights}
 const env = { memory${hosts.map((h) => `, ${h}`).join("")} };
 const kernel = { ${kernel.join(", ")} };
 const k = (await WebAssembly.instantiate(code, { env, kernel })).instance.exports;
-${[...m.helpers].map((h) => HELPERS[h]).join("\n")}
+${[...[...m.helpers].map((h) => HELPERS[h]), ...(calls ? [CALL] : [])].join("\n")}
 ${m.entries.map((e) => e.text).join("\n")}
 const entries = [${entries.join(", ")}];
 const said = (ports) => Object.entries(ports).map(([n, [, A, s]]) => \`\${n}: \${A.name} [\${s}]\`).join(", ");
@@ -159,9 +191,9 @@ return {
       const got = Object.entries(inputs ?? {}).map(([n, x]) => \`\${n}: \${x?.data?.constructor?.name} of \${x?.data?.length}, [\${x?.shape}]\`);
       throw new TypeError(\`the inputs do not fit. The model takes \${entries.map((e) => said(e[1])).join("; or ")}. It got \${got.join(", ") || "nothing"}\`);
     }
-    const [main, ins, outs] = found;
+    const [main, ins${open ? "" : ", outs"}] = found;
     for (const [n, [at, A]] of Object.entries(ins)) new A(memory.buffer, at, inputs[n].data.length).set(inputs[n].data);
-    main();
+    ${open ? "const outs = main();" : "main();"}
     return Object.fromEntries(Object.entries(outs).map(([n, [at, A, shape]]) => {
       const size = shape.reduce((a, b) => a * b, 1);
       return [n, { data: new A(memory.buffer, at, size).slice(), shape: [...shape] }];
@@ -173,9 +205,12 @@ return {
 }
 
 /** `model.d.ts`. */
-export function declarations(m: Pick<ModuleText, "entries">): string {
-  const tensor = (p: Port): string =>
-    `  readonly ${JSON.stringify(p.name)}: Tensor<${arrayOf(p.dtype)}, [${p.shape.join(", ")}]>;`;
+export function declarations(m: Pick<ModuleText, "entries" | "functions">): string {
+  const tensor = (p: Port): string => {
+    const shape = p.shape.map((s) => (typeof s === "number" ? s : "number"));
+    const say = p.most ? `  /** [${p.shape.join(", ")}], at most [${p.most.join(", ")}] */\n` : "";
+    return `${say}  readonly ${JSON.stringify(p.name)}: Tensor<${arrayOf(p.dtype)}, [${shape.join(", ")}]>;`;
+  };
   const form = (ports: readonly Port[]): string => `{\n${ports.map(tensor).join("\n")}\n}`;
   const union = (all: readonly (readonly Port[])[]): string => [...new Set(all.map(form))].join(" | ");
   return `/** A tensor by its elements, row-major (f16 as bits, bool as 0 and 1), and its sizes. */
@@ -189,7 +224,31 @@ export interface Model {
   /** Runs the model. Throws a TypeError where the inputs do not fit. */
   run(inputs: Inputs): Promise<Outputs>;
 }
-/** Loads the model from the files beside this module, or from another folder (a URL that ends in /). */
-export declare function load(base?: string | URL): Promise<Model>;
-`;
+${m.functions.length > 0 ? FUNCTIONS(m.functions) : LOAD}`;
 }
+
+const LOAD = `export interface Options {
+  /** Where the files are: a URL that ends in /. Default: beside this module. */
+  readonly base?: string | URL;
+}
+/** Loads the model. */
+export declare function load(options?: Options): Promise<Model>;
+`;
+
+const FUNCTIONS = (
+  names: readonly string[],
+): string => `/** A tensor in the model's memory: valid during the call only. */
+export type Place = Tensor<Float32Array | Float64Array | Int8Array | Uint8Array | Uint16Array | Int32Array | BigInt64Array, readonly number[]>;
+/** Computes outputs from inputs, in place and at once. */
+export type LibraryFunction = (inputs: readonly Place[], outputs: readonly Place[], attrs: Readonly<Record<string, unknown>>) => void;
+export interface Options {
+  /** Where the files are: a URL that ends in /. Default: beside this module. */
+  readonly base?: string | URL;
+  /** What the model calls and does not hold. */
+  readonly functions: {
+${names.map((n) => `    readonly ${JSON.stringify(n)}: LibraryFunction;`).join("\n")}
+  };
+}
+/** Loads the model. Throws a TypeError where a function is missing. */
+export declare function load(options: Options): Promise<Model>;
+`;

@@ -14,6 +14,7 @@ import {
   foldConstant,
   fuseOps,
   fuseTir,
+  holdSizes,
   killAfterLastUse,
   type Legalization,
   legalizeOps,
@@ -38,6 +39,12 @@ export interface PipelineOptions {
   readonly sizes?: ReadonlyMap<number, number>;
   /** Legalizations of one's own, by operator. */
   readonly legalizations?: Readonly<Record<string, Legalization>>;
+  /**
+   * Compile all of it now, also what needs sizes that only the data decides: these stay symbolic, and memory is planned for
+   * the most that they can be. Otherwise the function ends where such a size is read, and the rest is compiled when it is
+   * known.
+   */
+  readonly whole?: boolean;
   /** Gives tensor programs a schedule (lib/tune); without, they run as they were made. */
   readonly schedule?: Pass;
   /** Passes of one's own, each after the stage of that name. */
@@ -74,7 +81,7 @@ export const PIPELINE = [
   },
   {
     name: "splitAtSizes",
-    pass: (_, entry) => splitAtSizes(entry),
+    pass: (o, entry) => (o.whole ? holdSizes : splitAtSizes(entry)),
     why: "after sizes were bound, which may remove what it looks for; what is split off is not worked on in vain",
   },
   {

@@ -1,11 +1,12 @@
 /**
  * What the virtual machine runs: `vmLower` writes it, lib/runtime/vm executes it, a bundle stores it. Plain data (but for
  * the bytes of constants), with everything decided: shapes are numbers, tuples are taken apart into their tensors, and
- * memory has its place.
+ * memory has its place. Only a program that was compiled whole (`PipelineOptions.whole`), which a bundle is made of, has
+ * sizes that are variables: they are set by `size` instructions, and have bounds, for which memory is planned.
  *
  * A function has numbered slots, each of which holds one tensor: memory, dtype and shape. Instructions run in order.
  */
-import type { Attrs, DType, GraphType, NDArray } from "../ir/index.ts";
+import type { Attrs, DType, Expr, GraphType, NDArray, Var } from "../ir/index.ts";
 
 /** Where the tensor of a slot comes from. */
 export type VmSource =
@@ -23,6 +24,8 @@ export interface VmSlot {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly bytes: number;
+  /** The sizes, where they are not all numbers. `shape` and `bytes` are the most that they can come to. */
+  readonly sizes?: readonly Expr[];
   readonly source: VmSource;
 }
 
@@ -35,7 +38,7 @@ export type VmInstr =
       readonly op: "callTir";
       readonly func: string;
       readonly args: readonly Slot[];
-      readonly scalars: readonly number[];
+      readonly scalars: readonly (number | Expr)[];
       readonly node: string;
     }
   /** A registered library function on inputs and outputs. */
@@ -85,6 +88,16 @@ export type VmInstr =
   | { readonly op: "view"; readonly dst: Slot; readonly src: Slot }
   /** `dst` is the tensor `src`; nothing is copied. */
   | { readonly op: "move"; readonly dst: Slot; readonly src: Slot }
+  /** From here on the size `v`, of 0 to `most`, is an element of an integer tensor, or what an expression of sizes gives. */
+  | {
+      readonly op: "size";
+      readonly v: Var;
+      readonly from: { readonly slot: Slot; readonly element: number } | { readonly value: Expr };
+      readonly most: number;
+      readonly node: string;
+    }
+  /** Two sizes have to be equal for what `node` computes to mean anything. */
+  | { readonly op: "sameSize"; readonly a: Expr; readonly b: Expr; readonly node: string }
   /** What these slots hold is not used any more; memory that an alloc, call or loop made may go back. */
   | { readonly op: "kill"; readonly slots: readonly Slot[] }
   /**
@@ -121,6 +134,8 @@ export interface VmFunction {
   /** Names and types of the parameters as people give them: tuples are not taken apart here. */
   readonly params: readonly { readonly name: string; readonly type: GraphType }[];
   readonly slots: readonly VmSlot[];
+  /** Sizes that the parameters' types declare: who calls it gives them. With the most that each can be. */
+  readonly sizes: readonly { readonly v: Var; readonly most: number }[];
   readonly code: readonly VmInstr[];
   /** The slots of the result's tensors. Empty when the last instruction is `specialize`. */
   readonly results: readonly Slot[];

@@ -12,15 +12,16 @@ import {
   graphVar,
   type IRModule,
   type OpCall,
+  type Ranges,
   shapeLiteral,
 } from "../../ir/index.ts";
 import { callOp } from "../registry.ts";
-import { constShape } from "../shape.ts";
 import { type Aliases, aliasesOf, leafVars } from "./aliases.ts";
 import { worksInPlace } from "./in-place.ts";
 import { graphPass, type Pass } from "./pass.ts";
 import { aligned, type LiveSpan, largestLiveSet, planOffsets } from "./plan-offsets.ts";
 import { rewriteFunc } from "./rewrite.ts";
+import { mostShape, sizeBounds } from "./size-bounds.ts";
 import { varsUsed } from "./uses.ts";
 
 /** One tensor of the arena: what the attribute `memoryPlan` of a function holds, for showing it. */
@@ -44,8 +45,9 @@ export interface MemoryPlan {
 
 /**
  * Tensors that callTirRewrite allocated get offsets in one storage, so that tensors that are needed at the same time do
- * not overlap. An elementwise program writes over an input that nobody needs afterwards. What the function gives, and
- * what has unknown size, keeps memory of its own. The plan stands in the attribute `memoryPlan`.
+ * not overlap; symbolic sizes count with the most that they can be. An elementwise program writes over an input that nobody
+ * needs afterwards. What the function gives, and what has no bound, keeps memory of its own. The plan stands in the
+ * attribute `memoryPlan`.
  */
 export const planMemory: Pass = graphPass("planMemory", (f, mod) =>
   f.attrs.Primitive ? f : planned(f, mod),
@@ -136,6 +138,7 @@ class Liveness {
   private readonly aliases: Aliases;
   private readonly last = new Map<number, number>();
   private readonly given = new Set<number>();
+  private readonly ranges: Ranges;
   /** The call that writes into an allocation. */
   private readonly writers = new Map<
     number,
@@ -145,6 +148,7 @@ class Liveness {
   constructor(f: GraphFunc, mod: IRModule) {
     this.mod = mod;
     this.aliases = aliasesOf(f, mod);
+    this.ranges = sizeBounds(f);
     this.body(f.body);
     for (const id of leafVars(f.body.result)) this.given.add(this.aliases.find(id));
   }
@@ -214,7 +218,7 @@ class Liveness {
         if (into.kind === "graphVar") this.writers.set(into.id, { call: e, step, name: v.name });
     }
     if (e.kind !== "opCall" || e.op !== "memory.allocTensor" || e.args.length > 1) return;
-    const shape = allocatedShape(e);
+    const shape = allocatedShape(e, this.ranges);
     if (!shape) return;
     const dtype = e.attrs.dtype as DType;
     const bytes = shape.reduce((a, b) => a * b, BYTES[dtype]);
@@ -222,7 +226,7 @@ class Liveness {
   }
 }
 
-function allocatedShape(e: OpCall): readonly number[] | undefined {
+function allocatedShape(e: OpCall, ranges: Ranges): readonly number[] | undefined {
   const [shape] = e.args;
-  return shape?.kind === "shapeLiteral" ? constShape(shape.values) : undefined;
+  return shape?.kind === "shapeLiteral" ? mostShape(shape.values, ranges) : undefined;
 }

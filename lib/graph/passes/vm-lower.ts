@@ -17,16 +17,23 @@ import {
   ndarray,
   type OpCall,
   outputTypes,
+  type Ranges,
   type TensorType,
   typeText,
+  type Var,
+  varsOf,
 } from "../../ir/index.ts";
 import { refuseGraph } from "../error.ts";
-import { constShape } from "../shape.ts";
+import { constShape, sameSize } from "../shape.ts";
 import type { Slot, VmFunction, VmInstr, VmLate, VmProgram, VmSlot, VmSource } from "../vm-code.ts";
 import { isDeferred } from "./pass.ts";
 import { aligned } from "./plan-offsets.ts";
+import { mostOf, mostShape, sizeBounds } from "./size-bounds.ts";
 
 const WHERE = "vmLower";
+
+/** No size is larger: sizes are i32. */
+const MOST = 2 ** 31 - 1;
 
 /** A function's last call, whose sizes its arguments tell. Bindings from `at` on are part of it. */
 interface Tail {
@@ -39,8 +46,8 @@ interface Tail {
 type Tree = Slot | readonly Tree[];
 
 /**
- * The code of a function and of all that it calls. Every size must be a number by now, every operator a tensor program,
- * and every output allocated. Throws a GraphError that names the value where that is not so, and for recursion.
+ * The code of a function and of all that it calls. Every size must be a number by now or have a bound, every operator be a
+ * tensor program, and every output be allocated. Throws a GraphError that names the value where that is not so, and for recursion.
  */
 export function vmLower(mod: IRModule, entry: readonly string[]): VmProgram {
   const shared = new SharedConstants();
@@ -94,6 +101,9 @@ class FunctionLowering {
   /** Where storages begin in the arena. */
   private readonly storages = new Map<number, number>();
   private readonly constantSlots = new Map<number, Slot>();
+  /** What symbolic sizes can be, and which are set at this place of the code. */
+  private readonly ranges: Ranges;
+  private readonly known = new Set<number>();
   private arenaBytes = 0;
   private code: VmInstr[] = [];
 
@@ -109,16 +119,22 @@ class FunctionLowering {
     this.mod = mod;
     this.constants = constants;
     this.lower = lower;
+    this.ranges = sizeBounds(f);
   }
 
   run(): VmFunction {
     let index = 0;
+    const declared = new Map<number, Var>();
+    for (const p of this.f.params)
+      for (const t of outputTypes(p.type)) for (const s of t.shape) varsOf(s, declared);
+    for (const id of declared.keys()) this.known.add(id);
     for (const p of this.f.params) {
       this.values.set(
         p.id,
         this.tree(p.type, p.name, () => ({ kind: "param", index: index++ })),
       );
     }
+    const sizes = [...declared.values()].map((v) => ({ v, most: this.most(v, `the size ${v.name}`) }));
     const bindings = bindingsOf(this.f.body);
     const tail = this.deferredTail(bindings);
     for (const b of bindings.slice(0, tail?.at)) this.binding(b);
@@ -132,6 +148,7 @@ class FunctionLowering {
       name: this.name,
       params: this.f.params.map((p) => ({ name: p.name, type: p.type })),
       slots: this.slots,
+      sizes,
       code: this.code,
       results: tail ? [] : this.read(this.f.body.result),
       resultType: this.f.body.result.type,
@@ -194,10 +211,32 @@ class FunctionLowering {
   }
 
   private slot(name: string, t: TensorType, source: VmSource): Slot {
-    const shape = constShape(t.shape);
-    if (!shape) return this.refuse(`${name} is ${typeText(t)}: its sizes must be known (bindSymbolicVars)`);
+    const shape = mostShape(t.shape, this.ranges);
+    if (!shape)
+      return this.refuse(
+        `${name} is ${typeText(t)}: its sizes must be known (bindSymbolicVars), or have a bound that can be told from the program`,
+      );
     const bytes = shape.reduce((a, b) => a * b, BYTES[t.dtype]);
-    return this.slots.push({ name, dtype: t.dtype, shape, bytes, source }) - 1;
+    const sizes = t.shape.every((s) => constInt(s) !== undefined) ? {} : { sizes: t.shape };
+    return this.slots.push({ name, dtype: t.dtype, shape, bytes, ...sizes, source }) - 1;
+  }
+
+  private most(s: Expr, what: string): number {
+    return mostOf(s, this.ranges) ?? this.refuse(`${what} has no bound that can be told from the program`);
+  }
+
+  /** The size `v` begins to be known, or two sizes turn out to be the same. */
+  private setSize(to: Expr, from: Expr, node: string): void {
+    if (to.kind === "var" && !this.known.has(to.id)) {
+      this.known.add(to.id);
+      this.code.push({
+        op: "size",
+        v: to,
+        from: { value: from },
+        most: this.most(to, `the size ${to.name}`),
+        node,
+      });
+    } else if (!sameSize(to, from)) this.code.push({ op: "sameSize", a: from, b: to, node });
   }
 
   private tree(t: GraphType, name: string, source: () => VmSource): Tree {
@@ -238,19 +277,47 @@ class FunctionLowering {
   }
 
   private binding(b: GraphBinding): void {
-    if (b.kind === "tensorToShape")
-      return this.refuse(
-        "sizes that depend on data must stand in the main part of a function (splitAtSizes)",
-      );
+    if (b.kind === "tensorToShape") {
+      const [slot] = this.read(b.value);
+      b.sizes.forEach((v, element) => {
+        this.known.add(v.id);
+        // A size that nothing bounds is no reason to refuse: what is made of it may have a bound.
+        const most = Math.min(mostOf(v, this.ranges) ?? MOST, MOST);
+        this.code.push({ op: "size", v, from: { slot, element }, most, node: v.name });
+      });
+      return;
+    }
     const { v } = b;
     if (b.kind === "matchCast") {
-      if (typeText(v.type) !== typeText(b.value.type))
-        this.refuse(`${v.name} is ${typeText(b.value.type)}, and is asserted to be ${typeText(v.type)}`);
-      this.values.set(v.id, this.valueOf(b.value));
+      this.values.set(v.id, this.cast(b.value, v.type, v.name, v.id));
       return;
     }
     const value = this.value(b.value, v.name, v.id);
     if (value !== undefined) this.values.set(v.id, value);
+  }
+
+  /** The value under a type that is asserted of it; sizes that are met first in the type are set. */
+  private cast(e: GraphExpr, type: GraphType, name: string, id: number): Tree {
+    const value = this.value(e, name, id);
+    if (value === undefined) return this.refuse(`${name} is a shape, no tensor`);
+    const [had, has] = [outputTypes(e.type), outputTypes(type)];
+    const fits =
+      had.length === has.length &&
+      had.every((t, k) => t.dtype === has[k].dtype && t.shape.length === has[k].shape.length);
+    const numbers = (t: TensorType): string => t.shape.map((s) => constInt(s) ?? "").join();
+    const known = [had, has].every((ts) => ts.every((t) => t.shape.every((s) => constInt(s) !== undefined)));
+    if (!fits || (known && had.some((t, k) => numbers(t) !== numbers(has[k]))))
+      return this.refuse(`${name} is ${typeText(e.type)}, and is asserted to be ${typeText(type)}`);
+    if (known) return value;
+    has.forEach((t, k) => {
+      t.shape.forEach((s, d) => {
+        this.setSize(s, had[k].shape[d], name);
+      });
+    });
+    let k = 0;
+    const renamed = (t: Tree): Tree =>
+      typeof t === "number" ? this.view(t, has[k++], name) : t.map(renamed);
+    return renamed(value);
   }
 
   private value(e: GraphExpr, name: string, id: number): Tree | undefined {
@@ -291,7 +358,7 @@ class FunctionLowering {
       : outputTypes(e.type).map((t) => this.fresh(t, node));
     const outputs = outs.flatMap(flat);
     if (e.kind === "callTir") {
-      const scalars = e.tirVars.map((s) => this.number(s, `a scalar of ${e.func}`));
+      const scalars = e.tirVars.map((s) => constInt(s) ?? s);
       this.code.push({ op: "callTir", func: e.func, args: [...args, ...outputs], scalars, node });
     } else this.code.push({ op: "callPacked", func: e.func, args, outputs, attrs: e.attrs, node });
     return e.type.kind === "tuple" ? outs : outs[0];
@@ -339,9 +406,11 @@ class FunctionLowering {
     const { source } = this.slots[src];
     if (source.kind === "arena") return this.slot(name, t, source);
     if (source.kind === "constant") {
-      const shape = constShape(t.shape) ?? this.refuse(`${name}: its sizes must be known`);
+      const shape = constShape(t.shape);
+      if (!shape) return this.slot(name, t, source);
       return this.constantSlot(this.constants.view(source.index, shape), t);
     }
+    if (source.kind === "param") return this.slot(name, t, source);
     const dst = this.slot(name, t, { kind: "set" });
     this.code.push({ op: "view", dst, src });
     return dst;
@@ -350,11 +419,20 @@ class FunctionLowering {
   private choice(e: GraphIf, node: string): Tree {
     const [cond] = this.read(e.cond);
     const dst = this.target(e.type, node);
+    const before = new Set(this.known);
     const branch = (b: GraphBody): VmInstr[] => {
       const outer = this.code;
       this.code = [];
+      // Each branch sets the sizes of what the if gives.
+      for (const id of this.known) if (!before.has(id)) this.known.delete(id);
       for (const x of bindingsOf(b)) this.binding(x);
       const from = this.read(b.result);
+      const types = outputTypes(b.result.type);
+      outputTypes(e.type).forEach((t, k) => {
+        t.shape.forEach((s, d) => {
+          this.setSize(s, types[k].shape[d], node);
+        });
+      });
       flat(dst).forEach((d, i) => {
         this.sameForm(d, from[i], node);
         this.code.push({ op: "move", dst: d, src: from[i] });
@@ -370,7 +448,8 @@ class FunctionLowering {
 
   private sameForm(dst: Slot, src: Slot, node: string): void {
     const [a, b] = [this.slots[dst], this.slots[src]];
-    if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) {
+    const fits = a.sizes || b.sizes ? a.shape.length === b.shape.length : a.shape.join() === b.shape.join();
+    if (a.dtype !== b.dtype || !fits) {
       this.refuse(`the branches of ${node} give ${a.dtype}[${a.shape}] and ${b.dtype}[${b.shape}]`);
     }
   }

@@ -53,13 +53,13 @@ export function compileKernels(mod: IRModule, options: KernelOptions = {}): Kern
   return options.target === "interpreter" ? interpreted(mod) : generated(mod, options);
 }
 
-/** The symbolic sizes of a program, from the shapes and scalars of a call. */
-export function sizesOfCall(
+/** The symbolic sizes of a program, from the shapes and scalars of a call: numbers, or whatever sizes are at the caller's. */
+export function sizesOfCall<Size>(
   f: PrimFunc,
-  shapes: readonly (readonly number[])[],
-  scalars: readonly number[],
-): Map<number, number> {
-  const sizes = new Map<number, number>();
+  shapes: readonly (readonly Size[])[],
+  scalars: readonly Size[],
+): Map<number, Size> {
+  const sizes = new Map<number, Size>();
   f.params
     .filter((p) => p.kind === "var")
     .forEach((p, i) => {

@@ -91,6 +91,10 @@ function operandsOf(i: Extract<VmInstr, { node: string }>, mod: IRModule): [Slot
       return [...reads(i.args), ...writes(i.outputs)];
     case "callFunc":
       return [...reads(i.args), ...writes(i.dst)];
+    case "size":
+      return "slot" in i.from ? reads([i.from.slot]) : [];
+    case "sameSize":
+      return [];
     case "if":
       return reads([i.cond]);
     case "loop": {

@@ -36,9 +36,10 @@ const HANDLERS: Handlers = {
   callTir({ p, func, base, i }) {
     const slots = slotsOf(func, i.args);
     const shapes = slots.map((s) => s.shape);
-    const call = p.kernels.call(i.func, shapes, i.scalars, (value) => p.cell(value));
+    const given = i.scalars.map((x) => (typeof x === "number" ? x : refuseOpen(i.node)));
+    const call = p.kernels.call(i.func, shapes, given, (value) => p.cell(value));
     p.needWorkspace(call.workspace);
-    const scalars = scalarsOf(call.func, i.scalars).map((x) => p.cell(x));
+    const scalars = scalarsOf(call.func, given).map((x) => p.cell(x));
     const cells = [...i.args.map((s) => base + s), ...scalars];
     const info = {
       node: i.node,
@@ -109,6 +110,9 @@ const HANDLERS: Handlers = {
     return { step: () => runLoop(s, counter, flag) };
   },
 
+  size: ({ i }) => refuseOpen(i.node),
+  sameSize: ({ i }) => refuseOpen(i.node),
+
   alloc({ p, func, base, i }) {
     const { bytes } = func.slots[i.dst];
     const cell = base + i.dst;
@@ -148,6 +152,11 @@ const HANDLERS: Handlers = {
     };
   },
 };
+
+/** Programs that are run here were specialised to all sizes. */
+function refuseOpen(node: string): never {
+  throw new Error(`${node} has open sizes: the program was compiled whole, for a bundle`);
+}
 
 function alias(p: Host, dst: number, src: number): MadeStep {
   return {

@@ -53,7 +53,7 @@ function func(name: string, slots: VmSlot[], code: VmInstr[], results: number[],
   const count = slots.filter((s) => s.source.kind === "param").length;
   const params = Array.from({ length: count }, (_, i) => ({ name: `p${i}`, type: tensorType([4]) }));
   const resultType = tupleType(results.map((r) => tensorType(slots[r].shape, slots[r].dtype)));
-  return { name, params, slots, code, results, resultType, arenaBytes };
+  return { name, params, slots, sizes: [], code, results, resultType, arenaBytes };
 }
 
 const noRest = (): Output[] => {
