@@ -84,9 +84,10 @@ function gruCell(q: Direction): Cell {
   const sums = gateBuffer(q, `sums${q.d}`, linear ? 3 : 2);
   const own = gateBuffer(q, `own${q.d}`, 1);
   const reset = gateBuffer(q, `reset${q.d}`, 1);
+  const out = gateBuffer(q, `hidden${q.d}`, 1);
   const h = (b: Expr, k: Expr): Expr => stateAt(q, q.h, b, k);
   return {
-    allocs: linear ? [sums, reset] : [sums, reset, own],
+    allocs: linear ? [sums, reset, out] : [sums, reset, out, own],
     start: [],
     step: (s) => {
       const opening = (b: Expr, g: number, j: Expr): Expr =>
@@ -100,13 +101,17 @@ function gruCell(q: Direction): Cell {
           return store(reset, [b, j], linear ? r : ops.mul(r, h(b, j)));
         }),
         ...(linear ? [] : [stateSums(q, `own${q.d}`, own, (b, k) => load(reset, [b, k]), 2, 1)]),
-        overState(q, `cell${q.d}`, (b, j) => {
+        overState(q, `hidden${q.d}`, (b, j) => {
           const z = opening(b, 0, j);
           const fresh = activated(q, 1, ops.add(inputPart(q, b, s, 2, j), candidate(b, j)));
           const one = ops.toExpr(1, z.dtype);
           const value = ops.add(ops.mul(ops.sub(one, z), fresh), ops.mul(z, h(b, j)));
-          return [emitState(q, b, s, j, value), setState(q, q.h, b, s, j, value)];
+          return store(out, [b, j], value);
         }),
+        overState(q, `cell${q.d}`, (b, j) => [
+          emitState(q, b, s, j, load(out, [b, j])),
+          setState(q, q.h, b, s, j, load(out, [b, j])),
+        ]),
       ];
     },
   };

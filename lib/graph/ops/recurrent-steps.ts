@@ -3,14 +3,10 @@
  * weight and the gates are applied. All of the input's part (`x`, [directions, steps, batch, gates]) is there already.
  */
 import {
-  axis,
   type Buffer,
-  block,
   buffer,
-  constInt,
   type Expr,
   load,
-  loop,
   ops,
   type PrimFunc,
   primFunc,
@@ -18,8 +14,6 @@ import {
   select,
   seq,
   store,
-  type Var,
-  variable,
 } from "../../ir/index.ts";
 import type { OpArgs, TypedCall } from "../op.ts";
 import type { Size } from "../shape.ts";
@@ -91,15 +85,9 @@ export function timeOf(q: Direction, b: Expr, s: Expr): Expr {
 export const inputPart = (q: Direction, b: Expr, s: Expr, g: number, j: Expr): Expr =>
   load(q.x, [ops.toExpr(q.d), timeOf(q, b, s), b, ops.add(ops.mul(q.hidden, g), j)]);
 
-/** How many gates are summed side by side: as many as are held in registers, and a divisor of their number. */
-function gatesAtOnce(count: Size): number {
-  const n = constInt(count);
-  return n === undefined ? 1 : ([32, 16, 8, 4].find((w) => n % w === 0) ?? 1);
-}
-
 /**
- * into[b, g] = bias + Σ_k state(b, k) · r[k, first + g], for `count` gates: rows of the weight are read in the order in
- * which they lie, a piece of each row at a time, whose sums stay in registers.
+ * into[b, g] = bias + Σ_k state(b, k) · r[k, first + g], for `count` gates. In a block of its own, within which nobody
+ * writes the state: so the product can be scheduled like any other.
  */
 export function stateSums(
   q: Direction,
@@ -111,29 +99,23 @@ export function stateSums(
 ): Stmt {
   const d = ops.toExpr(q.d);
   const gates = ops.mul(q.hidden, count);
-  const width = gatesAtOnce(gates);
   const gate = (g: Expr): Expr => ops.add(ops.mul(q.hidden, first), g);
-  const [b, piece] = [variable("b"), variable("p")];
-  /** A block over the gates of a piece, within the loops over batch and pieces, and `k` where it is given. */
-  const over = (part: string, body: (b: Expr, g: Expr, k: Expr) => Stmt, k?: Var): Stmt => {
-    const [vb, vg, vk, lane] = ["vb", "vg", "vk", "g"].map((n) => variable(n));
-    const axes = [axis(vb, "S", q.batch, b), axis(vg, "S", gates, ops.add(ops.mul(piece, width), lane))];
-    if (k) axes.push(axis(vk, "R", q.hidden, k));
-    const inner = block({ name: `${name}_${part}`, axes, body: body(vb, vg, vk) });
-    return loop(lane, width, inner, { loopKind: width > 1 ? "vectorized" : "serial" });
-  };
-  const k = variable("k");
-  const start = over("bias", (vb, vg) => store(into, [vb, vg], load(q.bias, [d, gate(vg)])));
-  const sum = over(
-    "sum",
-    (vb, vg, vk) => {
-      const product = ops.mul(state(vb, vk), load(q.r, [d, vk, gate(vg)]));
-      return store(into, [vb, vg], ops.add(load(into, [vb, vg]), product));
+  const sums = nest(
+    `${name}_sum`,
+    [
+      ["b", "S", q.batch],
+      ["g", "S", gates],
+      ["k", "R", q.hidden],
+    ],
+    (b, g, k) => {
+      const product = ops.mul(state(b, k), load(q.r, [d, k, gate(g)]));
+      return {
+        init: store(into, [b, g], load(q.bias, [d, gate(g)])),
+        body: store(into, [b, g], ops.add(load(into, [b, g]), product)),
+      };
     },
-    k,
   );
-  const pieces = loop(piece, ops.floordiv(gates, width), seq([start, loop(k, q.hidden, sum)]));
-  return loop(b, q.batch, pieces);
+  return nest(name, [], () => sums);
 }
 
 /** A memory for gates of one step. */

@@ -2,7 +2,7 @@
 import { type Block, constInt, stridesOf } from "../../ir/index.ts";
 import type { BlockRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
-import { type Access, divisor, loadsOf, product, storeOf, strideAlong } from "./shape.ts";
+import { type Access, divisor, loadsOf, product, storeOf, storesOf, strideAlong } from "./shape.ts";
 
 /** Elements in one iteration of a vectorised loop: four vectors of f32, to have independent work in flight. */
 const WIDE = [16, 24, 28, 20, 8, 12];
@@ -11,28 +11,32 @@ const WHOLE = 32;
 
 /** Whether every access that the block makes is at its axes as they are, so that all is one straight walk. */
 export function walksStraight(b: Block): boolean {
-  const store = storeOf(b);
-  if (!store) return false;
+  const stores = storesOf(b);
   const plain = (a: Access): boolean =>
     a.indices.length === 0 ||
     (!a.buffer.strides &&
       a.indices.length === b.axes.length &&
       a.indices.every((x, d) => x.kind === "var" && x.id === b.axes[d].v.id));
   return (
-    plain(store) &&
-    loadsOf(store.value).every((l) => (plain(l) && stridesOf(l.buffer).length > 0) || l.indices.length === 0)
+    stores.length > 0 &&
+    stores.every(plain) &&
+    stores
+      .flatMap((s) => loadsOf(s.value))
+      .every((l) => (plain(l) && stridesOf(l.buffer).length > 0) || l.indices.length === 0)
   );
 }
 
 /** Whether the accesses advance by one element (or stay) along the last axis. */
 export function contiguous(b: Block): boolean {
-  const store = storeOf(b);
+  const stores = storesOf(b);
   const last = b.axes[b.axes.length - 1];
-  if (!store || !last || strideAlong(store, last.v) !== 1) return false;
-  return loadsOf(store.value).every((l) => {
-    const s = strideAlong(l, last.v);
-    return s === 0 || s === 1;
-  });
+  if (stores.length === 0 || !last || !stores.every((s) => strideAlong(s, last.v) === 1)) return false;
+  return stores
+    .flatMap((s) => loadsOf(s.value))
+    .every((l) => {
+      const s = strideAlong(l, last.v);
+      return s === 0 || s === 1;
+    });
 }
 
 /**

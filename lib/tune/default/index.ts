@@ -27,12 +27,20 @@ export function defaultSchedule(f: PrimFunc): PrimFunc {
 
 /** The same, as the schedule: to be looked at step by step. */
 export function scheduleOf(f: PrimFunc): Schedule {
-  let sch = autoInline(new Schedule(irModule({ [NAME]: f })), NAME);
-  const constants = layoutFreeBuffers(f);
+  const sch = autoInline(new Schedule(irModule({ [NAME]: f })), NAME);
+  return scheduleWithin(sch, sch.getBlock("root", NAME), layoutFreeBuffers(f));
+}
+
+/**
+ * Schedules the blocks of a scope, and of the scopes in it: the steps of a recurrence are programs of their own, in which
+ * nothing can be laid out once for all calls.
+ */
+function scheduleWithin(given: Schedule, scope: BlockRV, constants: ReadonlySet<number>): Schedule {
+  let sch = given;
   const done = new Set<number>();
   // Heavy blocks first: they take their consumers along.
   for (const heavy of [true, false]) {
-    for (const rv of sch.getChildBlocks(sch.getBlock("root", NAME))) {
+    for (const rv of sch.getChildBlocks(scope)) {
       if (done.has(rv.id) || !stands(sch, rv)) continue;
       const b = sch.get(rv);
       const reduces = b.axes.some((a) => a.type === "R");
@@ -43,7 +51,8 @@ export function scheduleOf(f: PrimFunc): Schedule {
         sch = scheduleWindow(sch, rv);
         if (sch === before) sch = scheduleContraction(sch, rv, constants);
         if (sch === before) sch = scheduleReduction(sch, rv);
-      } else sch = scheduleElementwise(sch, rv);
+      } else if (sch.getChildBlocks(rv).length > 0) sch = scheduleWithin(sch, rv, new Set());
+      else sch = scheduleElementwise(sch, rv);
     }
   }
   return sch;

@@ -36,6 +36,13 @@ export interface Contraction {
 /** The one store of a body without anything around it. */
 export const storeOf = (b: Block): Store | undefined => (b.body.kind === "store" ? b.body : undefined);
 
+/** The stores of a body that has nothing else; none where it has. */
+export function storesOf(b: Block): readonly Store[] {
+  const parts = b.body.kind === "seq" ? b.body.stmts : [b.body];
+  const stores = parts.flatMap((s) => (s.kind === "store" ? [s] : []));
+  return stores.length === parts.length ? stores : [];
+}
+
 export const extentOf = (a: BlockAxis): number => constInt(a.extent) ?? Number.NaN;
 
 /** Whether every extent is a number, and every axis is one loop of the nest. */
