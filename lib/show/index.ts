@@ -71,4 +71,16 @@ export { structuralDiff } from "./structural-diff.ts";
 export { tensorBundle } from "./tensor.ts";
 export { type TensorLike, type TensorStats, type TensorSummary, tensorSummary } from "./tensor-summary.ts";
 export { type TimingLike, type TimingRow, timingBundle, timingRows, timingTable } from "./timing.ts";
+export {
+  type Expectation,
+  expectations,
+  predictedPlot,
+  rankAgreement,
+  type SpaceAxis,
+  spaceAxes,
+  spacePlot,
+  type TrialLike,
+  type TuningPlotOptions,
+  tuningCurve,
+} from "./tuning-plots.ts";
 export { type ShowOptions, show } from "./view.ts";
