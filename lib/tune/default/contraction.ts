@@ -27,6 +27,8 @@ const PACK_ROWS = 8;
 const PAD_COLUMNS = 512;
 const PAD_ROWS = 128;
 
+/** Copies of one iteration that are written out. */
+const MAX_WRITTEN = 160;
 /** Tiles of rows below which a panel is not used often enough to be copied once for each block of rows. */
 const WORTH_BLOCKING = 8;
 
@@ -102,10 +104,10 @@ function withPanel(sch: Schedule, block: BlockRV, constants: ReadonlySet<number>
   const of = (kind: Kind): LoopRV[] => loops.filter((_, i) => kinds[i] === kind);
   const [batch, rows, columns, reduce] = [of("batch"), of("row"), of("column"), of("reduce")];
   const [j0, j1] = sch.split(columns[0], [null, nr]);
-  const tiled = { block, epilogue, panelAt: j0, reduce, j1, ...(whole ? {} : { panel: source }) };
+  const tiled = { block, epilogue, panelAt: j0, j1, ...(whole ? {} : { panel: source, run: runOf(roles) }) };
   if (rows.length === 0) {
     sch.reorder(...batch, j0, ...reduce, j1);
-    finish(sch, { ...tiled, tileAt: j0 });
+    finish(sch, { ...tiled, reduce: oneLoop(sch, reduce), tileAt: j0 });
     return true;
   }
   const [r0, r1] = sch.split(rows[rows.length - 1], [null, mr]);
@@ -113,10 +115,10 @@ function withPanel(sch: Schedule, block: BlockRV, constants: ReadonlySet<number>
   if (rowBlocks > 1) {
     const [r00, r01] = sch.split(r0, [rowBlocks, null]);
     sch.reorder(...batch, r00, j0, r01, ...reduce, r1, j1);
-    finish(sch, { ...tiled, r1, tileAt: r01 });
+    finish(sch, { ...tiled, reduce: oneLoop(sch, reduce), r1, tileAt: r01 });
   } else {
     sch.reorder(...batch, j0, ...outer, r0, ...reduce, r1, j1);
-    finish(sch, { ...tiled, r1, tileAt: r0 });
+    finish(sch, { ...tiled, reduce: oneLoop(sch, reduce), r1, tileAt: r0 });
   }
   return true;
 }
@@ -169,8 +171,8 @@ function packWhole(sch: Schedule, source: BlockRV, roles: Roles, nr: number, onc
   sch.transformLayout(source, ["write", 0], `(${names.join(", ")}) => [${to.join(", ")}]`);
   if (once) sch.annotate(source, LAYOUT_PREPROC, true);
   const loops = sch.getLoops(source);
-  const [, inner] = sch.split(loops[loops.length - 1], [null, nr]);
-  copyInner(sch, source, inner);
+  sch.split(loops[loops.length - 1], [null, nr]);
+  copyInner(sch, source, batch.length, once ? 1 : runOf(roles));
 }
 
 /** n, n - 1, … 1. */
@@ -256,9 +258,15 @@ export function padded(
   return { source, epilogue };
 }
 
+/** The reduce loops, neighbours by now, as one: panels hold their steps one after another. */
+const oneLoop = (sch: Schedule, loops: readonly LoopRV[]): readonly LoopRV[] =>
+  loops.length > 1 ? [sch.fuse(...loops)] : loops;
+
 interface Tiled {
   readonly block: BlockRV;
   readonly panel?: BlockRV;
+  /** Of the panel's source: see `runOf`. */
+  readonly run?: number;
   readonly epilogue: BlockRV;
   readonly panelAt: LoopRV;
   readonly tileAt: LoopRV;
@@ -267,14 +275,38 @@ interface Tiled {
   readonly j1: LoopRV;
 }
 
-/** The innermost loop of a copy in vectors, or written out where elements do not lie side by side. */
-function copyInner(sch: Schedule, copy: BlockRV, inner: LoopRV): void {
-  const source = sch.get(copy);
-  const store =
-    source.body.kind === "store" && source.body.value.kind === "load" ? source.body.value : undefined;
-  const last = source.axes[source.axes.length - 1];
-  if (store && last && strideAlong(store, last.v) === 1) sch.vectorize(inner);
-  else sch.unroll(inner);
+/** Elements in a row of Y that neighbouring columns go through at one short stride; 1 where they do not. */
+function runOf(roles: Roles): number {
+  const last = roles.columns[roles.columns.length - 1];
+  const stride = strideAlong(roles.y, last.v);
+  return stride !== undefined && stride >= 1 && stride <= 4 ? extentOf(last) : 1;
+}
+
+/**
+ * The loops of a copy inside `outer`: columns in vectors as far as they lie in one row of Y, and written out; so are the
+ * steps of a window, which lie at constant distances.
+ */
+function copyInner(sch: Schedule, copy: BlockRV, outer: number, run: number): void {
+  const loops = sch.getLoops(copy).slice(outer);
+  const inner = loops[loops.length - 1];
+  const nr = constInt(sch.get(inner).extent) ?? 1;
+  const { body } = sch.get(copy);
+  const plain = body.kind === "store" && body.value.kind === "load";
+  let written = nr;
+  if (plain && run % nr === 0) {
+    sch.vectorize(inner);
+    written = nr / 4;
+  } else if (plain && run % 4 === 0) {
+    const [groups, lanes] = sch.split(inner, [null, 4]);
+    sch.unroll(groups);
+    sch.vectorize(lanes);
+    written = nr / 4;
+  } else sch.unroll(inner);
+  for (const l of loops.slice(1, -1).reverse()) {
+    written *= constInt(sch.get(l).extent) ?? Number.POSITIVE_INFINITY;
+    if (written > MAX_WRITTEN) break;
+    sch.unroll(l);
+  }
 }
 
 function finish(sch: Schedule, t: Tiled): void {
@@ -282,8 +314,8 @@ function finish(sch: Schedule, t: Tiled): void {
   sch.vectorize(t.j1);
   if (t.panel) {
     sch.computeAt(t.panel, t.panelAt);
-    const copy = sch.getLoops(t.panel);
-    copyInner(sch, t.panel, copy[copy.length - 1]);
+    const outer = sch.getLoops(t.panel).findIndex((l) => l.id === t.panelAt.id) + 1;
+    copyInner(sch, t.panel, outer, t.run ?? 1);
   }
   sch.reverseComputeAt(t.epilogue, t.tileAt);
   const e = sch.getLoops(t.epilogue);
