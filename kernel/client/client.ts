@@ -19,7 +19,8 @@ interface Pending {
 /** The client's end of a kernel's sockets: what `run` and the tests drive the real kernel with. */
 export class KernelClient {
   readonly #info: ConnectionInfo;
-  readonly #session = randomUUID();
+  /** The session that its requests, and the answers' parent headers, carry. */
+  readonly session: string = randomUUID();
   readonly #sockets: ClientSockets;
   readonly #pending = new Map<string, Pending>();
   #count = 0;
@@ -34,7 +35,7 @@ export class KernelClient {
     this.#info = info;
     this.#sockets = new ClientSockets(
       info,
-      this.#session,
+      this.session,
       ["shell", "control", "stdin", "iopub"],
       (channel, frames) => this.#receive(channel, frames),
     );
@@ -73,13 +74,13 @@ export class KernelClient {
     } = {},
   ): { id: string; reply: Promise<Message>; idle: Promise<void> } {
     this.#count += 1;
-    const id = `${this.#session}_${this.#count}`;
+    const id = `${this.session}_${this.#count}`;
     let replied: (message: Message) => void = () => undefined;
     let idled: () => void = () => undefined;
     const reply = new Promise<Message>((resolve) => (replied = resolve));
     const idle = new Promise<void>((resolve) => (idled = resolve));
     this.#pending.set(id, { reply: replied, idle: idled, output });
-    const header = makeHeader(type, this.#session, id);
+    const header = makeHeader(type, this.session, id);
     const message: Message = { identities: [], header, parent: {}, metadata: {}, content, buffers };
     this.sendFrames(encode(message, this.#info.key, this.#info.signature_scheme), channel);
     // Comm messages get no reply, only the idle status.
@@ -140,7 +141,7 @@ export class KernelClient {
     if (header.msg_type !== "input_request") return;
     const value = (await this.onQuestion?.(String(content.prompt), content.password === true)) ?? "";
     this.#count += 1;
-    const reply = makeHeader("input_reply", this.#session, `${this.#session}_${this.#count}`);
+    const reply = makeHeader("input_reply", this.session, `${this.session}_${this.#count}`);
     const message = { identities: [], header: reply, parent: header, metadata: {}, buffers: [] };
     this.sendFrames(
       encode({ ...message, content: { status: "ok", value } }, this.#info.key, this.#info.signature_scheme),

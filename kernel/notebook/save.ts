@@ -20,6 +20,12 @@ export function asideOf(file: string): string {
   return path.join(path.dirname(file), `.~tilewright-${process.pid}-${count}.tmp`);
 }
 
+/** Whether a name is one of `asideOf`'s. */
+export function isAside(name: string): boolean {
+  return asideName.test(name);
+}
+const asideName = /^\.~tilewright-(\d+)-\d+\.tmp$/;
+
 /** Writes a text in one go. A link stays a link, and the file keeps its permissions. */
 export function saveText(file: string, text: string): void {
   const target = existsSync(file) ? realpathSync(file) : file;
@@ -66,7 +72,7 @@ export async function putInPlace(aside: string, target: string): Promise<void> {
 /** Removes from a folder what saves left there whose process was killed in the middle. */
 export function sweepAsides(folder: string): void {
   for (const name of readdirSync(folder)) {
-    const pid = /^\.~tilewright-(\d+)-\d+\.tmp$/.exec(name)?.[1];
+    const pid = asideName.exec(name)?.[1];
     if (pid !== undefined && Number(pid) !== process.pid && !isAlive(Number(pid)))
       rmSync(path.join(folder, name), { force: true });
   }

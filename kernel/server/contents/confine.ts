@@ -1,6 +1,7 @@
 // The way from a path of the interface to one of the file system, which never leaves the root.
 import { lstat, realpath } from "node:fs/promises";
 import path from "node:path";
+import { isAside } from "../../notebook/save.ts";
 import { fileError, HttpError } from "../errors.ts";
 
 /** The folder that is served, and what of it may be seen. */
@@ -37,7 +38,7 @@ export class Root {
 
   /** Whether a folder's entry of this name is shown. */
   shows(name: string): boolean {
-    return this.#allowHidden || !name.startsWith(".");
+    return this.#allowHidden ? !isAside(name) : !name.startsWith(".");
   }
 
   /** The path of the interface for a file below the root. */

@@ -35,9 +35,9 @@ export class Contents {
     return contentsModel(this.root, apiPath, wanted, this.#trust);
   }
 
-  /** What is at a path: a folder, something else, or nothing. Hidden things throw. */
-  async kindOf(apiPath: string): Promise<"directory" | "file" | undefined> {
-    const info = await stat(await this.root.resolve(apiPath)).catch(() => undefined);
+  /** What is at a path: a folder, something else, or nothing. Hidden things throw, with this status. */
+  async kindOf(apiPath: string, hiddenStatus: 400 | 404 = 404): Promise<"directory" | "file" | undefined> {
+    const info = await stat(await this.root.resolve(apiPath, hiddenStatus)).catch(() => undefined);
     return info && (info.isDirectory() ? "directory" : "file");
   }
 

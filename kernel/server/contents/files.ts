@@ -7,7 +7,7 @@ import { filePolicy } from "../access/headers.ts";
 import { fileError, HttpError } from "../errors.ts";
 import type { Ctx } from "../http.ts";
 import type { Root } from "./confine.ts";
-import { mimeType } from "./model.ts";
+import { contentType } from "./mime.ts";
 
 /** Answers a request for a file's bytes; part of them when the request asks for a range. */
 export async function fileAnswer(c: Ctx, root: Root, apiPath: string): Promise<Response> {
@@ -38,12 +38,6 @@ export async function fileAnswer(c: Ctx, root: Root, apiPath: string): Promise<R
   if (c.req.method === "HEAD" || to < from) return c.body(null, 200, headers);
   const stream = Readable.toWeb(createReadStream(file, { start: from, end: to })) as ReadableStream;
   return c.body(stream, range ? 206 : 200, headers);
-}
-
-function contentType(file: string): string {
-  if (file.toLowerCase().endsWith(".ipynb")) return "application/x-ipynb+json";
-  const type = mimeType(file) ?? "application/octet-stream";
-  return type.startsWith("text/") ? `${type}; charset=UTF-8` : type;
 }
 
 /** First and last byte of a range; "none" for one that the file does not have, undefined for a whole file. */

@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { access, lstat, readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
-import { getMimeType } from "hono/utils/mime";
 import { fileError, HttpError } from "../errors.ts";
 import type { Root } from "./confine.ts";
+import { mimeType } from "./mime.ts";
 import { notebookContent } from "./notebooks.ts";
 import type { TrustStore } from "./trust.ts";
 
@@ -78,11 +78,6 @@ export async function contentsModel(
 /** The hash of a file's bytes, as a model carries it. */
 export function hashOf(bytes: Uint8Array): { hash: string; hash_algorithm: string } {
   return { hash: createHash("sha256").update(bytes).digest("hex"), hash_algorithm: "sha256" };
-}
-
-/** The MIME type that a file's name tells, without parameters. */
-export function mimeType(file: string): string | undefined {
-  return getMimeType(file)?.replace(/;.*/, "");
 }
 
 async function baseModel(file: string, apiPath: string): Promise<ContentsModel> {

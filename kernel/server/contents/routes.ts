@@ -52,7 +52,7 @@ export function contentsRoutes(contents: Contents, base: string): Routes {
     const body = await jsonBody(c);
     if (!isModel(body)) return finish(c, await contents.newUntitled(file, undefined, undefined), 201);
     if (body.copy_from) throw new HttpError(400, "Cannot copy with PUT, only POST");
-    const isNew = (await contents.kindOf(file)) !== "file";
+    const isNew = (await contents.kindOf(file, 400)) !== "file";
     const expected = c.req.header("if-match")?.replace(/^"|"$/g, "");
     return finish(c, await contents.save(file, completed(body, file), expected), isNew ? 201 : 200);
   };

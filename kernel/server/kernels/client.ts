@@ -11,6 +11,9 @@ import type { KernelProcess } from "./process.ts";
 /** Bytes kept for a client that is not connected, or sent to one that does not read; beyond it the client is given up. */
 const bufferLimit = 64 * 1024 * 1024;
 
+/** How long a websocket stays open after its kernel was shut down, in milliseconds. */
+const farewell = 1000;
+
 /** What a client may ask on; iopub is only heard. */
 const askable = ["shell", "control", "stdin"] as const;
 
@@ -103,11 +106,13 @@ export class KernelChannels implements Listener {
   /** Ends the session; `reason` is told to a client that is still connected. */
   close(reason?: string): void {
     if (this.#closed) return;
-    if (reason !== undefined && this.#socket) this.#sayDead();
+    const socket = this.#socket;
+    if (reason !== undefined && socket) this.#sayDead();
     this.#closed = true;
     this.#kernel.listeners.delete(this);
     this.disconnect();
-    this.#socket?.close(1000, reason);
+    // A client that hears of the end first does not try to connect again.
+    setTimeout(() => socket?.close(1000, reason), farewell).unref();
   }
 
   #ask(data: Buffer, isBinary: boolean): void {

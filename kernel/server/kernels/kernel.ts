@@ -183,12 +183,13 @@ export class ManagedKernel {
     for (const listener of this.listeners) listener.receive("iopub", { parts, buffers: [] });
   }
 
-  #publish(frames: Uint8Array[], { connection }: KernelProcess): void {
+  #publish(frames: Uint8Array[], { connection, client }: KernelProcess): void {
     let message: RawMessage;
     try {
       message = decodeRaw(frames, connection.key, connection.signature_scheme);
-      const type = stringField(parsePart(message.parts[0], 0), "msg_type");
-      if (type === "status") {
+      if (stringField(parsePart(message.parts[0], 0), "msg_type") === "status") {
+        // That the kernel is busy with what the server itself asks is nobody's business.
+        if (stringField(parsePart(message.parts[1], 1), "session") === client.session) return;
         const state = stringField(parsePart(message.parts[3], 3), "execution_state");
         if (state === "busy" || state === "idle") this.#state = state;
       }

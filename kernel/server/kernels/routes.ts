@@ -1,5 +1,5 @@
 import { isObject, type JsonObject } from "../../protocol/messages.ts";
-import { mimeType } from "../contents/model.ts";
+import { contentType } from "../contents/mime.ts";
 import { HttpError } from "../errors.ts";
 import { jsonBody, newRoutes, objectBody, type Routes } from "../http.ts";
 import { defaultKernel, type Kernels } from "./manager.ts";
@@ -20,7 +20,7 @@ export function kernelRoutes(kernels: Kernels, sessions: Sessions, base: string)
     const bytes = specResource(specNamed(c.req.param("name")), file);
     if (!bytes) throw new HttpError(404, `Kernel spec has no resource ${file}`);
     return c.body(new Uint8Array(bytes), 200, {
-      "Content-Type": mimeType(file) ?? "application/octet-stream",
+      "Content-Type": contentType(file),
     });
   });
   const specNamed = (name: string) => {

@@ -5,7 +5,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import { pagePolicy } from "../access/headers.ts";
-import { mimeType } from "../contents/model.ts";
+import { contentType } from "../contents/mime.ts";
 import type { Ctx } from "../http.ts";
 
 type Encoding = "br" | "gzip" | "identity";
@@ -46,9 +46,8 @@ export class Page {
     const wanted = name === "" ? "index.html" : name;
     const file = this.#file(wanted);
     if (!file) return name === "" ? unbuilt(c, this.#folder) : undefined;
-    const type = mimeType(wanted) ?? "application/octet-stream";
     const headers: { [name: string]: string } = {
-      "Content-Type": /^text\/|javascript|json|svg/.test(type) ? `${type}; charset=UTF-8` : type,
+      "Content-Type": contentType(wanted),
       "Content-Security-Policy": pagePolicy,
       "Cache-Control": hasHash(wanted) ? "public, max-age=31536000, immutable" : "no-cache",
       ETag: file.etag,

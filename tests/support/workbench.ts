@@ -1,0 +1,104 @@
+// Servers for tests: ours and Debian's jupyter_server, each a process of its own with a folder of its own.
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { ServerConnection } from "@jupyterlab/services";
+import { jupyterEnvironment } from "./jupyter.ts";
+import { answers, freePort } from "./server.ts";
+import { systemPython } from "./system.ts";
+
+/** A running server. */
+export interface RunningServer {
+  /** "http://127.0.0.1:1234/" */
+  url: string;
+  port: number;
+  token: string;
+  /** What it serves. */
+  folder: string;
+  /** The environment it runs in; its home is a folder of its own. */
+  env: NodeJS.ProcessEnv;
+  process: ChildProcess;
+  /** For JupyterLab's client. */
+  settings: ServerConnection.ISettings;
+  /** A request with the token; the path begins behind the address. */
+  request(path: string, init?: RequestInit): Promise<Response>;
+  /** Ends it, and removes its folders. */
+  stop(): Promise<void>;
+}
+
+const cli = path.resolve("dist/kernel/cli.js");
+
+/** Starts our server with more options than a port, a token and no browser. */
+export function startWorkbench(options: string[] = [], more: NodeJS.ProcessEnv = {}): Promise<RunningServer> {
+  return start(
+    (port, token, folder) => [
+      process.execPath,
+      [cli, "start", folder, "--no-browser", "--port", String(port), "--token", token, ...options],
+    ],
+    more,
+  );
+}
+
+/** Starts Debian's jupyter_server, with our kernel installed for it. */
+export function startJupyterServer(): Promise<RunningServer> {
+  return start((port, token, folder, env) => {
+    execFileSync(process.execPath, [cli, "install", "--user"], { env });
+    const options = {
+      ip: "127.0.0.1",
+      port,
+      port_retries: 0,
+      token,
+      root_dir: folder,
+      open_browser: "False",
+      allow_root: "True",
+    };
+    const args = Object.entries(options).map(([name, value]) => `--ServerApp.${name}=${value}`);
+    return [systemPython, ["-m", "jupyter_server", ...args]];
+  });
+}
+
+async function start(
+  command: (port: number, token: string, folder: string, env: NodeJS.ProcessEnv) => [string, string[]],
+  more: NodeJS.ProcessEnv = {},
+): Promise<RunningServer> {
+  const home = realpathSync(mkdtempSync(path.join(os.tmpdir(), "tilewright-server-")));
+  const folder = path.join(home, "notebooks");
+  const temporary = path.join(home, "tmp");
+  for (const made of [folder, temporary]) mkdirSync(made);
+  const env = {
+    ...jupyterEnvironment(home),
+    XDG_DATA_HOME: path.join(home, "share"),
+    TMPDIR: temporary,
+    ...more,
+  };
+  const port = await freePort();
+  const token = `only-for-this-test-${port}`;
+  const [program, args] = command(port, token, folder, env);
+  const child = spawn(program, args, { env, cwd: folder, stdio: "ignore" });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const url = `http://127.0.0.1:${port}/`;
+  const settings = ServerConnection.makeSettings({
+    baseUrl: url,
+    wsUrl: url.replace("http", "ws"),
+    token,
+    appendToken: true,
+  });
+  await answers(`${url}api?token=${token}`);
+  return {
+    url,
+    port,
+    token,
+    folder,
+    env,
+    process: child,
+    settings,
+    request: (to, init = {}) =>
+      fetch(url + to, { ...init, headers: { Authorization: `token ${token}`, ...init.headers } }),
+    stop: async () => {
+      if (child.exitCode === null && child.signalCode === null) child.kill();
+      await ended;
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
