@@ -20,6 +20,13 @@ export interface BufferArg {
   readonly strides?: readonly number[];
 }
 
+/** A dense tensor whose elements are not in reach: in the memory of another device. */
+export interface RemoteArg {
+  readonly remote: true;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
 /** An argument: a tensor for a buffer, a number (bigint for large i64) for a scalar parameter. */
 export type Argument = BufferArg | Scalar | boolean;
 
@@ -50,13 +57,17 @@ function describeSize(s: Expr, sizes: ReadonlyMap<number, number>): string {
 
 /** What an argument is, in the words of `describeParam`. */
 export function describeArgument(x: unknown): string {
-  if (isBufferArg(x)) return `${x.dtype}[${x.shape.join(", ")}]`;
+  if (isBufferArg(x) || isRemoteArg(x)) return `${x.dtype}[${x.shape.join(", ")}]`;
   if (x === null || typeof x !== "object") return typeof x === "string" ? JSON.stringify(x) : String(x);
   return Array.isArray(x) ? "an array" : `a ${x.constructor?.name ?? "object"}`;
 }
 
 export function isBufferArg(x: unknown): x is BufferArg {
   return typeof x === "object" && x !== null && "dtype" in x && "shape" in x && "data" in x;
+}
+
+export function isRemoteArg(x: unknown): x is RemoteArg {
+  return typeof x === "object" && x !== null && "remote" in x && x.remote === true;
 }
 
 /**
@@ -98,7 +109,7 @@ class Binder {
     }
     for (let i = 0; i < params.length; i++) {
       const p = params[i];
-      if (p.kind === "buffer") this.checkShape(p, i, this.args[i] as BufferArg);
+      if (p.kind === "buffer") this.checkShape(p, i, this.args[i] as BufferArg | RemoteArg);
     }
     return { sizes: this.sizes, scalars: this.scalars };
   }
@@ -117,19 +128,21 @@ class Binder {
     if (!isFloat(p.dtype)) this.sizes.set(p.id, Number(value));
   }
 
-  private buffer(p: Buffer, i: number): BufferArg {
+  private buffer(p: Buffer, i: number): BufferArg | RemoteArg {
     const a = this.args[i];
-    if (!isBufferArg(a) || a.dtype !== p.dtype || a.shape.length !== p.shape.length) this.fail(p, i);
+    if (!(isBufferArg(a) || isRemoteArg(a)) || a.dtype !== p.dtype || a.shape.length !== p.shape.length)
+      this.fail(p, i);
+    if (isRemoteArg(a)) return a;
     if (!holds(a.data, a.dtype)) {
       this.fail(p, i, ` whose data is ${describeArgument(a.data)}`);
     }
     return a;
   }
 
-  private bindSizes(p: Buffer, i: number, a: BufferArg): void {
+  private bindSizes(p: Buffer, i: number, a: BufferArg | RemoteArg): void {
     this.bindEach(p.shape, a.shape);
     if (!p.strides) return;
-    const strides = a.strides ?? compactStrides(a.shape);
+    const strides = stridesOfArg(a) ?? compactStrides(a.shape);
     if (strides.length !== p.strides.length) this.fail(p, i, " with another number of strides");
     this.bindEach(p.strides, strides);
   }
@@ -141,19 +154,21 @@ class Binder {
     }
   }
 
-  private checkShape(p: Buffer, i: number, a: BufferArg): void {
+  private checkShape(p: Buffer, i: number, a: BufferArg | RemoteArg): void {
     for (let d = 0; d < p.shape.length; d++) {
       if (this.size(p, i, p.shape[d]) !== a.shape[d]) this.fail(p, i);
     }
     const strides = p.strides?.map((s) => this.size(p, i, s)) ?? compactStrides(a.shape);
-    if (a.strides?.some((s, d) => s !== strides[d] && a.shape[d] > 1)) {
-      this.fail(p, i, ` with strides [${a.strides.join(", ")}] instead of [${strides.join(", ")}]`);
+    const own = stridesOfArg(a);
+    if (own?.some((s, d) => s !== strides[d] && a.shape[d] > 1)) {
+      this.fail(p, i, ` with strides [${own.join(", ")}] instead of [${strides.join(", ")}]`);
     }
     const empty = a.shape.includes(0);
     const needed = empty ? 0 : 1 + a.shape.reduce((at, s, d) => at + (s - 1) * strides[d], 0);
-    if (a.data.length < needed) {
+    const length = isRemoteArg(a) ? a.shape.reduce((n, x) => n * x, 1) : a.data.length;
+    if (length < needed) {
       const layout = p.strides ? ` with strides [${strides.join(", ")}]` : "";
-      this.fail(p, i, ` over ${a.data.length} element(s); the layout${layout} needs ${needed}`);
+      this.fail(p, i, ` over ${length} element(s); the layout${layout} needs ${needed}`);
     }
   }
 
@@ -167,6 +182,9 @@ class Binder {
     );
   }
 }
+
+const stridesOfArg = (a: BufferArg | RemoteArg): readonly number[] | undefined =>
+  isRemoteArg(a) ? undefined : a.strides;
 
 /** The value as a scalar of the dtype, or undefined when it is none. */
 function scalarValue(x: unknown, dtype: DType): Scalar | undefined {

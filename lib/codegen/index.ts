@@ -8,6 +8,8 @@ export {
   describeArgument,
   describeParam,
   isBufferArg,
+  isRemoteArg,
+  type RemoteArg,
 } from "./arguments.ts";
 export { ExternFunc, expandExterns } from "./externs.ts";
 export * from "./interpreter/index.ts";

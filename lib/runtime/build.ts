@@ -3,7 +3,7 @@ import { assertModuleWellFormed, type BaseFunc, graphFuncs, type IRModule, irMod
 import { type Backend, TARGETS, type Target } from "./backend.ts";
 import { type Executable, executable } from "./executable.ts";
 import { interpreterBackend } from "./interpreted.ts";
-import { GraphLibrary } from "./vm/library.ts";
+import { graphRunner } from "./vm/graph-runner.ts";
 import type { LowerOptions } from "./vm/lower.ts";
 import { wasmBackend } from "./wasm.ts";
 import type { WasmCodeOptions } from "./wasm-code.ts";
@@ -35,14 +35,8 @@ export async function build(program: IRModule | BaseFunc, options: BuildOptions 
   }
   const mod = assertModuleWellFormed(toModule(program));
   const hasGraphs = Object.keys(graphFuncs(mod)).length > 0;
-  if (hasGraphs && target === "webgpu") {
-    const names = Object.keys(graphFuncs(mod)).join(", ");
-    throw new TypeError(
-      `graph-level functions (${names}) do not run on target "webgpu": build for "wasm", or build tensor programs alone`,
-    );
-  }
   const backend = await BACKENDS[target](mod, options);
-  return executable(mod, backend, hasGraphs ? new GraphLibrary(mod, { ...options, target }) : undefined);
+  return executable(mod, backend, hasGraphs ? graphRunner(mod, { ...options, target }) : undefined);
 }
 
 function toModule(program: IRModule | BaseFunc): IRModule {

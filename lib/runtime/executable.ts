@@ -5,6 +5,7 @@ import {
   getGraphFunc,
   getPrimFunc,
   type IRModule,
+  type Param,
   type PrimFunc,
   primFuncs,
   type Scalar,
@@ -15,19 +16,21 @@ import { Tensor } from "./tensor.ts";
 import type { ThreadCount } from "./threads/index.ts";
 import { measure, measureTogether, type TimeOptions, type Timing } from "./timing.ts";
 import type { GraphArg } from "./vm/arguments.ts";
-import { disposeResult, type GraphLibrary, type GraphResult } from "./vm/library.ts";
+import { disposeResult, type GraphResult } from "./vm/library.ts";
 import type { MemoryPlan } from "./vm/plan.ts";
 import type { Profile } from "./vm/profile.ts";
+import type { GraphRunner } from "./vm/runner.ts";
+import { GpuTensor } from "./webgpu/tensor.ts";
 import { writtenBy } from "./written.ts";
 
 /** What a function takes: a tensor for each buffer, a number for each scalar parameter. */
-export type KernelArg = GraphArg | Scalar | boolean;
+export type KernelArg = GraphArg | GpuTensor | readonly GpuTensor[] | Scalar | boolean;
 /**
  * A function of a built module. A tensor program writes into its arguments and gives nothing; a graph-level function
- * gives its result, a tensor, or an array for a tuple (then say so: `lib.main<Tensor[]>(x)`). The promise rejects when
- * the arguments do not fit.
+ * gives its result, a tensor, or an array for a tuple (then say so: `lib.main<Tensor[]>(x)`); where an argument is on the
+ * GPU, results are there too (`lib.main<GpuTensor>(x)`). The promise rejects when the arguments do not fit.
  */
-export type Kernel = <Result extends GraphResult | void = Tensor>(
+export type Kernel = <Result extends GraphResult | GpuTensor | readonly GpuTensor[] | void = Tensor>(
   ...args: KernelArg[]
 ) => Promise<NoInfer<Result>>;
 
@@ -65,8 +68,19 @@ export type Executable = ExecutableMethods & { readonly [name: string]: Kernel }
 
 /** `then` would make an executable a promise in the eyes of `await`. */
 const RESERVED = new Set([
-  ...["target", "module", "threads", "functions", "prepare", "time", "source", "profile", "memoryPlan"],
-  ...["lowered", "dispose", "then", "toString"],
+  ...[
+    "target",
+    "module",
+    "threads",
+    "functions",
+    "prepare",
+    "time",
+    "source",
+    "profile",
+    "memoryPlan",
+    "lowered",
+  ],
+  ...["dispose", "then", "toString"],
 ]);
 
 /** What `build` gives; its type for readers is `Executable`. */
@@ -75,9 +89,9 @@ export class Built implements ExecutableMethods {
   readonly module: IRModule;
   readonly functions: Readonly<Record<string, Kernel>>;
   readonly #backend: Backend;
-  readonly #graph: GraphLibrary | undefined;
+  readonly #graph: GraphRunner | undefined;
 
-  constructor(module: IRModule, backend: Backend, graph?: GraphLibrary) {
+  constructor(module: IRModule, backend: Backend, graph?: GraphRunner) {
     this.module = module;
     this.target = backend.target;
     this.#backend = backend;
@@ -99,7 +113,10 @@ export class Built implements ExecutableMethods {
   prepare(name: string, args: readonly KernelArg[]): Prepared {
     if (getFunc(this.module, name).kind === "primFunc") return this.#bind(name, args);
     const graph = this.#graphs(name);
-    return () => disposeResult(graph.call(name, args));
+    return () => {
+      const given = graph.call(name, args);
+      return given instanceof Promise ? given.then(disposeResult) : disposeResult(given);
+    };
   }
 
   get threads(): ThreadCount {
@@ -159,25 +176,39 @@ export class Built implements ExecutableMethods {
   }
 
   /** What runs the graph-level functions. Throws, with what there is, when `name` is none. */
-  #graphs(name: string): GraphLibrary {
+  #graphs(name: string): GraphRunner {
     getGraphFunc(this.module, name);
-    return this.#graph as GraphLibrary;
+    return this.#graph as GraphRunner;
   }
 
   #bind(name: string, args: readonly KernelArg[]): Prepared {
     const func = getPrimFunc(this.module, name);
     func.params.slice(0, args.length).forEach((p, i) => {
-      if (p.kind === "buffer") checkTensor(args[i], `${name}: argument ${i} (${p.name})`, describeParam(p));
+      const which = `${name}: argument ${i} (${p.name})`;
+      if (p.kind === "buffer") checkTensor(args[i], which, describeParam(p), this.target);
     });
     const bound = bindArguments(func, args, name);
     checkOverlap(func, args, name);
     const fixed = [...args] as readonly Argument[];
     const run = this.#backend.prepare(name, fixed, bound);
-    const tensors = fixed.filter((a): a is Tensor => a instanceof Tensor);
-    return () => {
+    const tensors = args.filter(
+      (a): a is Tensor | GpuTensor => a instanceof Tensor || a instanceof GpuTensor,
+    );
+    const check = (): void => {
       for (const t of tensors) if (t.disposed) throw new Error(`${name}: an argument, ${t}, was disposed`);
+    };
+    const checked = (): void | Promise<void> => {
+      check();
       return run();
     };
+    const { timed } = run;
+    if (!timed) return checked;
+    return Object.assign(checked, {
+      timed: async (calls: number) => {
+        check();
+        return timed(calls);
+      },
+    });
   }
 }
 
@@ -224,11 +255,18 @@ async function workOf(
 }
 
 /** An executable over a code generator's result. */
-export function executable(module: IRModule, backend: Backend, graph?: GraphLibrary): Executable {
+export function executable(module: IRModule, backend: Backend, graph?: GraphRunner): Executable {
   return new Built(module, backend, graph) as ExecutableMethods as Executable;
 }
 
-function checkTensor(x: unknown, which: string, wanted: string): void {
+function checkTensor(x: unknown, which: string, wanted: string, target: Target): void {
+  if (x instanceof GpuTensor) {
+    if (x.disposed)
+      throw new ArgumentError(`${which} must be ${wanted}, got a tensor that was disposed: ${x}`);
+    if (target !== "webgpu")
+      throw new ArgumentError(`${which}: ${x}; bring it here with await t.to("cpu"), or build for "webgpu"`);
+    return;
+  }
   if (x instanceof Tensor) {
     if (x.disposed)
       throw new ArgumentError(`${which} must be ${wanted}, got a tensor that was disposed: ${x}`);
@@ -247,6 +285,18 @@ function checkTensor(x: unknown, which: string, wanted: string): void {
 /** Generated code takes for granted that what it writes is seen through one parameter alone. */
 function checkOverlap(f: PrimFunc, args: readonly KernelArg[], name: string): void {
   const writes = writtenBy(f);
+  const remote = f.params.flatMap((p, i) => {
+    const t = args[i];
+    return t instanceof GpuTensor && t.size > 0 ? [{ p, i, from: t.buffer }] : [];
+  });
+  const shares = (a: { p: Param; i: number }, b: { p: Param; i: number }): never => {
+    throw new ArgumentError(
+      `${name}: arguments ${a.i} (${a.p.name}) and ${b.i} (${b.p.name}) share memory, and ${a.p.name} is written: ` +
+        "pass a tensor of its own, for example a clone()",
+    );
+  };
+  for (const a of remote)
+    for (const b of remote) if (a !== b && a.from === b.from && writes.has(a.p.id)) shares(a, b);
   const tensors = f.params.flatMap((p, i) => {
     const t = args[i];
     return t instanceof Tensor && t.size > 0
@@ -257,10 +307,7 @@ function checkOverlap(f: PrimFunc, args: readonly KernelArg[], name: string): vo
     if (!writes.has(a.p.id)) continue;
     for (const b of tensors) {
       if (a === b || a.to <= b.from || b.to <= a.from) continue;
-      throw new ArgumentError(
-        `${name}: arguments ${a.i} (${a.p.name}) and ${b.i} (${b.p.name}) share memory, and ${a.p.name} is written: ` +
-          "pass a tensor of its own, for example a clone()",
-      );
+      shares(a, b);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** Tensors, and programs that run on them. */
 export { allclose, assertAllclose, type Closeness, type Pair, type Tolerance } from "./allclose.ts";
-export { type Prepared, TARGETS, type Target } from "./backend.ts";
+export { type Clock, type Prepared, TARGETS, type Target } from "./backend.ts";
 export { type BuildOptions, build } from "./build.ts";
 export {
   type CnnWeights,
@@ -58,4 +58,6 @@ export {
 } from "./timing.ts";
 export * from "./vm/index.ts";
 export { type AdapterReport, listAdapters } from "./webgpu/adapter.ts";
-export { GpuDevice, GpuError, gpuDevice, releaseGpu, type Traffic } from "./webgpu/device.ts";
+export { GpuDevice, gpuDevice, releaseGpu, type Traffic } from "./webgpu/device.ts";
+export { GpuError } from "./webgpu/error.ts";
+export { GpuTensor } from "./webgpu/tensor.ts";

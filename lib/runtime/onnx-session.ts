@@ -11,9 +11,11 @@ import { type IRModule, ndarray } from "../ir/index.ts";
 import type { BuildOptions } from "./build.ts";
 import { Tensor } from "./tensor.ts";
 import type { GraphArg } from "./vm/arguments.ts";
-import { GraphLibrary, type GraphResult } from "./vm/library.ts";
+import { graphRunner } from "./vm/graph-runner.ts";
+import type { GraphResult } from "./vm/library.ts";
 import type { MemoryPlan } from "./vm/plan.ts";
 import type { Profile } from "./vm/profile.ts";
+import type { GraphRunner } from "./vm/runner.ts";
 import { CACHE_SIZE } from "./vm/specializations.ts";
 
 export interface SessionOptions
@@ -44,7 +46,7 @@ export interface SessionPort {
 const FEW_BYTES = 1 << 16;
 
 /** Gives the memory of sessions that were dropped without `dispose()` back. */
-const forgotten = new FinalizationRegistry<Map<IRModule, GraphLibrary>>((cache) => {
+const forgotten = new FinalizationRegistry<Map<IRModule, GraphRunner>>((cache) => {
   for (const library of cache.values()) library.dispose();
 });
 
@@ -57,9 +59,9 @@ export class OnnxSession {
   private readonly options: SessionOptions;
   private readonly cacheSize: number;
   /** In the order of last use. */
-  private readonly cache = new Map<IRModule, GraphLibrary>();
+  private readonly cache = new Map<IRModule, GraphRunner>();
   /** What the last run was for: the next one is mostly for the same. */
-  private last: { readonly args: readonly GraphArg[]; readonly library: GraphLibrary } | undefined;
+  private last: { readonly args: readonly GraphArg[]; readonly library: GraphRunner } | undefined;
 
   constructor(model: Uint8Array | OnnxFile | OnnxModel, options: SessionOptions = {}) {
     this.cacheSize = options.cacheSize ?? CACHE_SIZE;
@@ -82,15 +84,15 @@ export class OnnxSession {
    * unknown or of another form, and an `OnnxError` for what the model cannot do with these shapes.
    */
   async run(inputs: SessionInputs): Promise<SessionOutputs> {
-    return this.with(inputs, (library, args) => {
-      const result = library.call("main", args) as readonly GraphResult[];
+    return this.later(inputs, async (library, args) => {
+      const result = (await library.call("main", args)) as readonly GraphResult[];
       return Object.fromEntries(this.model.outputs.map(({ name }, i) => [name, result[i]]));
     });
   }
 
   /** What the steps of one run took: the middle one of `runs`. */
   async profile(inputs: SessionInputs, options: { readonly runs?: number } = {}): Promise<Profile> {
-    return this.with(inputs, (library, args) => library.profile("main", args, options.runs));
+    return this.later(inputs, async (library, args) => library.profile("main", args, options.runs));
   }
 
   /** Where intermediate values lie. */
@@ -121,37 +123,65 @@ export class OnnxSession {
     forgotten.unregister(this);
   }
 
-  private with<X>(inputs: SessionInputs, use: (library: GraphLibrary, args: readonly GraphArg[]) => X): X {
+  /** Generated code of what was compiled so far. */
+  source(format?: string): string {
+    return [...this.cache.values()].map((library) => library.source(format)).join("\n");
+  }
+
+  private with<X>(inputs: SessionInputs, use: (library: GraphRunner, args: readonly GraphArg[]) => X): X {
     const own: Tensor[] = [];
     try {
-      const { model } = this;
-      const takes = (): string => this.inputs.map((p) => `${p.name}: ${p.type}`).join(", ");
-      for (const name of Object.keys(inputs)) {
-        if (!model.inputs.some((p) => p.name === name))
-          throw new ArgumentError(`the model has no input "${name}"; it takes ${takes()}`);
-      }
-      const args = model.inputs.map(({ name, type }) => {
-        if (!Object.hasOwn(inputs, name))
-          throw new ArgumentError(`the input "${name}" is missing; the model takes ${takes()}`);
-        return argumentOf(`the input "${name}"`, inputs[name], type, own);
-      });
-      const given = args.map((a) => a.arg);
-      if (
-        !this.last ||
-        !model.dependsOnShapesAlone ||
-        !given.every((a, i) => sameForm(a, this.last?.args[i]))
-      ) {
-        const forms = model.inputs.map(({ name }, i) => [name, args[i].form()] as const);
-        this.last = { library: this.libraryFor(model.specialise(Object.fromEntries(forms))), args: given };
-      }
-      return use(this.last.library, given);
+      const { library, args } = this.bind(inputs, own);
+      return use(library, args);
     } finally {
       for (const t of own) t.dispose();
     }
   }
 
-  private libraryFor(module: IRModule): GraphLibrary {
-    const library = this.cache.get(module) ?? new GraphLibrary(module, this.options);
+  /** The same for what takes its time: tensors that were made for the call last as long. */
+  private async later<X>(
+    inputs: SessionInputs,
+    use: (library: GraphRunner, args: readonly GraphArg[]) => Promise<X>,
+  ): Promise<X> {
+    const own: Tensor[] = [];
+    try {
+      const { library, args } = this.bind(inputs, own);
+      return await use(library, args);
+    } finally {
+      for (const t of own) t.dispose();
+    }
+  }
+
+  /** What runs these inputs, and its arguments. Tensors that are made for it are added to `own`. */
+  private bind(
+    inputs: SessionInputs,
+    own: Tensor[],
+  ): { readonly library: GraphRunner; readonly args: readonly GraphArg[] } {
+    const { model } = this;
+    const takes = (): string => this.inputs.map((p) => `${p.name}: ${p.type}`).join(", ");
+    for (const name of Object.keys(inputs)) {
+      if (!model.inputs.some((p) => p.name === name))
+        throw new ArgumentError(`the model has no input "${name}"; it takes ${takes()}`);
+    }
+    const args = model.inputs.map(({ name, type }) => {
+      if (!Object.hasOwn(inputs, name))
+        throw new ArgumentError(`the input "${name}" is missing; the model takes ${takes()}`);
+      return argumentOf(`the input "${name}"`, inputs[name], type, own);
+    });
+    const given = args.map((a) => a.arg);
+    if (
+      !this.last ||
+      !model.dependsOnShapesAlone ||
+      !given.every((a, i) => sameForm(a, this.last?.args[i]))
+    ) {
+      const forms = model.inputs.map(({ name }, i) => [name, args[i].form()] as const);
+      this.last = { library: this.libraryFor(model.specialise(Object.fromEntries(forms))), args: given };
+    }
+    return { library: this.last.library, args: given };
+  }
+
+  private libraryFor(module: IRModule): GraphRunner {
+    const library = this.cache.get(module) ?? graphRunner(module, this.options);
     this.cache.delete(module);
     this.cache.set(module, library);
     for (const [oldest, unused] of this.cache) {

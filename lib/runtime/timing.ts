@@ -1,5 +1,5 @@
 /** Measuring how long a function takes. */
-import type { Target } from "./backend.ts";
+import type { Clock, Prepared, Target } from "./backend.ts";
 
 export interface TimeOptions {
   /** What tables and plots call this variant. Default: the function's name. */
@@ -32,14 +32,18 @@ export class Timing {
   readonly flops?: number;
   /** Bytes that one call has to move at least, where known. */
   readonly bytes?: number;
+  /** "wall": whole calls, by the machine's clock. "timestamp-query": kernels alone, by the GPU's. */
+  readonly clock: Clock;
 
   constructor(
     name: string,
     target: Target,
     runs: readonly number[],
     callsPerRun: number,
-    { flops, bytes }: { readonly flops?: number; readonly bytes?: number } = {},
+    work: { readonly flops?: number; readonly bytes?: number; readonly clock?: Clock } = {},
   ) {
+    const { flops, bytes, clock = "wall" } = work;
+    this.clock = clock;
     this.name = name;
     this.target = target;
     this.runs = runs;
@@ -82,9 +86,9 @@ export class Timing {
   /** Everything by name, for scripts. */
   toJSON(): Record<string, unknown> {
     const { name, target, runs, callsPerRun, median, p25, p75, mean, min, max, spread } = this;
-    const { flops, gflops, bytes, intensity } = this;
+    const { flops, gflops, bytes, intensity, clock } = this;
     const stats = { median, p25, p75, mean, min, max, spread };
-    return { name, target, ...stats, callsPerRun, runs, flops, gflops, bytes, intensity };
+    return { name, target, ...stats, callsPerRun, runs, flops, gflops, bytes, intensity, clock };
   }
 
   toString(): string {
@@ -92,7 +96,7 @@ export class Timing {
     const speed = this.gflops === undefined ? "" : `, ${digits(this.gflops)} GFLOP/s`;
     const half = `${formatMs(this.p25)} to ${formatMs(this.p75)}`;
     return (
-      `${this.name} (${this.target}): median ${formatMs(this.median)}${speed}; ` +
+      `${this.name} (${this.target}${this.clock === "wall" ? "" : `, by ${this.clock}`}): median ${formatMs(this.median)}${speed}; ` +
       `middle half ${half}, ${this.runs.length} measurement(s)${calls}`
     );
   }
@@ -102,7 +106,7 @@ export class Timing {
 export interface Measurable {
   readonly name: string;
   readonly target: Target;
-  readonly run: () => void | Promise<void>;
+  readonly run: Prepared;
   readonly flops?: number;
   readonly bytes?: number;
 }
@@ -111,7 +115,7 @@ export interface Measurable {
 export async function measure(
   name: string,
   target: Target,
-  run: () => void | Promise<void>,
+  run: Prepared,
   options: TimeOptions = {},
 ): Promise<Timing> {
   const { flops, bytes } = options;
@@ -142,12 +146,14 @@ export async function measureTogether(
   for (let round = 1; round < repeats && !late(); round++) {
     for (const [i, t] of started.entries()) runs[i].push((await batch(t.run, t.calls)) / t.calls);
   }
-  return started.map((t, i) => new Timing(t.name, t.target, runs[i], t.calls, t));
+  return started.map(
+    (t, i) => new Timing(t.name, t.target, runs[i], t.calls, { ...t, clock: clockOf(t.run) }),
+  );
 }
 
 /** Warms up, finds how many calls make a measurement, and makes the first. */
 async function warm(
-  run: () => void | Promise<void>,
+  run: Prepared,
   warmup: number,
   minMs: number,
   maxMs: number,
@@ -165,8 +171,11 @@ async function warm(
   return { calls, first: ms };
 }
 
+const clockOf = (run: Prepared): Clock => (run.timed ? "timestamp-query" : "wall");
+
 /** Milliseconds for that many calls. */
-async function batch(run: () => void | Promise<void>, calls: number): Promise<number> {
+async function batch(run: Prepared, calls: number): Promise<number> {
+  if (run.timed) return run.timed(calls);
   const begin = performance.now();
   for (let i = 0; i < calls; i++) {
     const pending = run();

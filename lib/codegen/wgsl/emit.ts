@@ -47,6 +47,8 @@ export interface EmitOptions {
   readonly where: string;
   readonly scalars: readonly Var[];
   readonly sizes: ReadonlyMap<number, Interval>;
+  /** Buffers that are bound as writable though they are only read. */
+  readonly readWrite: ReadonlySet<number>;
 }
 
 const DIMS = ["x", "y", "z"] as const;
@@ -63,7 +65,7 @@ export function emitKernel(plan: KernelPlan, options: EmitOptions): EmittedKerne
   for (const a of plan.axes) ranges.set(a.v.id, { min: 0, max: a.extent - 1 });
 
   const inside = new Set([...plan.shared, ...plan.own].map((b) => b.id));
-  const bindings = bindingsOf(plan.body, inside);
+  const bindings = bindingsOf(plan.body, inside, options.readWrite);
   const storage = limits.maxStorageBuffersPerShaderStage;
   if (bindings.length > storage) {
     throw new WgslError(
@@ -208,7 +210,7 @@ function checkBytes(
 }
 
 /** Device buffers in order of first use. */
-function bindingsOf(body: Stmt, inside: ReadonlySet<number>): Binding[] {
+function bindingsOf(body: Stmt, inside: ReadonlySet<number>, readWrite: ReadonlySet<number>): Binding[] {
   const out = new Map<number, Binding>();
   const use = (buffer: Buffer, access: Binding["access"]): void => {
     if (inside.has(buffer.id)) return;
@@ -220,7 +222,7 @@ function bindingsOf(body: Stmt, inside: ReadonlySet<number>): Binding[] {
       if (s.kind === "store") use(s.buffer, "read_write");
     },
     expr: (e) => {
-      if (e.kind === "load") use(e.buffer, "read");
+      if (e.kind === "load") use(e.buffer, readWrite.has(e.buffer.id) ? "read_write" : "read");
     },
   });
   return [...out.values()];

@@ -42,6 +42,11 @@ export interface WgslOptions {
   readonly limits?: WgslLimits;
   /** Features of the device by their WebGPU names. Default: none. */
   readonly features?: ReadonlySet<string>;
+  /**
+   * Ids of parameters that are bound as writable though they are only read: WebGPU wants that where they are parts of a
+   * buffer of which another part is written.
+   */
+  readonly readWrite?: ReadonlySet<number>;
 }
 
 export interface WgslKernel extends EmittedKernel {
@@ -70,23 +75,30 @@ export interface WgslModule {
 
 /** Compiles every tensor program of a module. Throws a WgslError, with the function's name, for what WGSL lacks. */
 export function compileWgsl(mod: IRModule, options: WgslOptions = {}): WgslModule {
-  const programs = primFuncs(mod);
-  const functions: Record<string, WgslFunction> = {};
-  for (const [name, f] of Object.entries(programs)) {
-    try {
-      functions[name] = compileFunction(
-        name,
-        expandExterns(f, (callee) => programs[callee]),
-        options,
-      );
-    } catch (e) {
-      if (!(e instanceof WgslError) || e.message.startsWith(`${name}:`)) throw e;
-      throw new WgslError(`${name}: ${e.message}`, { cause: e });
-    }
-  }
-  const text = Object.values(functions).flatMap((f) => f.kernels.map((k) => `// ${k.name}\n${k.code}`));
-  return { functions, source: () => text.join("\n") };
+  const functions = Object.fromEntries(
+    Object.keys(primFuncs(mod)).map((name) => [name, compileWgslFunction(mod, name, options)]),
+  );
+  return { functions, source: () => Object.values(functions).map(wgslText).join("\n") };
 }
+
+/** Compiles one tensor program of a module; it may call the others. */
+export function compileWgslFunction(mod: IRModule, name: string, options: WgslOptions = {}): WgslFunction {
+  const programs = primFuncs(mod);
+  try {
+    return compileFunction(
+      name,
+      expandExterns(programs[name], (callee) => programs[callee]),
+      options,
+    );
+  } catch (e) {
+    if (!(e instanceof WgslError) || e.message.startsWith(`${name}:`)) throw e;
+    throw new WgslError(`${name}: ${e.message}`, { cause: e });
+  }
+}
+
+/** The kernels of a function as text, each under its name. */
+export const wgslText = (f: WgslFunction): string =>
+  [...f.notes.map((n) => `// ${n}\n`), ...f.kernels.map((k) => `// ${k.name}\n${k.code}`)].join("");
 
 function compileFunction(name: string, given: PrimFunc, options: WgslOptions): WgslFunction {
   const func = bindDefaults(given);
@@ -130,7 +142,14 @@ function generate(
   const f16 = options.features?.has("shader-f16") ?? false;
   const kernels = nests.map((nest, i): WgslKernel => {
     const plan = planKernel(nest, outside, sizes);
-    const emitted = emitKernel(plan, { f16, limits, where: name, scalars, sizes });
+    const emitted = emitKernel(plan, {
+      f16,
+      limits,
+      where: name,
+      scalars,
+      sizes,
+      readWrite: options.readWrite ?? new Set(),
+    });
     const label = nests.length === 1 ? name : `${name}_${i}`;
     return { ...emitted, name: label, grid: plan.grid, folded: isFolded(plan) };
   });

@@ -12,7 +12,7 @@ import {
 import { Tensor } from "../tensor.ts";
 import type { Heap, Output } from "./held.ts";
 
-/** A tensor, or tensors in the form of a tuple type. */
+/** A tensor, or tensors in the form of a tuple type. Functions for "webgpu" take those of the GPU too. */
 export type GraphArg = Tensor | readonly GraphArg[];
 
 export interface ParamLeaf {
@@ -60,11 +60,21 @@ export function checkArguments(
   f: Pick<GraphFunc, "params">,
   args: readonly unknown[],
 ): Tensor[] {
+  return checkTensors(name, f, args, (x): x is Tensor => x instanceof Tensor);
+}
+
+/** The same for tensors of whatever devices a target takes. */
+export function checkTensors<X extends AnyTensor>(
+  name: string,
+  f: Pick<GraphFunc, "params">,
+  args: readonly unknown[],
+  isTensor: (x: unknown) => x is X,
+): X[] {
   if (args.length !== f.params.length) {
     const takes = f.params.map((p) => `${p.name}: ${typeText(p.type)}`).join(", ");
     throw new ArgumentError(`${name} takes ${f.params.length} argument(s) (${takes}), got ${args.length}`);
   }
-  const out: Tensor[] = [];
+  const out: X[] = [];
   const go = (label: string, t: GraphType, x: unknown): void => {
     if (t.kind === "tuple") {
       if (!Array.isArray(x) || x.length !== t.fields.length) {
@@ -74,7 +84,7 @@ export function checkArguments(
       t.fields.forEach((field, i) => {
         go(`${label}[${i}]`, field, x[i]);
       });
-    } else if (t.kind === "tensor") out.push(checkTensor(name, label, t, x));
+    } else if (t.kind === "tensor") out.push(checkTensor(name, label, t, x, isTensor));
     else throw new ArgumentError(`${name}: ${label} is a ${typeText(t)}, which no argument can be`);
   };
   f.params.forEach((p, i) => {
@@ -83,9 +93,18 @@ export function checkArguments(
   return out;
 }
 
-function checkTensor(name: string, label: string, t: TensorType, x: unknown): Tensor {
+/** What the tensors of every device have. */
+type AnyTensor = Pick<Tensor, "dtype" | "shape" | "disposed">;
+
+function checkTensor<X extends AnyTensor>(
+  name: string,
+  label: string,
+  t: TensorType,
+  x: unknown,
+  isTensor: (x: unknown) => x is X,
+): X {
   const must = `${name}: ${label} must be`;
-  if (!(x instanceof Tensor)) {
+  if (!isTensor(x)) {
     const hint =
       Array.isArray(x) || ArrayBuffer.isView(x) ? ": copy it to the device with Tensor.from(…)" : "";
     throw new ArgumentError(`${must} a Tensor, ${typeText(t)}, got ${describeArgument(x)}${hint}`);

@@ -1,4 +1,5 @@
 /** What the steps of one call took, as a table, a timeline and a trace that Perfetto and Chrome open. */
+import type { Clock } from "../backend.ts";
 import { countFlops } from "../flops.ts";
 import { formatMs } from "../timing.ts";
 import type { StepInfo } from "./types.ts";
@@ -32,11 +33,14 @@ export class Profile {
   readonly steps: readonly ProfileStep[];
   /** Milliseconds of the whole call. */
   readonly ms: number;
+  /** Which clock the times of kernels are from; copies and what runs on the CPU are timed by the machine's. */
+  readonly clock: Clock;
 
-  constructor(name: string, steps: readonly ProfileStep[], ms: number) {
+  constructor(name: string, steps: readonly ProfileStep[], ms: number, clock: Clock = "wall") {
     this.name = name;
     this.steps = steps;
     this.ms = ms;
+    this.clock = clock;
   }
 
   /** Milliseconds that were spent between the steps. Reading the clock for each of them is part of it. */
@@ -81,20 +85,27 @@ export class Profile {
 
   /** Everything by name, for scripts. */
   toJSON(): Record<string, unknown> {
-    const { name, ms, between, steps } = this;
-    return { name, ms, between, steps };
+    const { name, ms, between, steps, clock } = this;
+    return { name, ms, between, steps, clock };
   }
 
   toString(): string {
     const rows = this.byFunc()
       .slice(0, 10)
       .map((r) => `  ${(100 * r.share).toFixed(1).padStart(5)} %  ${formatMs(r.ms).padStart(8)}  ${r.func}`);
-    return [`${this.name}: ${formatMs(this.ms)} in ${this.steps.length} step(s)`, ...rows].join("\n");
+    const clock = this.clock === "wall" ? "" : ` (kernels by ${this.clock})`;
+    return [`${this.name}: ${formatMs(this.ms)} in ${this.steps.length} step(s)${clock}`, ...rows].join("\n");
   }
 }
 
 /** A profile from what a recorder saw of a call that began at `start` and took `ms`. */
-export function profileOf(name: string, seen: readonly Seen[], start: number, ms: number): Profile {
+export function profileOf(
+  name: string,
+  seen: readonly Seen[],
+  start: number,
+  ms: number,
+  clock: Clock = "wall",
+): Profile {
   const whole = seen.reduce((t, s) => t + s.end - s.start, 0);
   const counted = new Map<StepInfo, number | undefined>();
   const flopsOf = (info: StepInfo): number | undefined => {
@@ -114,5 +125,5 @@ export function profileOf(name: string, seen: readonly Seen[], start: number, ms
       share: whole === 0 ? 0 : took / whole,
     };
   });
-  return new Profile(name, steps, ms);
+  return new Profile(name, steps, ms, clock);
 }

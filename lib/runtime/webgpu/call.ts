@@ -1,113 +1,193 @@
-/** One call of a function on a device: upload, all kernels in one submit, one read-back. */
+/**
+ * One call of a function on a device: upload, all kernels in one submit, one read-back. Tensors that are on the device
+ * already are used where they are, and nothing of them is copied.
+ */
 import { type Argument, type Bound, type BufferArg, evalSize } from "../../codegen/index.ts";
-import { elementBytes, type WgslFunction, type WgslKernel } from "../../codegen/wgsl/index.ts";
+import { elementBytes, type WgslFunction } from "../../codegen/wgsl/index.ts";
 import type { Buffer, Expr } from "../../ir/index.ts";
-import { type GpuDevice, GpuError, USAGE } from "./device.ts";
+import type { GpuDevice } from "./device.ts";
 import { fromDevice, toDevice } from "./elements.ts";
+import { GpuError } from "./error.ts";
+import { type LaunchStep, launchSteps } from "./launch.ts";
+import { STORAGE, USAGE } from "./pool.ts";
+import { checkBytes, GpuTensor } from "./tensor.ts";
+import { Timestamps } from "./timestamps.ts";
 
-const STORAGE = USAGE.storage | USAGE.copySrc | USAGE.copyDst;
+export type GpuArgument = Argument | GpuTensor;
 
 export interface GpuCall {
   /** Copies the arguments to the device, runs the kernels, and copies back what they write. */
   run(): Promise<void>;
+  /** Milliseconds that the kernels of so many calls take, by the device's own clock. Needs "timestamp-query". */
+  timed(calls: number): Promise<number>;
 }
 
 /** Checks what the arguments ask of the device, and returns what makes the call. */
 export function gpuCall(
   device: GpuDevice,
   f: WgslFunction,
-  args: readonly Argument[],
+  args: readonly GpuArgument[],
   bound: Bound,
 ): GpuCall {
-  const value = (e: Expr): number => {
-    const n = evalSize(e, bound.sizes);
-    if (n === undefined) throw new GpuError(`${f.name}: a size has no value`);
-    return n;
-  };
   const buffers = [...f.params.filter((p): p is Buffer => p.kind === "buffer"), ...f.temporaries];
-  const bytes = new Map(buffers.map((b) => [b.id, bytesOf(b, value)]));
-  for (const b of buffers) checkSize(device, f.name, b, bytes.get(b.id) as number);
-  const steps = f.kernels.map((kernel) => ({
-    kernel,
-    groups: workgroups(device, f.name, kernel, value),
-    uniforms: uniformData(kernel, bound),
-  }));
-  const tensors = f.params.flatMap((p, i) => (p.kind === "buffer" ? [{ p, t: args[i] as BufferArg }] : []));
-
+  const bytes = new Map(buffers.map((b) => [b.id, bytesOf(b, f.name, bound)]));
+  for (const b of buffers) checkBytes(device, `${f.name}: ${b.name}`, bytes.get(b.id) as number);
+  const steps = launchSteps(device, f, bound);
+  const places = f.params.flatMap((p, i) => {
+    const t = args[i];
+    if (p.kind !== "buffer") return [];
+    return [{ p, bytes: bytes.get(p.id) as number, t: t as BufferArg | GpuTensor }];
+  });
+  const here = places.filter((x): x is typeof x & { t: BufferArg } => !(x.t instanceof GpuTensor));
   const written = new Set(
     f.kernels.flatMap((k) => k.bindings.filter((b) => b.access === "read_write").map((b) => b.buffer.id)),
   );
 
-  const run = async (): Promise<void> => {
-    const pipelines = await Promise.all(steps.map((s) => device.pipeline(s.kernel)));
-    const words = tensors.map(({ p, t }) => toDevice(t.data, p.dtype, `${f.name}: ${p.name}`));
-    const held: GPUBuffer[] = [];
-    const hold = (b: GPUBuffer): GPUBuffer => {
-      held.push(b);
-      return b;
-    };
-    const outputs: { staging: GPUBuffer; p: Buffer; t: BufferArg; bytes: number }[] = [];
-    try {
-      await device.guarded(f.name, () => {
-        const onDevice = new Map<number, GPUBuffer>();
-        for (const b of buffers) {
-          onDevice.set(b.id, hold(device.acquire(Math.max(4, bytes.get(b.id) as number), STORAGE)));
-        }
-        tensors.forEach(({ p }, i) => {
-          device.upload(onDevice.get(p.id) as GPUBuffer, words[i]);
-        });
-        const encoder = device.device.createCommandEncoder();
-        const pass = encoder.beginComputePass();
-        steps.forEach((s, i) => {
-          if (s.groups.includes(0)) return;
-          const entries = s.kernel.bindings.map((b, binding): GPUBindGroupEntry => {
-            const buffer = onDevice.get(b.buffer.id) as GPUBuffer;
-            // Of a pooled buffer only the part that is this one: loads outside of it are clamped into it.
-            const size = Math.max(4, Math.ceil((bytes.get(b.buffer.id) as number) / 4) * 4);
-            return { binding, resource: { buffer, size } };
-          });
-          if (s.uniforms) {
-            const buffer = hold(
-              device.acquire(s.uniforms.byteLength, USAGE.uniform | USAGE.copyDst | USAGE.copySrc),
-            );
-            device.device.queue.writeBuffer(buffer, 0, s.uniforms);
-            entries.push({ binding: entries.length, resource: { buffer, size: s.uniforms.byteLength } });
-          }
-          const layout = pipelines[i].getBindGroupLayout(0);
-          pass.setPipeline(pipelines[i]);
-          pass.setBindGroup(0, device.device.createBindGroup({ layout, entries }));
-          pass.dispatchWorkgroups(...s.groups);
-          device.traffic.dispatches++;
-        });
-        pass.end();
-        for (const { p, t } of tensors) {
-          const n = bytes.get(p.id) as number;
-          if (!written.has(p.id) || n === 0) continue;
-          const staging = hold(device.acquire(n, USAGE.mapRead | USAGE.copyDst));
-          const size = Math.ceil(n / 4) * 4;
-          encoder.copyBufferToBuffer(onDevice.get(p.id) as GPUBuffer, 0, staging, 0, size);
-          outputs.push({ staging, p, t, bytes: n });
-        }
-        device.device.queue.submit([encoder.finish()]);
-        device.traffic.submits++;
-      });
-      const back = await Promise.all(outputs.map((o) => device.readBack(o.staging, o.bytes)));
-      back.forEach((data, i) => {
-        fromDevice(data, outputs[i].t.data, outputs[i].p.dtype);
-      });
-    } catch (e) {
-      if (device.lost !== undefined && !(e instanceof GpuError)) {
-        throw new GpuError(`${f.name}: the device was lost (${device.lost})`, { cause: e });
-      }
-      throw e;
-    } finally {
-      for (const b of held) device.release(b);
+  /** Buffers for everything, those of device tensors among them; those made are added to `held`. */
+  const place = (
+    held: GPUBuffer[],
+    words: readonly ArrayBufferView<ArrayBuffer>[],
+  ): Map<number, GPUBuffer> => {
+    const out = new Map<number, GPUBuffer>();
+    for (const { p, t } of places) if (t instanceof GpuTensor) out.set(p.id, t.buffer);
+    for (const b of buffers) {
+      if (out.has(b.id)) continue;
+      const made = device.acquire(Math.max(16, bytes.get(b.id) as number), STORAGE);
+      held.push(made);
+      out.set(b.id, made);
     }
+    here.forEach(({ p }, i) => {
+      device.upload(out.get(p.id) as GPUBuffer, words[i]);
+    });
+    return out;
   };
-  return { run };
+  const prepare = async () => {
+    const pipelines = await Promise.all(steps.map((s) => device.pipeline(s.kernel)));
+    return { pipelines, words: here.map(({ p, t }) => toDevice(t.data, p.dtype, `${f.name}: ${p.name}`)) };
+  };
+  const dispatch = (
+    pass: GPUComputePassEncoder,
+    pipelines: readonly GPUComputePipeline[],
+    at: ReadonlyMap<number, GPUBuffer>,
+    held: GPUBuffer[],
+  ): void => {
+    steps.forEach((s, i) => {
+      if (!s.groups.includes(0)) encode(device, pass, pipelines[i], s, at, bytes, held);
+    });
+  };
+  const giveBack = (held: readonly GPUBuffer[]): void => {
+    for (const b of held) device.release(b);
+  };
+
+  const run = (): Promise<void> => {
+    const held: GPUBuffer[] = [];
+    const enqueue = async () => {
+      try {
+        const { pipelines, words } = await prepare();
+        return await device.guarded(f.name, () => {
+          const at = place(held, words);
+          const encoder = device.device.createCommandEncoder();
+          const pass = encoder.beginComputePass();
+          dispatch(pass, pipelines, at, held);
+          pass.end();
+          const outputs = here.filter((x) => written.has(x.p.id) && x.bytes > 0);
+          const staged = outputs.map((x) => {
+            const staging = device.acquire(x.bytes, USAGE.mapRead | USAGE.copyDst);
+            held.push(staging);
+            encoder.copyBufferToBuffer(
+              at.get(x.p.id) as GPUBuffer,
+              0,
+              staging,
+              0,
+              Math.ceil(x.bytes / 4) * 4,
+            );
+            return { ...x, staging };
+          });
+          device.submit(encoder);
+          return staged;
+        });
+      } catch (e) {
+        giveBack(held.splice(0));
+        throw e;
+      }
+    };
+    return device.turns.take(enqueue, async (staged) => {
+      try {
+        const back = await Promise.all(staged.map((o) => device.readBack(o.staging, o.bytes)));
+        back.forEach((data, i) => {
+          fromDevice(data, staged[i].t.data, staged[i].p.dtype);
+        });
+      } catch (e) {
+        if (device.lost === undefined || e instanceof GpuError) throw e;
+        throw new GpuError(`${f.name}: the device was lost (${device.lost})`, { cause: e });
+      } finally {
+        giveBack(held);
+      }
+    });
+  };
+
+  const timed = (calls: number): Promise<number> => {
+    const held: GPUBuffer[] = [];
+    const enqueue = async () => {
+      const { pipelines, words } = await prepare();
+      return device.guarded(f.name, () => {
+        const at = place(held, words);
+        const times = new Timestamps(device.device, 1);
+        const encoder = device.device.createCommandEncoder();
+        const pass = encoder.beginComputePass(times.next());
+        for (let i = 0; i < calls; i++) dispatch(pass, pipelines, at, held);
+        pass.end();
+        const resolved = times.resolve(encoder);
+        device.submit(encoder);
+        return resolved;
+      });
+    };
+    return device.turns
+      .take(enqueue, async (resolved) => {
+        const [{ start, end }] = await resolved.read();
+        return end - start;
+      })
+      .finally(() => giveBack(held));
+  };
+  return { run, timed };
 }
 
-function bytesOf(b: Buffer, value: (e: Expr) => number): number {
+function encode(
+  device: GpuDevice,
+  pass: GPUComputePassEncoder,
+  pipeline: GPUComputePipeline,
+  s: LaunchStep,
+  at: ReadonlyMap<number, GPUBuffer>,
+  bytes: ReadonlyMap<number, number>,
+  held: GPUBuffer[],
+): void {
+  const entries = s.kernel.bindings.map((b, binding): GPUBindGroupEntry => {
+    const buffer = at.get(b.buffer.id) as GPUBuffer;
+    // Of a pooled buffer only the part that is this one: loads outside of it are clamped into it.
+    return { binding, resource: { buffer, size: boundBytes(bytes.get(b.buffer.id) as number) } };
+  });
+  if (s.uniforms) {
+    const buffer = device.acquire(s.uniforms.byteLength, USAGE.uniform | USAGE.copyDst | USAGE.copySrc);
+    held.push(buffer);
+    device.device.queue.writeBuffer(buffer, 0, s.uniforms);
+    entries.push({ binding: entries.length, resource: { buffer, size: s.uniforms.byteLength } });
+  }
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, device.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+  pass.dispatchWorkgroups(...s.groups);
+  device.traffic.dispatches++;
+}
+
+/** Bytes of a binding: whole words, and never none. */
+export const boundBytes = (bytes: number): number => Math.max(4, Math.ceil(bytes / 4) * 4);
+
+/** Bytes of a buffer in device memory, with the sizes of a call. */
+export function bytesOf(b: Buffer, name: string, bound: Bound): number {
+  const value = (e: Expr): number => {
+    const n = evalSize(e, bound.sizes);
+    if (n === undefined) throw new GpuError(`${name}: a size of ${b.name} has no value`);
+    return n;
+  };
   const shape = b.shape.map(value);
   const strides = b.strides?.map(value);
   const elements = shape.includes(0)
@@ -116,51 +196,4 @@ function bytesOf(b: Buffer, value: (e: Expr) => number): number {
       ? 1 + shape.reduce((at, n, d) => at + (n - 1) * strides[d], 0)
       : shape.reduce((n, x) => n * x, 1);
   return elements * elementBytes(b.dtype);
-}
-
-function checkSize(device: GpuDevice, name: string, b: Buffer, bytes: number): void {
-  for (const limit of ["maxStorageBufferBindingSize", "maxBufferSize"] as const) {
-    if (bytes > device.limits[limit]) {
-      throw new GpuError(
-        `${name}: ${b.name} takes ${bytes} bytes; the adapter's ${limit} is ${device.limits[limit]}`,
-      );
-    }
-  }
-}
-
-function workgroups(
-  device: GpuDevice,
-  name: string,
-  kernel: WgslKernel,
-  value: (e: Expr) => number,
-): [number, number, number] {
-  const most = device.limits.maxComputeWorkgroupsPerDimension;
-  const out: [number, number, number] = [1, 1, 1];
-  for (const g of kernel.grid) out["xyz".indexOf(g.axis.slice(-1))] = Math.max(0, value(g.extent));
-  if (kernel.folded && out[0] > most) {
-    out[1] = Math.ceil(out[0] / most);
-    out[0] = most;
-  }
-  const over = out.findIndex((n) => n > most);
-  if (over >= 0) {
-    throw new GpuError(
-      `${name}: ${out[over]} workgroups on blockIdx.${"xyz"[over]}; the adapter's ` +
-        `maxComputeWorkgroupsPerDimension is ${most}`,
-    );
-  }
-  return out;
-}
-
-/** The uniform buffer of a kernel: one word for each scalar. */
-function uniformData(kernel: WgslKernel, bound: Bound): ArrayBuffer | undefined {
-  if (kernel.uniforms.length === 0) return undefined;
-  const data = new DataView(new ArrayBuffer(Math.ceil((kernel.uniforms.length * 4) / 16) * 16));
-  kernel.uniforms.forEach((v, i) => {
-    const x = bound.scalars.get(v.id) ?? bound.sizes.get(v.id) ?? 0;
-    if (v.dtype === "f32" || v.dtype === "f16") data.setFloat32(4 * i, Number(x), true);
-    else if (Number(x) !== (Number(x) | 0))
-      throw new GpuError(`${v.name} is ${x}: WGSL has 32-bit integers only`);
-    else data.setInt32(4 * i, Number(x), true);
-  });
-  return data.buffer as ArrayBuffer;
 }

@@ -1,10 +1,14 @@
 /** A device with pooled buffers, counted traffic, cached pipelines, and errors that belong to a call. */
 import type { WgslKernel, WgslLimits } from "../../codegen/wgsl/index.ts";
+import type { Clock } from "../backend.ts";
 import { type AdapterReport, limitsOf, reportOf, requestAdapter } from "./adapter.ts";
+import { GpuError } from "./error.ts";
+import { BufferPool } from "./pool.ts";
+import { Turns } from "./turns.ts";
 
-/** Flags of GPUBufferUsage and GPUMapMode (WebGPU specification, 5.1 and 5.4), which Node has not as globals. */
-export const USAGE = { mapRead: 1, copySrc: 4, copyDst: 8, uniform: 0x40, storage: 0x80 } as const;
 const MAP_READ = 1;
+/** Calls that are on their way at a time. */
+const MOST_CALLS = 4;
 
 /** What went over the bus, and what was run, since the device was made. */
 export interface Traffic {
@@ -15,36 +19,21 @@ export interface Traffic {
   dispatches: number;
   submits: number;
   /** Buffers made, and those handed out again instead. */
-  buffersMade: number;
-  buffersReused: number;
+  readonly buffersMade: number;
+  readonly buffersReused: number;
+  /** Bytes of the buffers that are there: in use, or kept to be handed out again. */
+  readonly bufferBytes: number;
 }
-
-/** Thrown for what the device reports of a call: validation, memory, loss. */
-export class GpuError extends Error {
-  override readonly name = "GpuError";
-}
-
-/** Bytes that the pool keeps; what is given back beyond that is destroyed. */
-const MAX_POOLED = 256 * 2 ** 20;
 
 export class GpuDevice {
   readonly device: GPUDevice;
   readonly adapter: AdapterReport;
   readonly limits: WgslLimits;
   readonly features: ReadonlySet<string>;
-  readonly traffic: Traffic = {
-    uploads: 0,
-    uploadedBytes: 0,
-    readBacks: 0,
-    readBackBytes: 0,
-    dispatches: 0,
-    submits: 0,
-    buffersMade: 0,
-    buffersReused: 0,
-  };
+  readonly turns = new Turns(MOST_CALLS);
+  readonly traffic: Traffic;
   #lost: string | undefined;
-  readonly #free = new Map<string, GPUBuffer[]>();
-  #pooled = 0;
+  readonly #pool: BufferPool;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
 
   constructor(device: GPUDevice, adapter: AdapterReport) {
@@ -52,6 +41,25 @@ export class GpuDevice {
     this.adapter = adapter;
     this.limits = limitsOf(device.limits);
     this.features = new Set(device.features);
+    const pool = new BufferPool(device);
+    this.#pool = pool;
+    this.traffic = {
+      uploads: 0,
+      uploadedBytes: 0,
+      readBacks: 0,
+      readBackBytes: 0,
+      dispatches: 0,
+      submits: 0,
+      get buffersMade() {
+        return pool.made;
+      },
+      get buffersReused() {
+        return pool.reused;
+      },
+      get bufferBytes() {
+        return pool.bytes;
+      },
+    };
     device.lost.then((info) => {
       this.#lost = info.message || info.reason || "unknown";
     });
@@ -76,45 +84,38 @@ export class GpuDevice {
     return this.#lost;
   }
 
+  /** What kernels are timed with. */
+  get clock(): Clock {
+    return this.features.has("timestamp-query") ? "timestamp-query" : "wall";
+  }
+
   /** A buffer of at least so many bytes; its contents are whatever they were. */
   acquire(bytes: number, usage: number): GPUBuffer {
-    const size = roundedSize(bytes);
-    const key = `${usage} ${size}`;
-    const known = this.#free.get(key)?.pop();
-    if (known) {
-      this.#pooled -= size;
-      this.traffic.buffersReused++;
-      return known;
-    }
-    this.traffic.buffersMade++;
-    return this.device.createBuffer({ size, usage });
+    return this.#pool.acquire(bytes, usage);
   }
 
   release(buffer: GPUBuffer): void {
-    if (this.#lost !== undefined || this.#pooled + buffer.size > MAX_POOLED) {
-      buffer.destroy();
-      return;
-    }
-    const key = `${buffer.usage} ${buffer.size}`;
-    const list = this.#free.get(key);
-    if (list) list.push(buffer);
-    else this.#free.set(key, [buffer]);
-    this.#pooled += buffer.size;
+    this.#pool.release(buffer, this.#lost !== undefined);
   }
 
-  upload(buffer: GPUBuffer, data: ArrayBufferView<ArrayBuffer>): void {
+  upload(buffer: GPUBuffer, data: ArrayBufferView<ArrayBuffer>, offset = 0): void {
     if (data.byteLength === 0) return;
     this.traffic.uploads++;
     this.traffic.uploadedBytes += data.byteLength;
     const rest = data.byteLength % 4;
-    if (rest === 0) {
-      this.device.queue.writeBuffer(buffer, 0, data);
+    if (rest === 0 && !isShared(data.buffer)) {
+      this.device.queue.writeBuffer(buffer, offset, data);
       return;
     }
-    // Writes are whole words.
-    const padded = new Uint8Array(data.byteLength + 4 - rest);
-    padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    this.device.queue.writeBuffer(buffer, 0, padded);
+    // Writes are whole words, and Dawn takes no memory that threads share.
+    const own = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
+    own.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    this.device.queue.writeBuffer(buffer, offset, own);
+  }
+
+  submit(encoder: GPUCommandEncoder): void {
+    this.device.queue.submit([encoder.finish()]);
+    this.traffic.submits++;
   }
 
   /** The first bytes of a staging buffer, copied. */
@@ -129,7 +130,7 @@ export class GpuDevice {
   }
 
   /** The kernel's pipeline, compiled once. Rejects with the WGSL line that the compiler objects to. */
-  pipeline(kernel: WgslKernel): Promise<GPUComputePipeline> {
+  pipeline(kernel: Pick<WgslKernel, "code" | "name">): Promise<GPUComputePipeline> {
     let made = this.#pipelines.get(kernel.code);
     if (!made) {
       made = this.#compile(kernel);
@@ -139,7 +140,7 @@ export class GpuDevice {
     return made;
   }
 
-  async #compile(kernel: WgslKernel): Promise<GPUComputePipeline> {
+  async #compile(kernel: Pick<WgslKernel, "code" | "name">): Promise<GPUComputePipeline> {
     const { device } = this;
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ code: kernel.code });
@@ -185,7 +186,18 @@ export class GpuDevice {
   destroy(): void {
     this.device.destroy();
   }
+
+  /** `swiftshader (subzero), lost`. */
+  toString(): string {
+    const { vendor, architecture, device, description } = this.adapter;
+    const name =
+      [description || device, architecture, vendor].filter((x) => x !== "").join(", ") || "unknown";
+    return `GPU ${name}${this.#lost === undefined ? "" : " (lost)"}`;
+  }
 }
+
+const isShared = (b: ArrayBufferLike): boolean =>
+  typeof SharedArrayBuffer !== "undefined" && b instanceof SharedArrayBuffer;
 
 const REQUESTED = new Set([
   "maxComputeInvocationsPerWorkgroup",
@@ -199,21 +211,16 @@ const REQUESTED = new Set([
   "maxBufferSize",
 ]);
 
-/** Sizes come in steps of an eighth of a power of two, so that buffers of nearly one size are one kind. */
-function roundedSize(bytes: number): number {
-  if (bytes <= 256) return 256;
-  const step = 2 ** Math.max(8, Math.floor(Math.log2(bytes)) - 3);
-  return Math.ceil(bytes / step) * step;
-}
-
 let current: Promise<GpuDevice> | undefined;
 
 /** The device in use, made at first use, and anew after it was lost. */
 export async function gpuDevice(): Promise<GpuDevice> {
-  const known = await current?.catch(() => undefined);
+  const asked = current;
+  const known = await asked?.catch(() => undefined);
   if (known && known.lost === undefined) return known;
-  current = GpuDevice.request();
-  return current;
+  // Somebody else may have asked for another meanwhile.
+  if (current === asked) current = GpuDevice.request();
+  return current as Promise<GpuDevice>;
 }
 
 /** Gives the device back. The next call makes another. */

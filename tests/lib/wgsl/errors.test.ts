@@ -6,7 +6,8 @@ import { cast, type DType, irModule, ops, type PrimFunc } from "../../../lib/ir/
 import { build, Tensor } from "../../../lib/runtime/index.ts";
 import { listAdapters } from "../../../lib/runtime/webgpu/adapter.ts";
 import { gpuCall } from "../../../lib/runtime/webgpu/call.ts";
-import { GpuError, gpuDevice, releaseGpu } from "../../../lib/runtime/webgpu/device.ts";
+import { gpuDevice, releaseGpu } from "../../../lib/runtime/webgpu/device.ts";
+import { GpuError } from "../../../lib/runtime/webgpu/error.ts";
 import { Schedule } from "../../../lib/schedule/index.ts";
 import { T } from "../../../lib/script/index.ts";
 import { te } from "../../../lib/te/index.ts";

@@ -1,0 +1,359 @@
+/**
+ * A linked program that runs. Steps on the GPU are recorded into one list of commands, which is submitted when a step on
+ * the CPU needs something of it, or at the end, with what brings the results back. A program all of whose steps are on
+ * the GPU is one submit and one read-back.
+ */
+
+import type { VmProgram } from "../../../graph/vm-code.ts";
+import { type NDArray, sizeOf } from "../../../ir/index.ts";
+import { cpuMemory } from "../../memory.ts";
+import { Tensor } from "../../tensor.ts";
+import type { GpuDevice } from "../../webgpu/device.ts";
+import { fromDevice, toDevice } from "../../webgpu/elements.ts";
+import { GpuError } from "../../webgpu/error.ts";
+import { STORAGE } from "../../webgpu/pool.ts";
+import { bytesOnDevice, GpuTensor } from "../../webgpu/tensor.ts";
+import { Timestamps } from "../../webgpu/timestamps.ts";
+import { cpuConstants } from "../constants.ts";
+import { GpuBuffers } from "./buffers.ts";
+import type { CpuRun } from "./cpu-steps.ts";
+import type { GpuLinked, GpuStep } from "./link.ts";
+import { type BindGroups, Recording } from "./recording.ts";
+import type { GpuValue } from "./values.ts";
+
+export type GpuInput = Tensor | GpuTensor;
+
+/** Is told what happens, one step after another; recording one makes every step a submit of its own. */
+export interface Observer {
+  step(step: GpuStep, ms: number): void;
+}
+
+/** What a program is made of. */
+interface Parts {
+  readonly name: string;
+  readonly program: VmProgram;
+  readonly cpu: ReadonlyMap<GpuStep, CpuRun>;
+  readonly buffers: GpuBuffers;
+  readonly pipelines: ReadonlyMap<object, GPUComputePipeline>;
+  readonly groups: BindGroups;
+}
+
+export class GpuProgram {
+  readonly device: GpuDevice;
+  readonly linked: GpuLinked;
+  readonly parts: Parts;
+  private readonly constantViews = new Map<number, Tensor>();
+  private disposed = false;
+
+  private constructor(device: GpuDevice, linked: GpuLinked, parts: Parts) {
+    this.device = device;
+    this.linked = linked;
+    this.parts = parts;
+  }
+
+  /** Compiles the kernels, makes the buffers and uploads the constants. */
+  static async make(
+    name: string,
+    device: GpuDevice,
+    program: VmProgram,
+    linked: GpuLinked,
+    cpu: ReadonlyMap<GpuStep, CpuRun>,
+  ): Promise<GpuProgram> {
+    const launches = linked.steps.flatMap((s) => (s.kind === "kernels" ? s.launches : []));
+    const compiled = await Promise.all(launches.map((l) => device.pipeline(l.kernel)));
+    const pipelines = new Map<object, GPUComputePipeline>(launches.map((l, i) => [l, compiled[i]]));
+    const buffers = await device.guarded(name, () => new GpuBuffers(device, program, linked));
+    return new GpuProgram(device, linked, { name, program, cpu, buffers, pipelines, groups: new Map() });
+  }
+
+  /** Bytes of device memory that it holds beside constants. */
+  get bytes(): number {
+    return this.parts.buffers.bytes;
+  }
+
+  /** Runs on tensors of either device. Results are tensors of the GPU when `keep`, otherwise of the CPU. */
+  async run(args: readonly GpuInput[], keep: boolean, observer?: Observer): Promise<GpuInput[]> {
+    if (this.disposed)
+      throw new Error(`${this.parts.name}: the program was disposed and may not run any more`);
+    const { device } = this;
+    const run = new Run(this, args, keep, observer);
+    const busy = observer !== undefined || this.linked.steps.some((s) => s.kind !== "kernels");
+    try {
+      // Where the CPU waits for the GPU in the middle, nobody else may use the buffers meanwhile.
+      return await device.turns.take(
+        async () => (busy ? await run.all() : await run.enqueue()),
+        async (done) => done(),
+      );
+    } catch (e) {
+      if (device.lost === undefined || e instanceof GpuError) throw e;
+      throw new GpuError(`${this.parts.name}: the device was lost (${device.lost})`, { cause: e });
+    } finally {
+      run.dispose();
+    }
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.parts.buffers.dispose();
+    for (const [index, t] of this.constantViews) {
+      t.dispose();
+      cpuConstants().release(this.parts.program.constants[index]);
+    }
+    this.constantViews.clear();
+  }
+
+  /** The constant in the memory of the CPU. */
+  constant(index: number): Tensor {
+    let view = this.constantViews.get(index);
+    if (!view) {
+      const data: NDArray = this.parts.program.constants[index];
+      const address = cpuConstants().acquire(data);
+      view = Tensor.over(cpuMemory(), address, data.shape, data.dtype, false);
+      this.constantViews.set(index, view);
+    }
+    return view;
+  }
+}
+
+/** One run. */
+class Run {
+  private readonly p: GpuProgram;
+  private readonly args: readonly GpuInput[];
+  private readonly keep: boolean;
+  private readonly observer: Observer | undefined;
+  /** What values hold on the CPU. */
+  private readonly here = new Map<GpuValue, Tensor>();
+  private readonly given = new Map<number, GPUBuffer>();
+  private readonly staging: GPUBuffer[] = [];
+  private recording: Recording;
+
+  constructor(p: GpuProgram, args: readonly GpuInput[], keep: boolean, observer: Observer | undefined) {
+    this.p = p;
+    this.args = args;
+    this.keep = keep;
+    this.observer = observer;
+    this.recording = this.fresh();
+  }
+
+  private fresh(passOptions?: () => GPUComputePassDescriptor | undefined): Recording {
+    const { device, parts } = this.p;
+    return new Recording(device, parts.buffers, parts.pipelines, parts.groups, this.given, passOptions);
+  }
+
+  /** Everything in one submit; gives what waits for the results. */
+  async enqueue(): Promise<() => Promise<GpuInput[]>> {
+    const { device, linked, parts } = this.p;
+    return device.guarded(parts.name, () => {
+      this.parameters();
+      for (const s of linked.steps) if (s.kind === "kernels") this.recording.kernels(s);
+      return this.outputs();
+    });
+  }
+
+  /** Step by step, with what the CPU does in between. */
+  async all(): Promise<() => Promise<GpuInput[]>> {
+    const { device, linked, parts } = this.p;
+    const { name } = parts;
+    await this.parametersHere();
+    for (const value of linked.values) {
+      if (value.kind !== "param" || !linked.paramsOn.gpu.has(value.index)) continue;
+      const bring = async (): Promise<void> => device.guarded(name, () => this.parameter(value));
+      if (this.args[value.index] instanceof GpuTensor) await bring();
+      else await this.observed({ kind: "up", value }, bring);
+    }
+    let waiting: GpuValue[] = [];
+    const flush = async (): Promise<void> => {
+      const values = waiting;
+      waiting = [];
+      if (values.length > 0) await this.bringHere(values);
+    };
+    for (const s of linked.steps) {
+      if (s.kind === "down") {
+        waiting.push(s.value);
+        if (this.observer) await this.observed(s, flush);
+        continue;
+      }
+      if (s.kind === "kernels") {
+        if (this.observer) this.observer.step(s, await this.timed(s));
+        else this.recording.kernels(s);
+        continue;
+      }
+      await flush();
+      await this.observed(s, async () => {
+        if (s.kind === "up") {
+          // What was recorded before may still need what lies at the place now.
+          await device.guarded(name, () => {
+            this.submit();
+            this.upload(s.value, this.here.get(s.value) as Tensor);
+          });
+        } else if (s.kind === "cpu") this.onTheCpu(s);
+      });
+    }
+    await flush();
+    return device.guarded(name, () => this.outputs());
+  }
+
+  /** Milliseconds that a step takes in a submit of its own: by the GPU's clock where it has one. */
+  private async timed(s: Extract<GpuStep, { kind: "kernels" }>): Promise<number> {
+    const { device, parts } = this.p;
+    if (device.clock === "wall") {
+      const start = performance.now();
+      await device.guarded(parts.name, () => {
+        this.recording.kernels(s);
+        this.submit();
+      });
+      await device.device.queue.onSubmittedWorkDone();
+      return performance.now() - start;
+    }
+    const resolved = await device.guarded(parts.name, () => {
+      this.submit();
+      // One pass for the step, or two where operands are copied in between.
+      const times = new Timestamps(device.device, 2);
+      this.recording = this.fresh(() => times.next());
+      this.recording.kernels(s);
+      const made = times.resolve(this.recording.commands());
+      this.submit();
+      return made;
+    });
+    return (await resolved.read()).reduce((ms, t) => ms + t.end - t.start, 0);
+  }
+
+  private async observed(s: GpuStep, run: () => Promise<void>): Promise<void> {
+    const start = performance.now();
+    await run();
+    this.observer?.step(s, performance.now() - start);
+  }
+
+  /** Parameters that the CPU needs and that are on the GPU. */
+  private async parametersHere(): Promise<void> {
+    const { linked } = this.p;
+    for (const v of linked.values) {
+      if (v.kind !== "param" || !linked.paramsOn.cpu.has(v.index)) continue;
+      const t = this.args[v.index];
+      this.here.set(v, t instanceof GpuTensor ? await t.to("cpu") : view(t));
+    }
+  }
+
+  private parameters(): void {
+    const { linked } = this.p;
+    for (const v of linked.values)
+      if (v.kind === "param" && linked.paramsOn.gpu.has(v.index)) this.parameter(v);
+  }
+
+  private parameter(v: GpuValue): void {
+    const { device, parts } = this.p;
+    const t = this.args[v.index];
+    if (!(t instanceof GpuTensor)) return this.upload(v, t);
+    if (t.device !== device) throw new GpuError(`${parts.name}: ${t} is on another device than the program`);
+    this.given.set(v.index, t.buffer);
+  }
+
+  private upload(v: GpuValue, t: Tensor): void {
+    const { device, parts } = this.p;
+    const { buffer, offset } = parts.buffers.at(v, this.given);
+    device.upload(buffer, toDevice(t.data, t.dtype, `${parts.name}: ${v.name}`), offset);
+  }
+
+  private submit(): void {
+    this.recording.submit();
+    this.recording = this.fresh();
+  }
+
+  /** Values of the GPU on the CPU. */
+  private async bringHere(values: readonly GpuValue[]): Promise<void> {
+    const { device, parts } = this.p;
+    const read = await device.guarded(parts.name, () => {
+      const staged = this.recording.stage(
+        values.map((v) => ({ place: parts.buffers.at(v, this.given), bytes: v.bytes })),
+      );
+      this.submit();
+      this.staging.push(...staged.buffers);
+      return staged;
+    });
+    const data = await read.parts();
+    values.forEach((v, i) => {
+      const t = Tensor.empty([v.size], v.dtype);
+      fromDevice(data[i], t.data, v.dtype);
+      this.here.get(v)?.dispose();
+      this.here.set(v, t);
+    });
+  }
+
+  private onTheCpu(s: Extract<GpuStep, { kind: "cpu" }>): void {
+    for (const v of s.written) {
+      this.here.get(v)?.dispose();
+      this.here.set(v, Tensor.empty([v.size], v.dtype));
+    }
+    const tensors = s.operands.map(({ value }) =>
+      value.kind === "constant" ? this.p.constant(value.index) : (this.here.get(value) as Tensor),
+    );
+    this.p.parts.cpu.get(s)?.(tensors);
+  }
+
+  /** Submits what is left, with what the results need; gives what waits for them. */
+  private outputs(): () => Promise<GpuInput[]> {
+    const { device, linked, parts } = this.p;
+    const { results } = linked;
+    const toGpu: (GPUBuffer | undefined)[] = results.map(() => undefined);
+    const back: number[] = [];
+    results.forEach((r, i) => {
+      const there = r.on === "gpu" || (r.value.kind === "param" && this.given.has(r.value.index));
+      if (there && !this.keep) back.push(i);
+      if (!this.keep) return;
+      const bytes = bytesOnDevice(r.dtype, r.shape);
+      const made = device.acquire(Math.max(16, bytes), STORAGE);
+      toGpu[i] = made;
+      if (there && bytes > 0) this.recording.copy(parts.buffers.at(r.value, this.given), made);
+    });
+    const staged = this.recording.stage(
+      back.map((i) => ({
+        place: parts.buffers.at(results[i].value, this.given),
+        bytes: results[i].value.bytes,
+      })),
+    );
+    this.staging.push(...staged.buffers);
+    this.submit();
+    if (this.keep) {
+      const made = results.map((r, i) => {
+        const buffer = toGpu[i] as GPUBuffer;
+        const from = this.onCpu(r.value);
+        const there = r.on === "gpu" || (r.value.kind === "param" && this.given.has(r.value.index));
+        if (!there && from) device.upload(buffer, toDevice(from.data, r.dtype, parts.name));
+        return new GpuTensor(device, r.dtype, r.shape, buffer);
+      });
+      return async () => made;
+    }
+    return async () => {
+      const start = performance.now();
+      const data = await staged.parts();
+      const ms = performance.now() - start;
+      // All came back together.
+      for (const i of back) this.observer?.step({ kind: "down", value: results[i].value }, ms / back.length);
+      return results.map((r, i) => {
+        const t = Tensor.empty(r.shape, r.dtype);
+        const k = back.indexOf(i);
+        if (k >= 0) fromDevice(data[k], t.data, r.dtype);
+        else t.data.set((this.onCpu(r.value) as Tensor).data as never);
+        return t;
+      });
+    };
+  }
+
+  /** A value that the CPU has. */
+  private onCpu(v: GpuValue): Tensor | undefined {
+    if (v.kind === "constant") return this.p.constant(v.index);
+    if (v.kind !== "param") return this.here.get(v);
+    const t = this.args[v.index];
+    return t instanceof Tensor ? t : this.here.get(v);
+  }
+
+  dispose(): void {
+    for (const t of this.here.values()) t.dispose();
+    for (const b of this.staging) this.p.device.release(b);
+    this.here.clear();
+  }
+}
+
+/** The same memory: disposing of it leaves the tensor alone. */
+const view = (t: Tensor): Tensor => t.reshape([sizeOf(t.shape)]);

@@ -1,0 +1,117 @@
+/**
+ * Where the values of a program are on a GPU: its parameters, constants, results, and what lies between, which shares
+ * one buffer by when it is needed. Values that no kernel touches have no place there.
+ */
+import { planOffsets } from "../../../graph/passes/plan-offsets.ts";
+import type { Slot, VmFunction } from "../../../graph/vm-code.ts";
+import type { DType } from "../../../ir/index.ts";
+import { bytesOnDevice } from "../../webgpu/tensor.ts";
+
+/** What a buffer is bound at has to be a multiple of this (WebGPU specification, minStorageBufferOffsetAlignment). */
+const ALIGNMENT = 256;
+/** `planOffsets` works in multiples of 64. */
+const SCALE = ALIGNMENT / 64;
+
+export interface GpuValue {
+  readonly kind: "param" | "constant" | "between" | "result";
+  readonly name: string;
+  readonly dtype: DType;
+  /** Number of elements. */
+  readonly size: number;
+  /** Bytes in the memory of the GPU. */
+  readonly bytes: number;
+  /** Which parameter or constant it is. */
+  readonly index: number;
+  /** First and last step that touches it there; undefined as long as none does. */
+  span: { start: number; end: number } | undefined;
+  /** Its place in the shared buffer. */
+  offset: number;
+}
+
+/** The values of a function by slot, followed through the instructions. */
+export class GpuValues {
+  readonly all: GpuValue[] = [];
+  private readonly func: VmFunction;
+  private readonly of = new Map<Slot, GpuValue>();
+  /** The value that was last written at an offset of the function's arena, and the slot it was written as. */
+  private readonly arena = new Map<number, { slot: Slot; value: GpuValue }>();
+  private readonly shared = new Map<string, GpuValue>();
+
+  constructor(func: VmFunction) {
+    this.func = func;
+  }
+
+  /** The value that an instruction reads. */
+  read(slot: Slot): GpuValue {
+    const { source } = this.func.slots[slot];
+    switch (source.kind) {
+      case "param":
+      case "constant":
+        return this.once(`${source.kind} ${source.index}`, slot, source.kind, source.index);
+      case "arena":
+        return this.arena.get(source.offset)?.value ?? this.write(slot);
+      case "set":
+        return this.of.get(slot) ?? this.write(slot);
+    }
+  }
+
+  /** The value that an instruction writes: a new one, unless the slot was allocated before. */
+  write(slot: Slot): GpuValue {
+    const { source } = this.func.slots[slot];
+    if (source.kind === "arena") {
+      const known = this.arena.get(source.offset);
+      if (known?.slot === slot) return known.value;
+      const value = this.make(slot, "between", 0);
+      this.arena.set(source.offset, { slot, value });
+      return value;
+    }
+    if (source.kind !== "set") return this.read(slot);
+    const known = this.of.get(slot);
+    if (known) return known;
+    const value = this.make(slot, "result", 0);
+    this.of.set(slot, value);
+    return value;
+  }
+
+  /** `dst` is the value in `src`. */
+  alias(dst: Slot, src: Slot): void {
+    this.of.set(dst, this.read(src));
+  }
+
+  private once(key: string, slot: Slot, kind: "param" | "constant", index: number): GpuValue {
+    const known = this.shared.get(key) ?? this.make(slot, kind, index);
+    this.shared.set(key, known);
+    return known;
+  }
+
+  private make(slot: Slot, kind: GpuValue["kind"], index: number): GpuValue {
+    const { name, dtype, shape } = this.func.slots[slot];
+    const size = shape.reduce((n, x) => n * x, 1);
+    const bytes = bytesOnDevice(dtype, shape);
+    const made: GpuValue = { kind, name, dtype, size, bytes, index, span: undefined, offset: 0 };
+    this.all.push(made);
+    return made;
+  }
+}
+
+/** Says that a step touches a value on the GPU. */
+export function touch(v: GpuValue, step: number): void {
+  v.span = v.span
+    ? { start: Math.min(v.span.start, step), end: Math.max(v.span.end, step) }
+    : { start: step, end: step };
+}
+
+/** Gives the values between their places in one buffer, and returns its bytes. */
+export function placeValues(values: readonly GpuValue[]): number {
+  const between = values.filter((v) => v.kind === "between" && v.span);
+  if (between.length === 0) return 0;
+  const spans = between.map((v) => ({
+    bytes: Math.ceil(Math.max(4, v.bytes) / SCALE),
+    ...(v.span as { start: number; end: number }),
+  }));
+  const { offsets, total } = planOffsets(spans);
+  between.forEach((v, i) => {
+    v.offset = offsets[i] * SCALE;
+  });
+  return total * SCALE;
+}
