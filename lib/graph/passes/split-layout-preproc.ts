@@ -36,22 +36,22 @@ const GROWTH = 2;
 export const splitLayoutRewritePreproc: Pass = { name: "splitLayoutRewritePreproc", run };
 
 /** A copy: `source`, a parameter, becomes `packed`, which took its place among the parameters of what is left. */
-interface Copy {
+export interface LayoutCopy {
   /** Number of the parameter among the buffers. */
   readonly param: number;
   readonly packed: Buffer;
   readonly func: PrimFunc;
 }
 
-interface Split {
-  readonly copies: readonly Copy[];
+export interface LayoutSplit {
+  readonly copies: readonly LayoutCopy[];
   readonly rest: PrimFunc;
 }
 
 function run(mod: IRModule): IRModule {
-  const splits = new Map<string, Split>();
+  const splits = new Map<string, LayoutSplit>();
   for (const [name, f] of Object.entries(mod.funcs)) {
-    const split = f.kind === "primFunc" && !isDeferred(f) ? splitOf(f) : undefined;
+    const split = f.kind === "primFunc" && !isDeferred(f) ? splitLayoutCopies(f) : undefined;
     if (split) splits.set(name, split);
   }
   if (splits.size === 0) return mod;
@@ -89,7 +89,7 @@ function run(mod: IRModule): IRModule {
 class Layouts {
   private readonly made = new Map<NDArray, Map<string, NDArray | undefined>>();
 
-  of(func: string, c: Copy, data: NDArray): NDArray | undefined {
+  of(func: string, c: LayoutCopy, data: NDArray): NDArray | undefined {
     const known = this.made.get(data) ?? new Map<string, NDArray | undefined>();
     this.made.set(data, known);
     const key = `${func} ${c.param}`;
@@ -98,7 +98,7 @@ class Layouts {
   }
 }
 
-function laidOut(name: string, { func, packed }: Copy, data: NDArray): NDArray | undefined {
+function laidOut(name: string, { func, packed }: LayoutCopy, data: NDArray): NDArray | undefined {
   const elements = packed.shape.reduce((n, s) => n * (constInt(s) ?? Number.NaN), 1);
   const given = data.shape.reduce((n, s) => n * s, 1);
   if (!(elements <= GROWTH * given)) return undefined;
@@ -107,11 +107,11 @@ function laidOut(name: string, { func, packed }: Copy, data: NDArray): NDArray |
 }
 
 /** The marked nests of a program that can be taken out of it; undefined when there are none. */
-function splitOf(f: PrimFunc): Split | undefined {
+export function splitLayoutCopies(f: PrimFunc): LayoutSplit | undefined {
   const root = f.body;
   const stmts = root.body.kind === "seq" ? root.body.stmts : [root.body];
   const params = bufferParams(f);
-  const copies: Copy[] = [];
+  const copies: LayoutCopy[] = [];
   const rest: Stmt[] = [];
   for (const s of stmts) {
     const copy = copyOf(f, s, params);
@@ -136,7 +136,7 @@ function withoutKey(f: PrimFunc, key: string): PrimFunc["attrs"] {
 }
 
 /** A nest that does nothing but lay a parameter out into an intermediate of the whole program. */
-function copyOf(f: PrimFunc, s: Stmt, params: readonly Buffer[]): Copy | undefined {
+function copyOf(f: PrimFunc, s: Stmt, params: readonly Buffer[]): LayoutCopy | undefined {
   let marked = 0;
   let others = 0;
   const written = new Map<number, Buffer>();

@@ -161,7 +161,7 @@ function paddingOf(
  * All panels are laid out before the product, one after another. Of a constant that is a nest of its own kind: the
  * pipeline runs it once, when the model is loaded.
  */
-function packWhole(sch: Schedule, source: BlockRV, roles: Roles, nr: number, once: boolean): void {
+export function packWhole(sch: Schedule, source: BlockRV, roles: Roles, nr: number, once: boolean): void {
   const names = sch.get(source).axes.map((_, i) => `a${i}`);
   const rest = names.slice(0, -1);
   const column = names[names.length - 1];
@@ -259,7 +259,7 @@ export function padded(
 }
 
 /** The reduce loops, neighbours by now, as one: panels hold their steps one after another. */
-const oneLoop = (sch: Schedule, loops: readonly LoopRV[]): readonly LoopRV[] =>
+export const oneLoop = (sch: Schedule, loops: readonly LoopRV[]): readonly LoopRV[] =>
   loops.length > 1 ? [sch.fuse(...loops)] : loops;
 
 interface Tiled {
@@ -276,7 +276,7 @@ interface Tiled {
 }
 
 /** Elements in a row of Y that neighbouring columns go through at one short stride; 1 where they do not. */
-function runOf(roles: Roles): number {
+export function runOf(roles: Roles): number {
   const last = roles.columns[roles.columns.length - 1];
   const stride = strideAlong(roles.y, last.v);
   return stride !== undefined && stride >= 1 && stride <= 4 ? extentOf(last) : 1;
@@ -286,7 +286,7 @@ function runOf(roles: Roles): number {
  * The loops of a copy inside `outer`: columns in vectors as far as they lie in one row of Y, and written out; so are the
  * steps of a window, which lie at constant distances.
  */
-function copyInner(sch: Schedule, copy: BlockRV, outer: number, run: number): void {
+export function copyInner(sch: Schedule, copy: BlockRV, outer: number, run: number): void {
   const loops = sch.getLoops(copy).slice(outer);
   const inner = loops[loops.length - 1];
   const nr = constInt(sch.get(inner).extent) ?? 1;
