@@ -48,4 +48,14 @@ describe("notebooks: the course", () => {
     assert.ok(rows.length >= 4, `a speed table of four variants or more:\n${table}`);
     for (const row of rows) assert.match(row, /\d (?:ns|µs|ms|s) .*[\d.]+×\s*$/, row);
   });
+
+  it("chapter 6 calls a library that somebody else wrote, and shows its times on the graph", async function () {
+    this.timeout(300_000);
+    const { cells } = await execute("06-integration");
+    const texts = cells.map(({ text }) => text);
+    const [, accuracy] =
+      texts.map((t) => /by the vendor: ([\d.]+) %.*in \d+ calls of it/.exec(t)).find(Boolean) ?? [];
+    assert.ok(Number(accuracy) >= 86, `${accuracy} % by the library`);
+    assert.ok(texts.some((t) => /= vendor\.linear\(x\) {2}[\d.]+ (µs|ms)/.test(t)));
+  });
 });

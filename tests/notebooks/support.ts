@@ -1,6 +1,6 @@
 // The chapters of the course, run once each for all tests of this folder.
 import { execFile } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -56,6 +56,8 @@ export function execute(chapter: string): Promise<Executed> {
 async function executeOnce(chapter: string): Promise<Executed> {
   const folder = mkdtempSync(path.join(scratchFolder(), "run-"));
   cpSync("notebooks", folder, { recursive: true });
+  // The packages that a reader of a checkout has.
+  symlinkSync(path.resolve("node_modules"), path.join(folder, "node_modules"), "junction");
   const file = path.join(folder, `${chapter}.ipynb`);
   const notebook = JSON.parse(readFileSync(file, "utf8"));
   const cell = (source: string) => ({
