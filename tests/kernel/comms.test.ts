@@ -151,6 +151,22 @@ describe("kernel: comms and widgets", () => {
     assert.match((last.content.data as { "text/plain": string })["text/plain"], /adding █+ 3\/3/);
   });
 
+  it("draws what is told live, in its place, the last of it too", async () => {
+    const ran = await kernel.run(`
+      import { live } from "tilewright/notebook";
+      const show = live((p: { n: number; done?: boolean }) => p.n < 0 ? undefined : { toString: () => \`at \${p.n}\`, [Symbol.for("Jupyter.display")]: () => ({ "text/plain": \`at \${p.n}\` }) });
+      show({ n: -1 }); for (let n = 1; n <= 50; n++) show({ n, done: n === 50 }); 0`);
+    const drawn = ran.outputs
+      .filter(({ header }) => /display_data$/.test(header.msg_type))
+      .map(({ header, content }) => [
+        header.msg_type,
+        (content.data as { "text/plain": string })["text/plain"],
+      ]);
+    assert.deepEqual(drawn[0], ["display_data", "at 1"]);
+    assert.deepEqual(drawn.at(-1), ["update_display_data", "at 50"]);
+    assert.ok(drawn.length < 20, "not each of them");
+  });
+
   it("closes the front end's comms when their process is gone", async () => {
     const before = heard.length;
     await kernel.run("process.exit(1)");

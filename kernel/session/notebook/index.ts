@@ -7,6 +7,7 @@ import { session } from "./session.ts";
 export type { Comm, CommData, CommHandler } from "../engine/comms.ts";
 export * from "./controls.ts";
 export { type Argument, type ArgumentValues, Interaction, interact } from "./interact.ts";
+export { live } from "./live.ts";
 export { OutputArea } from "./output.ts";
 export { Progress, progress } from "./progress.ts";
 export { type ModelName, Widget } from "./widget.ts";
