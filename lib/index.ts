@@ -77,4 +77,19 @@ export {
 } from "./script/index.ts";
 export * from "./show/index.ts";
 export { te } from "./te/index.ts";
-export { applyDefaultSchedule, defaultSchedule, scheduleOf } from "./tune/default/index.ts";
+export {
+  applyDefaultSchedule,
+  compileTir,
+  type Database,
+  defaultSchedule,
+  MemoryDatabase,
+  type Progress,
+  randomSearch,
+  scheduleOf,
+  type Trial,
+  TuneError,
+  type TuneOptions,
+  tuneModel,
+  tuneTir,
+  UnionDatabase,
+} from "./tune/index.ts";
