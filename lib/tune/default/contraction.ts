@@ -19,6 +19,11 @@ import { tileFor } from "./tile.ts";
 const ROWS = 4;
 /** Bytes of the rows' operand that should stay in the second-level cache. */
 const L2_BYTES = 256 * 1024;
+/** Weights of a window of more bytes are gone through in chunks of the reduction, of so many bytes each. */
+const WINDOW_ROWS_BYTES = 400 * 1024;
+const CHUNK_BYTES = 128 * 1024;
+/** Steps of a chunk that are worth bringing the sums for. */
+const MIN_CHUNK = 64;
 /** Bytes of the first-level cache. */
 const L1_BYTES = 32 * 1024;
 /** From so few rows on a panel is not used often enough to be copied. */
@@ -97,7 +102,8 @@ function withPanel(sch: Schedule, block: BlockRV, constants: ReadonlySet<number>
     ? padded(sch, block, panel, made, padding)
     : { source: panel, epilogue: made };
 
-  const rowBlocks = roles.rows.length === 1 ? blocksOfRows(m, k, mr) : 1;
+  const chunk = chunkOfReduce(m, k, extentOf(roles.reduce[0]));
+  const rowBlocks = roles.rows.length === 1 && chunk === undefined ? blocksOfRows(m, k, mr) : 1;
   const whole = once || rowBlocks > 1;
   if (whole) packWhole(sch, source, roles, nr, once);
   const loops = sch.getLoops(block);
@@ -112,7 +118,12 @@ function withPanel(sch: Schedule, block: BlockRV, constants: ReadonlySet<number>
   }
   const [r0, r1] = sch.split(rows[rows.length - 1], [null, mr]);
   const outer = rows.slice(0, -1);
-  if (rowBlocks > 1) {
+  if (chunk !== undefined) {
+    const [k0, k1] = sch.split(reduce[0], [null, chunk]);
+    sch.reorder(...batch, k0, j0, ...outer, r0, k1, ...reduce.slice(1), r1, j1);
+    oneLoop(sch, [k1, ...reduce.slice(1)]);
+    inChunks(sch, { ...tiled, r1, k0 });
+  } else if (rowBlocks > 1) {
     const [r00, r01] = sch.split(r0, [rowBlocks, null]);
     sch.reorder(...batch, r00, j0, r01, ...reduce, r1, j1);
     finish(sch, { ...tiled, reduce: oneLoop(sch, reduce), r1, tileAt: r01 });
@@ -133,6 +144,17 @@ function blocksOfRows(m: number, k: number, mr: number): number {
   if (tiles <= fitting || fitting < WORTH_BLOCKING) return 1;
   const inBlock = range(fitting).find((t) => tiles % t === 0) ?? tiles;
   return inBlock < WORTH_BLOCKING ? 1 : tiles / inBlock;
+}
+
+/**
+ * How many steps of the first reduce axis are taken at a time where each is a whole window and all rows together do not
+ * stay in the second-level cache beside the panels: so many that they do. Undefined for all at once.
+ */
+function chunkOfReduce(m: number, k: number, steps: number): number | undefined {
+  if (k === steps || m * k * 4 <= WINDOW_ROWS_BYTES) return undefined;
+  const fitting = Math.floor((CHUNK_BYTES / (m * k * 4)) * steps);
+  const chunk = range(Math.min(fitting, steps)).find((c) => steps % c === 0) ?? 1;
+  return (chunk * k) / steps >= MIN_CHUNK && chunk < steps ? chunk : undefined;
 }
 
 interface Padding {
@@ -346,18 +368,14 @@ function inPlace(sch: Schedule, block: BlockRV): boolean {
   const [j0, j1] = sch.split(columns[columns.length - 1], [null, nr]);
   const k = product(roles.reduce.map(extentOf));
   if (columns.length === 1 && reduce.length === 1 && n > 2 * nr && k * n * 4 > L1_BYTES * 4) {
-    return inChunks(sch, {
-      block,
-      epilogue,
-      batch,
-      rows,
-      reduce: reduce[0],
-      j0,
-      j1,
-      mr,
-      steps: L1_BYTES / 2 / (n * 4),
-      k,
-    });
+    const steps = Math.max(1, Math.floor(L1_BYTES / 2 / (n * 4)));
+    const chunk = range(steps).find((c) => k % c === 0) ?? 1;
+    if (chunk < 8) return false;
+    const [k0, k1] = sch.split(reduce[0], [null, chunk]);
+    const [r0, r1] = rows.length > 0 ? sch.split(rows[rows.length - 1], [null, mr]) : [];
+    sch.reorder(...batch, k0, j0, ...rows.slice(0, -1), ...(r0 ? [r0] : []), k1, ...(r1 ? [r1] : []), j1);
+    inChunks(sch, { block, epilogue, panelAt: j0, j1, k0, ...(r1 ? { r1 } : {}) });
+    return true;
   }
   if (rows.length === 0) {
     sch.reorder(...batch, ...columns.slice(0, -1), j0, ...reduce, j1);
@@ -370,39 +388,25 @@ function inPlace(sch: Schedule, block: BlockRV): boolean {
   return true;
 }
 
-interface Chunked {
-  readonly block: BlockRV;
-  readonly epilogue: BlockRV;
-  readonly batch: readonly LoopRV[];
-  readonly rows: readonly LoopRV[];
-  readonly reduce: LoopRV;
-  readonly j0: LoopRV;
-  readonly j1: LoopRV;
-  readonly mr: number;
-  /** Reduce steps whose rows of Y fit into the first-level cache, and all of them. */
-  readonly steps: number;
-  readonly k: number;
+interface Chunked extends Omit<Tiled, "tileAt" | "reduce"> {
+  /** The loop over the chunks. */
+  readonly k0: LoopRV;
 }
 
 /**
- * Y is large and read in place: some of its rows at a time, so that each is fetched once, though tiles of columns come
- * one after the other. Sums go through memory between chunks; the consumer follows as a whole.
+ * Some steps of the reduction at a time, so that what they read of the operands stays in the cache while tile after tile
+ * uses it. Sums go through memory between chunks; the consumer follows as a whole.
  */
-function inChunks(sch: Schedule, t: Chunked): boolean {
-  const steps = range(Math.max(1, Math.floor(t.steps))).find((c) => t.k % c === 0) ?? 1;
-  if (steps < 8) return false;
-  const [k0, k1] = sch.split(t.reduce, [null, steps]);
-  const tail: LoopRV[] = [];
-  if (t.rows.length > 0) {
-    const [r0, r1] = sch.split(t.rows[t.rows.length - 1], [null, t.mr]);
-    sch.reorder(...t.batch, k0, t.j0, ...t.rows.slice(0, -1), r0, k1, r1, t.j1);
-    tail.push(r1);
-  } else sch.reorder(...t.batch, k0, t.j0, k1, t.j1);
-  for (const r of tail) sch.unroll(r);
+function inChunks(sch: Schedule, t: Chunked): void {
+  if (t.r1) sch.unroll(t.r1);
   sch.vectorize(t.j1);
-  const init = sch.decomposeReduction(t.block, k0);
+  if (t.panel) {
+    sch.computeAt(t.panel, t.panelAt);
+    const outer = sch.getLoops(t.panel).findIndex((l) => l.id === t.panelAt.id) + 1;
+    copyInner(sch, t.panel, outer, t.run ?? 1);
+  }
+  const init = sch.decomposeReduction(t.block, t.k0);
   for (const rv of [init, t.epilogue]) vectorizeLast(sch, rv);
-  return true;
 }
 
 /** The last loop of a block in pieces of vectors. */
