@@ -8,7 +8,7 @@ import { type Browser, chromium } from "playwright-core";
 import { bundle } from "../../lib/deploy/index.ts";
 import { writeBundle } from "../../lib/deploy/write.node.ts";
 import { type NDArray, numbersOf } from "../../lib/ir/index.ts";
-import { mlp, withFolder } from "../lib/deploy/support.ts";
+import { chosenColumns, mlp, withFolder } from "../lib/deploy/support.ts";
 import { oracle } from "../lib/runtime/vm-support.ts";
 import { randomData } from "../support/random-graph.ts";
 import { requireSystem } from "../support/system.ts";
@@ -101,4 +101,39 @@ describe("browser: a deployment bundle", function () {
         }
       }));
   }
+
+  it("gives results in a page whose sizes only the data decides", () =>
+    withFolder(async (folder) => {
+      const at = path.join(folder, "b");
+      writeBundle(await bundle([{ module: chosenColumns() }]), at);
+      const server = await serve(at);
+      try {
+        const { port } = server.address() as AddressInfo;
+        const page = await browser.newPage();
+        await page.goto(`http://127.0.0.1:${port}/`);
+        const got = await page.evaluate(`(async () => {
+          const { load } = await import("/model.js");
+          const model = await load();
+          const x = { data: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12), shape: [3, 4] };
+          const out = [];
+          for (const mask of [[0, 1, 0, 1], [0, 0, 0, 0]]) {
+            const { y0 } = await model.run({ x, mask: { data: Uint8Array.from(mask), shape: [4] } });
+            out.push([[...y0.data], y0.shape]);
+          }
+          return out;
+        })()`);
+        await page.close();
+        const one = [-1, -1, -1];
+        assert.deepEqual(got, [
+          [
+            [3, 7, 11, 5, 9, 13, ...one],
+            [3, 3],
+          ],
+          [one, [1, 3]],
+        ]);
+      } finally {
+        server.closeAllConnections();
+        server.close();
+      }
+    }));
 });

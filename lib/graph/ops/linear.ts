@@ -3,6 +3,7 @@ import { constInt, type DType, type Expr, isFloat, isInt, ops, type TensorType }
 import { te } from "../../te/index.ts";
 import type { OpArgs, OpDef } from "../op.ts";
 import { broadcastShapes, type Size, sameSize } from "../shape.ts";
+import { orOfNothing } from "./te-reduce.ts";
 import { sums } from "./window.ts";
 
 interface MatmulShape {
@@ -66,7 +67,7 @@ export const LINEAR = {
       // The sum of nothing.
       if (constInt(inner) === 0) return te.compute(out.shape, () => ops.toExpr(0, out.dtype), "matmul");
       const k = te.reduceAxis(inner);
-      return sums(
+      const total = sums(
         out.shape,
         out.dtype,
         (i, wide) => {
@@ -81,6 +82,7 @@ export const LINEAR = {
         [k],
         "matmul",
       );
+      return orOfNothing("sum", total, [inner]);
     },
   },
 } as const satisfies Record<string, OpDef>;

@@ -1,5 +1,5 @@
 /** Reductions that the te legalizations share: over any axes, also none and empty ones, halves summed as f32. */
-import { constInt, type DType, type Expr, type TensorType } from "../../ir/index.ts";
+import { constInt, type DType, type Expr, ops, type TensorType } from "../../ir/index.ts";
 import { te } from "../../te/index.ts";
 import type { OpArgs } from "../op.ts";
 import { axesOf, type Size } from "../shape.ts";
@@ -35,7 +35,7 @@ export function reduceTo(
     return te.compute(shape, () => identityOf(combiner, dtype), name);
   }
   const k = extents.map((e, d) => te.reduceAxis(e, `k${d}`));
-  return te.compute(
+  const total = te.compute(
     shape,
     (...i) =>
       COMBINE[combiner](
@@ -47,6 +47,16 @@ export function reduceTo(
       ),
     name,
   );
+  return orOfNothing(combiner, total, extents);
+}
+
+/** The reduction, or the combiner's identity where an extent that is not known beforehand turns out to be 0: nothing begins then. */
+export function orOfNothing(combiner: Combiner, total: te.Tensor, extents: readonly Size[]): te.Tensor {
+  const open = extents.filter((e) => constInt(e) === undefined);
+  if (open.length === 0) return total;
+  const empty = open.map((e) => ops.eq(e, 0)).reduce((a, b) => ops.or(a, b));
+  const none = identityOf(combiner, total.dtype);
+  return te.compute(total.shape, (...i) => ops.select(empty, none, total.get(i)), `${total.name}_or_none`);
 }
 
 /** Which axes a reduction takes, and the shape that is left. */

@@ -1,4 +1,6 @@
 /** holdSizes: a function whose sizes only its data decides becomes one that can be compiled as a whole. */
+
+import { simplify } from "../../arith/index.ts";
 import {
   constInt,
   type Expr,
@@ -11,6 +13,7 @@ import {
   type OpCall,
   ops,
   outputTypes,
+  type Ranges,
   shapeLiteral,
   type TensorType,
   variable,
@@ -18,9 +21,11 @@ import {
 import { refuseGraph } from "../error.ts";
 import { callOp, inferAgain } from "../registry.ts";
 import { product, sameShape, sameSize, withShape } from "../shape.ts";
+import { withCountBounds } from "./count-bounds.ts";
 import { sizeRule } from "./open-sizes.ts";
 import { mapFuncs, type Pass } from "./pass.ts";
 import { type Place, rewriteFunc } from "./rewrite.ts";
+import { sizeBounds } from "./size-bounds.ts";
 
 /**
  * Instead of splitAtSizes, where nothing can be compiled once the sizes are known. Sizes that have to agree for an operator
@@ -31,8 +36,10 @@ import { type Place, rewriteFunc } from "./rewrite.ts";
 export const holdSizes: Pass = {
   name: "holdSizes",
   run: (mod: IRModule) =>
-    mapFuncs(mod, (f) => {
-      if (f.kind !== "graphFunc" || f.attrs.Primitive) return f;
+    mapFuncs(mod, (given) => {
+      if (given.kind !== "graphFunc" || given.attrs.Primitive) return given;
+      const f = withCountBounds(given);
+      const ranges = sizeBounds(f);
       const scopes: Map<string, Expr>[] = [];
       return rewriteFunc(f, {
         enter: () => {
@@ -41,7 +48,7 @@ export const holdSizes: Pass = {
         leave: () => {
           scopes.pop();
         },
-        value: (e, at) => new Holder(at, scopes.at(-1) ?? new Map()).value(e),
+        value: (e, at) => new Holder(at, scopes.at(-1) ?? new Map(), ranges).value(e),
       });
     }),
 };
@@ -62,10 +69,12 @@ class Holder {
   private readonly at: Place;
   /** Names that were given to sizes, by what they are. */
   private readonly names: Map<string, Expr>;
+  private readonly ranges: Ranges;
 
-  constructor(at: Place, names: Map<string, Expr>) {
+  constructor(at: Place, names: Map<string, Expr>, ranges: Ranges) {
     this.at = at;
     this.names = names;
+    this.ranges = ranges;
   }
 
   value(given: GraphExpr): GraphExpr {
@@ -93,7 +102,10 @@ class Holder {
     return shape.every((s, d) => s === t.shape[d]) ? e : this.cast(this.at.emit(e), shape);
   }
 
-  private nameOf(s: Expr): Expr {
+  private nameOf(size: Expr): Expr {
+    // What is known of a count makes most of them the count itself.
+    const s = simplify(size, this.ranges);
+    if (isPlain(s)) return s;
     const key = JSON.stringify(s);
     const known = this.names.get(key) ?? variable("size");
     this.names.set(key, known);

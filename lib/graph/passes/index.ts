@@ -11,6 +11,7 @@ export * from "./canonicalize.ts";
 export * from "./combine-parallel-matmul.ts";
 export * from "./common-subexpr.ts";
 export * from "./convert-layout.ts";
+export * from "./count-bounds.ts";
 export * from "./dataflow.ts";
 export * from "./dead-code.ts";
 export * from "./decompose-for-inference.ts";

@@ -18,17 +18,17 @@ const OPEN: Interval = { min: 0, max: Number.POSITIVE_INFINITY };
 
 /**
  * The range of every symbolic size of a function, by the id of its variable: from 0 to what `tirVarUpperBound` says for
- * those of its parameters, to what the value of a cast can be at most for those that a cast binds, to infinity where
+ * those of its parameters and those that are read out of tensors, to what the value of a cast can be at most for those that a cast binds, to infinity where
  * nothing tells.
  */
 export function sizeBounds(f: GraphFunc): Ranges {
   const ranges = new Map<number, Interval>();
   const limits = (f.attrs[UPPER_BOUNDS] ?? {}) as Readonly<Record<string, number>>;
+  const declared = (name: string): Interval =>
+    Object.hasOwn(limits, name) ? { min: 0, max: limits[name] } : OPEN;
   for (const p of f.params)
     for (const t of outputTypes(p.type))
-      for (const s of t.shape)
-        for (const v of varsOf(s).values())
-          ranges.set(v.id, Object.hasOwn(limits, v.name) ? { min: 0, max: limits[v.name] } : OPEN);
+      for (const s of t.shape) for (const v of varsOf(s).values()) ranges.set(v.id, declared(v.name));
   /** A size that is met for the first time is what it is bound to; where that happens in several places, any of them. */
   const bind = (to: Expr, from: readonly Expr[]): void => {
     if (to.kind !== "var" || ranges.has(to.id)) return;
@@ -38,7 +38,7 @@ export function sizeBounds(f: GraphFunc): Ranges {
   const body = (b: GraphBody): void => {
     for (const x of bindingsOf(b)) {
       if (x.kind === "tensorToShape") {
-        for (const v of x.sizes) ranges.set(v.id, OPEN);
+        for (const v of x.sizes) ranges.set(v.id, declared(v.name));
         continue;
       }
       const e = x.value;

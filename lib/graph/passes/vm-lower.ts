@@ -1,4 +1,6 @@
 /** vmLower: functions whose memory is planned become instructions of the virtual machine. */
+
+import { provablyEqual } from "../../arith/index.ts";
 import {
   BYTES,
   bindingsOf,
@@ -236,7 +238,8 @@ class FunctionLowering {
         most: this.most(to, `the size ${to.name}`),
         node,
       });
-    } else if (!sameSize(to, from)) this.code.push({ op: "sameSize", a: from, b: to, node });
+    } else if (!sameSize(to, from) && !provablyEqual(to, from, this.ranges))
+      this.code.push({ op: "sameSize", a: from, b: to, node });
   }
 
   private tree(t: GraphType, name: string, source: () => VmSource): Tree {

@@ -6,8 +6,10 @@ import path from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import type { Bundle } from "../../../lib/deploy/index.ts";
+import { writeBundle } from "../../../lib/deploy/write.node.ts";
 import { BlockBuilder, R } from "../../../lib/graph/index.ts";
-import { constantOf, type IRModule } from "../../../lib/ir/index.ts";
+import { constantOf, type IRModule, tupleGet } from "../../../lib/ir/index.ts";
 import { randomData } from "../../support/random-graph.ts";
 
 /** A multi-layer perceptron with random weights, for `batch` rows. */
@@ -64,4 +66,40 @@ export async function runInNode(
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: empty });
     return JSON.parse(stdout) as Record<string, Plain> & { error?: string };
   });
+}
+
+/** A tensor as bundles take and give it. */
+export interface BundleTensor {
+  readonly data: ArrayLike<number | bigint>;
+  readonly shape: readonly number[];
+}
+export interface BundleModel {
+  run(inputs: Readonly<Record<string, BundleTensor>>): Promise<Readonly<Record<string, BundleTensor>>>;
+}
+
+/** Loads a bundle in this process, from a folder that is given. */
+export async function loadHere(made: Bundle, folder: string, options?: object): Promise<BundleModel> {
+  writeBundle(made, folder);
+  const { load } = (await import(pathToFileURL(path.join(folder, "model.js")).href)) as {
+    load: (options?: object) => Promise<BundleModel>;
+  };
+  return load(options);
+}
+
+/** The columns of x[3, 4] whose mask is not 0, with 1 added, under one column of -1, and how many columns that makes. */
+export function chosenColumns(): IRModule {
+  const x = R.var("x", R.tensor([3, 4]));
+  const mask = R.var("mask", R.tensor([4], "bool"));
+  const bb = new BlockBuilder();
+  bb.function("main", [x, mask], () => {
+    const found = bb.emit(R.op("nonzero", [mask]));
+    const [n] = bb.tensorToShape(bb.emit(tupleGet(found, 1)), ["n"]);
+    const places = bb.emit(R.op("stridedSlice", [bb.emit(tupleGet(found, 0)), [0], [n]], { axes: [1] }));
+    const columns = bb.emit(R.op("take", [x, bb.emit(R.op("squeeze", [places], { axis: 0 }))], { axis: 1 }));
+    const rows = bb.emit(R.op("permuteDims", [bb.emit(R.add(columns, R.const(1)))], { axes: [1, 0] }));
+    const all = bb.emit(R.concat([rows, R.const([[-1, -1, -1]])], { axis: 0 }));
+    const count = bb.emit(R.op("sum", [bb.emit(R.op("full", [[n], R.const(1)]))]));
+    bb.emitFuncOutput(R.tuple(all, count));
+  });
+  return bb.get();
 }
