@@ -16,6 +16,8 @@ export interface Outcome {
   readonly status: Exclude<Status, "illegal">;
   /** Milliseconds for one call, every measurement. Empty unless `status` is "measured". */
   readonly runs: readonly number[];
+  /** Milliseconds of the yardstick, each measured right after the run of the same place in `runs`. */
+  readonly yardstick?: readonly number[];
   /** What went wrong. */
   readonly message?: string;
   /** Bytes of code, and milliseconds it took to make. */
@@ -30,7 +32,7 @@ export interface MeasureLimits {
   readonly runMs?: number;
   /** Bytes of WebAssembly. Default 256 KiB: what is larger compiles slowly and does not stay in the instruction cache. */
   readonly codeBytes?: number;
-  /** Milliseconds that the measured runs of one candidate take together, roughly. Default 300. */
+  /** Milliseconds that the measured runs of one candidate take together, roughly. Default 500. */
   readonly measureMs?: number;
 }
 
@@ -38,6 +40,11 @@ export interface MeasureRequest {
   /** The program as it was given. Its result is what candidates are compared with. */
   readonly workload: PrimFunc;
   readonly candidate: PrimFunc;
+  /**
+   * A schedule of the same program that is measured in turns with every candidate: a machine on which something else runs
+   * slows both alike, so that candidates measured at different times can be compared.
+   */
+  readonly yardstick?: PrimFunc;
   /** The shortest run so far, in milliseconds: what is far slower is not measured often. */
   readonly best?: number;
   readonly limits?: MeasureLimits;

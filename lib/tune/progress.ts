@@ -17,7 +17,10 @@ export interface Trial {
   readonly status: Status;
   /** Every measurement, in milliseconds for one call. */
   readonly runs: readonly number[];
-  /** The shortest of them. */
+  /**
+   * Milliseconds that these stand for: relative to the schedule without search, which is measured in turns with every
+   * candidate, and at the best speed that one was seen to have.
+   */
   readonly measured?: number;
   /** What went wrong. */
   readonly message?: string;

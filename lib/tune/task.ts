@@ -1,9 +1,9 @@
 /** The search for one function: rounds of candidates that are chosen, measured, recorded and learned from. */
-import type { PrimFunc } from "../ir/index.ts";
+import { type PrimFunc, structuralHash } from "../ir/index.ts";
 import { Trace } from "../schedule/index.ts";
 import type { Database } from "./database/database.ts";
-import { bare, costOf, type TuningRecord, workloadOf } from "./database/record.ts";
-import { scheduleOf } from "./default/index.ts";
+import { bare, costOf, quickestYardsticks, type TuningRecord, workloadOf } from "./database/record.ts";
+import { defaultSchedule, scheduleOf } from "./default/index.ts";
 import type { MeasureLimits, Measurer, Outcome } from "./measure.ts";
 import { type Candidate, type Known, SearchState } from "./search/candidates.ts";
 import type { Strategy } from "./search/strategies.ts";
@@ -24,11 +24,21 @@ export interface TaskParts {
   readonly limits?: MeasureLimits;
 }
 
-/** Called for each candidate with its outcome and what the cost model expected, in milliseconds. */
-export type OnTrial = (candidate: Candidate, outcome: Outcome, predicted: number | undefined) => void;
+/** A candidate that was tried, in milliseconds: as `costOf` has it, and what the cost model expected. */
+export interface Tried {
+  readonly candidate: Candidate;
+  readonly outcome: Outcome;
+  readonly cost: number;
+  readonly predicted: number | undefined;
+}
 
-/** Candidates in a row that could not be measured, with none that could: then the function is given up. */
+/** Candidates, none of which could be measured: then the function is given up. */
 const HOPELESS = 24;
+
+interface Entry {
+  readonly candidate: Candidate;
+  readonly record: TuningRecord;
+}
 
 export class TuningTask {
   readonly name: string;
@@ -37,93 +47,112 @@ export class TuningTask {
   trials = 0;
   /** No more candidates can be found, or none can be measured. */
   exhausted = false;
-  /** Milliseconds of the schedule without search. */
-  first: number | undefined;
   readonly state: SearchState;
   private readonly parts: TaskParts;
+  private readonly entries: Entry[] = [];
+  private quickest = new Map<string, number>();
+  /** The schedule without search, with which candidates are measured in turns. */
+  private readonly yardstick: { readonly func: PrimFunc; readonly hash: string };
 
   constructor(parts: TaskParts) {
     this.parts = parts;
     this.name = parts.name;
     this.weight = parts.weight;
     this.state = new SearchState(bare(parts.func), parts.space, parts.measurer.target, parts.seed);
+    const func = bare(defaultSchedule(this.state.func));
+    this.yardstick = { func, hash: structuralHash(func) };
     this.resume();
   }
 
   /** Milliseconds of the best candidate. */
   get best(): number | undefined {
-    return this.state.best?.cost;
+    const costs = this.entries.map((e) => costOf(e.record, this.quickest));
+    const best = Math.min(Number.POSITIVE_INFINITY, ...costs);
+    return best < Number.POSITIVE_INFINITY ? best : undefined;
+  }
+
+  /** Milliseconds of the schedule without search. */
+  get first(): number | undefined {
+    return this.quickest.get(this.yardstick.hash);
   }
 
   /** Takes up what the database holds for this function and target. */
   private resume(): void {
     const { database, measurer } = this.parts;
-    const { hash } = workloadOf(this.parts.func);
-    const known: Known[] = [];
-    for (const r of database.records(hash)) {
-      if (similarity(r.target, measurer.target) < similarity(measurer.target, measurer.target)) continue;
+    for (const record of database.records(workloadOf(this.parts.func).hash)) {
+      if (similarity(record.target, measurer.target) < similarity(measurer.target, measurer.target)) continue;
       this.trials++;
-      const candidate = this.state.replay(Trace.from(r.trace), "mutated");
-      if (candidate) known.push({ candidate, cost: costOf(r) });
+      const candidate = this.state.replay(Trace.from(record.trace), "mutated");
+      if (candidate) this.entries.push({ candidate, record });
     }
-    this.state.learn(known);
-    if (this.parts.withDefault && known.length > 0) {
-      const plain = this.state.made("default", () => scheduleOf(this.state.func));
-      this.first = known.find((k) => k.candidate.hash === plain?.hash)?.cost;
-    }
+    this.learn();
   }
 
   /** Measures up to n new candidates. Ends early when `signal` says so. */
-  async round(n: number, onTrial: OnTrial, pause: () => Promise<void>, signal?: AbortSignal): Promise<void> {
+  async round(
+    n: number,
+    onTrial: (t: Tried) => void,
+    pause: () => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const { strategy, withDefault } = this.parts;
-    const begin: Candidate[] = [];
-    if (withDefault && this.trials === 0) {
-      const plain = this.state.made("default", () => scheduleOf(this.state.func));
-      if (plain) begin.push(plain);
-    }
+    const plain =
+      withDefault && this.trials === 0
+        ? this.state.made("default", () => scheduleOf(this.state.func))
+        : undefined;
+    const begin = plain ? [plain] : [];
     for (const c of begin) this.state.seen.add(c.hash);
     const more = begin.length < n ? await strategy(this.state, n - begin.length, pause) : [];
     const candidates = [...begin, ...more];
     if (candidates.length === 0) this.exhausted = true;
-    const results: Known[] = [];
     for (const candidate of candidates) {
       if (signal?.aborted) break;
       const predicted = this.state.model.msOf(this.state.model.predict(candidate.func));
-      const outcome = await this.measure(candidate, results);
-      if (outcome === undefined) break;
-      const cost = outcome.runs.length > 0 ? Math.min(...outcome.runs) : Number.POSITIVE_INFINITY;
-      if (candidate.origin === "default" && outcome.runs.length > 0) this.first = cost;
-      results.push({ candidate, cost });
-      this.record(candidate, outcome);
-      onTrial(candidate, outcome, predicted);
+      const outcome = await this.measure(candidate);
+      const record = this.recordOf(candidate, outcome);
+      this.trials++;
+      this.entries.push({ candidate, record });
+      this.quickest = quickestYardsticks(this.entries.map((e) => e.record));
+      this.parts.database.add(record);
+      onTrial({ candidate, outcome, cost: costOf(record, this.quickest), predicted });
       await pause();
     }
-    this.state.learn(results);
-    if (!this.state.best && this.state.known.length >= HOPELESS) this.exhausted = true;
+    this.learn();
+    if (this.best === undefined && this.entries.length >= HOPELESS) this.exhausted = true;
   }
 
-  private measure(candidate: Candidate, results: readonly Known[]): Promise<Outcome> {
-    const best = Math.min(this.best ?? Number.POSITIVE_INFINITY, ...results.map((r) => r.cost));
+  /** Times may look different than before: the yardstick was seen at a better speed. */
+  private learn(): void {
+    this.quickest = quickestYardsticks(this.entries.map((e) => e.record));
+    this.state.learn(
+      this.entries.map(
+        ({ candidate, record }): Known => ({ candidate, cost: costOf(record, this.quickest) }),
+      ),
+    );
+  }
+
+  private measure(candidate: Candidate): Promise<Outcome> {
+    const { best } = this;
     return this.parts.measurer.measure({
       workload: this.state.func,
       candidate: candidate.func,
-      ...(best < Number.POSITIVE_INFINITY ? { best } : {}),
+      yardstick: this.yardstick.func,
+      ...(best === undefined ? {} : { best }),
       ...(this.parts.limits ? { limits: this.parts.limits } : {}),
     });
   }
 
-  private record(candidate: Candidate, o: Outcome): void {
-    this.trials++;
-    const record: TuningRecord = {
+  private recordOf(candidate: Candidate, o: Outcome): TuningRecord {
+    return {
       version: 1,
       workload: workloadOf(this.parts.func),
       trace: candidate.trace.toJSON(),
       status: o.status,
       runs: o.runs,
+      ...(o.yardstick ? { yardstick: { hash: this.yardstick.hash, runs: o.yardstick } } : {}),
       ...(o.message === undefined ? {} : { message: o.message }),
       target: this.parts.measurer.target,
       date: new Date().toISOString(),
     };
-    this.parts.database.add(record);
   }
 }

@@ -9,6 +9,7 @@ import {
   visitGraphBody,
 } from "../ir/index.ts";
 import { workloadOf } from "./database/record.ts";
+import { applyDefaultSchedule } from "./default/index.ts";
 
 export interface ExtractedTask {
   readonly name: string;
@@ -31,7 +32,9 @@ export function whyNotTuned(f: PrimFunc): string | undefined {
  */
 export function extractTasks(mod: IRModule, options: PipelineOptions = {}): ExtractedTask[] {
   const hasGraphs = Object.keys(graphFuncs(mod)).length > 0;
-  const at = hasGraphs ? runPipeline(mod, { ...options, until: "schedule" }) : mod;
+  const at = hasGraphs
+    ? runPipeline(mod, { schedule: applyDefaultSchedule, ...options, until: "schedule" })
+    : mod;
   const calls = new Map<string, number>();
   for (const f of Object.values(graphFuncs(at))) {
     visitGraphBody(f.body, (e) => {

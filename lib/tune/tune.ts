@@ -4,21 +4,14 @@ import { type BaseFunc, graphFuncs, type IRModule, irModule, type PrimFunc, prim
 import type { Schedule } from "../schedule/index.ts";
 import { type Database, MemoryDatabase } from "./database/database.ts";
 import { scheduleInModule, WORKLOAD_FUNC } from "./database/record.ts";
-import {
-  defaultMeasurer,
-  type MeasureLimits,
-  type Measurer,
-  type MeasurerOptions,
-  type Outcome,
-} from "./measure.ts";
+import { defaultMeasurer, type MeasureLimits, type Measurer, type MeasurerOptions } from "./measure.ts";
 import { noFailures, type Progress, type Trial } from "./progress.ts";
 import { TaskScheduler } from "./scheduler.ts";
-import type { Candidate } from "./search/candidates.ts";
 import { STRATEGIES, type StrategyName } from "./search/strategies.ts";
 import { postOrderSpace } from "./space/post-order.ts";
 import { type ScheduleFunction, type Space, scheduleFunction } from "./space/space.ts";
 import type { TuningTarget } from "./target.ts";
-import { TuningTask } from "./task.ts";
+import { type Tried, TuningTask } from "./task.ts";
 import { type ExtractedTask, extractTasks, whyNotTuned } from "./tasks.ts";
 
 export interface TuneOptions {
@@ -202,7 +195,7 @@ class Search {
       const first = this.tasks.length > 1 && task.trials === 0;
       const n = Math.min(first ? 1 : this.perRound, this.total - this.trials);
       const illegal = task.state.illegal;
-      await task.round(n, (c, outcome, predicted) => this.noted(task, c, outcome, predicted), pause, signal);
+      await task.round(n, (t) => this.noted(task, t), pause, signal);
       this.failed.illegal += task.state.illegal - illegal;
       scheduler.noted(task);
       await pause();
@@ -212,22 +205,12 @@ class Search {
     return this.database;
   }
 
-  private noted(
-    task: TuningTask,
-    candidate: Candidate,
-    outcome: Outcome,
-    predicted: number | undefined,
-  ): void {
+  private noted(task: TuningTask, { candidate, outcome, cost, predicted }: Tried): void {
     const { status, runs, message } = outcome;
-    const measured = runs.length > 0 ? Math.min(...runs) : undefined;
     if (status === "measured") this.measured++;
     else this.failed[status]++;
     this.predicted = predicted;
-    const best = Math.min(
-      task.best ?? Number.POSITIVE_INFINITY,
-      ...this.timesOf(task),
-      measured ?? Number.POSITIVE_INFINITY,
-    );
+    const { best } = task;
     this.history.push({
       index: this.history.length,
       task: task.name,
@@ -236,30 +219,20 @@ class Search {
       ...(predicted === undefined ? {} : { predicted }),
       status,
       runs,
-      ...(measured === undefined ? {} : { measured }),
+      ...(cost < Number.POSITIVE_INFINITY ? { measured: cost } : {}),
       ...(message === undefined ? {} : { message }),
-      ...(best < Number.POSITIVE_INFINITY ? { best } : {}),
+      ...(best === undefined ? {} : { best }),
       at: performance.now() - this.began,
     });
     this.tell(false);
   }
 
-  private timesOf(task: TuningTask): number[] {
-    const last = this.history.findLast((t) => t.task === task.name);
-    return last?.best === undefined ? [] : [last.best];
-  }
-
   private tell(done: boolean): void {
-    const tasks = this.tasks.map((t) => {
-      const best = Math.min(t.best ?? Number.POSITIVE_INFINITY, ...this.timesOf(t));
-      return {
-        name: t.name,
-        weight: t.weight,
-        trials: t.trials,
-        ...(t.first === undefined ? {} : { first: t.first }),
-        ...(best < Number.POSITIVE_INFINITY ? { best } : {}),
-      };
-    });
+    const tasks = this.tasks.map(({ name, weight, trials, first, best }) => ({
+      ...{ name, weight, trials },
+      ...(first === undefined ? {} : { first }),
+      ...(best === undefined ? {} : { best }),
+    }));
     const all = tasks.every((t) => t.best !== undefined);
     const best = tasks.reduce((n, t) => n + t.weight * (t.best ?? 0), 0);
     this.options.onProgress?.({

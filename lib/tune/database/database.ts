@@ -3,7 +3,15 @@ import { type PrimFunc, structuralEqual, withAttrs } from "../../ir/index.ts";
 import type { Schedule } from "../../schedule/index.ts";
 import { parsePrimFunc } from "../../script/index.ts";
 import { similarity, type TuningTarget } from "../target.ts";
-import { bare, costOf, scheduleOfRecord, type TuningRecord, WORKLOAD_FUNC, workloadOf } from "./record.ts";
+import {
+  bare,
+  costOf,
+  quickestYardsticks,
+  scheduleOfRecord,
+  type TuningRecord,
+  WORKLOAD_FUNC,
+  workloadOf,
+} from "./record.ts";
 
 export interface Database {
   /** Keeps a record. */
@@ -46,9 +54,10 @@ abstract class Queries implements Database {
     // A hash is no proof.
     const measured = this.records(workloadOf(func).hash).filter((r) => r.runs.length > 0 && isFor(r, func));
     const near = target ? Math.max(0, ...measured.map((r) => similarity(r.target, target))) : 0;
+    const quickest = quickestYardsticks(measured);
     return measured
       .filter((r) => !target || similarity(r.target, target) === near)
-      .sort((a, b) => costOf(a) - costOf(b));
+      .sort((a, b) => costOf(a, quickest) - costOf(b, quickest));
   }
 
   queryFunc(func: PrimFunc, target?: TuningTarget): PrimFunc | undefined {

@@ -2,6 +2,7 @@
  * A tuning record: one candidate that was measured, as plain data. A record carries its program, so that a file of
  * records needs nothing else, and can be replayed on a program that is equal up to names.
  */
+import { LAYOUT_FREE } from "../../graph/layout-attrs.ts";
 import {
   type IRModule,
   irModule,
@@ -30,6 +31,8 @@ export interface TuningRecord {
   readonly status: Status;
   /** Milliseconds for one call, every measurement. Empty unless `status` is "measured". */
   readonly runs: readonly number[];
+  /** A schedule of the program by its hash, and its milliseconds, measured in turns with `runs`. */
+  readonly yardstick?: { readonly hash: string; readonly runs: readonly number[] };
   /** What went wrong, in a sentence. */
   readonly message?: string;
   readonly target: TuningTarget;
@@ -42,9 +45,16 @@ export const WORKLOAD_FUNC = "main";
 
 const workloads = new WeakMap<PrimFunc, Workload>();
 
-/** The program without attributes: what passes noted about it makes it no other program. */
-export const bare = (f: PrimFunc): PrimFunc =>
-  Object.keys(f.attrs).length === 0 ? f : primFunc(f.params, f.body);
+/**
+ * The program without what passes noted about it, which makes it no other program. Which of its operands are weights does:
+ * their layout is free.
+ */
+export function bare(f: PrimFunc): PrimFunc {
+  const kept = Object.entries(f.attrs).filter(([key]) => key === LAYOUT_FREE);
+  return kept.length === Object.keys(f.attrs).length
+    ? f
+    : primFunc(f.params, f.body, { attrs: Object.fromEntries(kept) });
+}
 
 /** What a program is known by in databases. */
 export function workloadOf(f: PrimFunc): Workload {
@@ -57,9 +67,33 @@ export function workloadOf(f: PrimFunc): Workload {
   return known;
 }
 
-/** Milliseconds that a record stands for: the shortest run, which other work on the machine disturbed least. */
-export const costOf = (r: TuningRecord): number =>
-  r.runs.length === 0 ? Number.POSITIVE_INFINITY : Math.min(...r.runs);
+/**
+ * Milliseconds that a record stands for, infinite for one that was not measured. Where a yardstick was measured in turns
+ * with it, its time relative to that, at the best speed the yardstick was ever seen to have (`quickest`, by hash): the
+ * machine may have been busy. Otherwise the shortest run.
+ */
+export function costOf(r: TuningRecord, quickest: ReadonlyMap<string, number> = new Map()): number {
+  if (r.runs.length === 0) return Number.POSITIVE_INFINITY;
+  const { yardstick } = r;
+  const best = yardstick && quickest.get(yardstick.hash);
+  return best === undefined ? Math.min(...r.runs) : relative(r.runs, yardstick?.runs ?? []) * best;
+}
+
+/** The shortest times of the yardsticks among records, by hash. */
+export function quickestYardsticks(records: Iterable<TuningRecord>): Map<string, number> {
+  const out = new Map<string, number>();
+  for (const { yardstick } of records) {
+    if (yardstick) out.set(yardstick.hash, Math.min(out.get(yardstick.hash) ?? Infinity, ...yardstick.runs));
+  }
+  return out;
+}
+
+/** How many times as long as the yardstick: the middle one of the pairs' ratios. */
+function relative(runs: readonly number[], yardstick: readonly number[]): number {
+  const ratios = runs.map((ms, i) => ms / yardstick[i]).sort((a, b) => a - b);
+  const middle = ratios.length >> 1;
+  return ratios.length % 2 === 1 ? ratios[middle] : (ratios[middle - 1] + ratios[middle]) / 2;
+}
 
 /**
  * The schedule of a record, on its own program. Throws when a primitive refuses, which records of older versions may run
@@ -85,11 +119,13 @@ export function checkRecord(x: unknown): TuningRecord | string {
   if (typeof x !== "object" || x === null) return "it is no object";
   const r = x as Partial<TuningRecord>;
   if (r.version !== 1) return `its version is ${JSON.stringify(r.version)}, this program reads 1`;
-  const { workload, trace, target } = r;
+  const { workload, trace, target, yardstick } = r;
   if (typeof workload?.hash !== "string" || typeof workload.script !== "string") return "it has no workload";
   if (!Array.isArray(trace?.instructions)) return "it has no trace";
   if (!Array.isArray(r.runs) || !r.runs.every((n) => typeof n === "number" && n >= 0))
     return "it has no runs";
+  const isPair = yardstick === undefined || yardstick.runs?.length === r.runs.length;
+  if (!isPair) return "its yardstick was not measured as often as it was";
   if (typeof target?.kind !== "string" || typeof r.status !== "string") return "it has no target or status";
   return x as TuningRecord;
 }

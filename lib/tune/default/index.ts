@@ -46,16 +46,24 @@ function scheduleWithin(given: Schedule, scope: BlockRV, constants: ReadonlySet<
       const reduces = b.axes.some((a) => a.type === "R");
       if (reduces !== heavy || !isStatic(b) || isTouched(sch, rv)) continue;
       done.add(rv.id);
-      const before = sch;
-      if (reduces) {
-        sch = scheduleWindow(sch, rv);
-        if (sch === before) sch = scheduleContraction(sch, rv, constants);
-        if (sch === before) sch = scheduleReduction(sch, rv);
-      } else if (sch.getChildBlocks(rv).length > 0) sch = scheduleWithin(sch, rv, new Set());
-      else sch = scheduleElementwise(sch, rv);
+      sch = scheduleBlock(sch, rv, constants);
     }
   }
   return sch;
+}
+
+/** The first rule that knows the block; the schedule itself where none does. `constants`: buffers that no call changes. */
+export function scheduleBlock(sch: Schedule, rv: BlockRV, constants: ReadonlySet<number>): Schedule {
+  if (sch.get(rv).axes.some((a) => a.type === "R")) {
+    for (const rule of [scheduleWindow, scheduleContraction, scheduleReduction]) {
+      const done = rule(sch, rv, constants);
+      if (done !== sch) return done;
+    }
+    return sch;
+  }
+  return sch.getChildBlocks(rv).length > 0
+    ? scheduleWithin(sch, rv, new Set())
+    : scheduleElementwise(sch, rv);
 }
 
 function stands(sch: Schedule, rv: BlockRV): boolean {

@@ -6,14 +6,8 @@ import { BoostedTrees, type Rows } from "./boosting.ts";
 /** Candidates that must have been measured before predictions are worth anything. */
 const LEAST = 8;
 
-interface Sample {
-  readonly rows: Rows;
-  /** Milliseconds; infinite for a candidate that failed. */
-  readonly cost: number;
-}
-
 export class CostModel {
-  private readonly samples: Sample[] = [];
+  private readonly rows = new WeakMap<PrimFunc, Rows>();
   private readonly seed: number;
   private trees: BoostedTrees | undefined;
   private best = Number.POSITIVE_INFINITY;
@@ -23,24 +17,29 @@ export class CostModel {
   }
 
   /** Learns from candidates of the program and their milliseconds; infinite for those that failed. */
-  update(measured: readonly { readonly func: PrimFunc; readonly cost: number }[]): void {
-    for (const { func, cost } of measured) {
-      this.samples.push({ rows: featuresOf(func), cost });
-      this.best = Math.min(this.best, cost);
-    }
-    if (this.samples.length < LEAST || this.best === Number.POSITIVE_INFINITY) return;
+  fit(measured: readonly { readonly func: PrimFunc; readonly cost: number }[]): void {
+    this.best = Math.min(Number.POSITIVE_INFINITY, ...measured.map((m) => m.cost));
+    if (measured.length < LEAST || this.best === Number.POSITIVE_INFINITY) return;
     // Speed relative to the best: what is slow matters little, however slow.
-    const labels = this.samples.map((s) => this.best / s.cost);
     this.trees = BoostedTrees.fit(
-      this.samples.map((s) => s.rows),
-      labels,
+      measured.map((m) => this.rowsOf(m.func)),
+      measured.map((m) => this.best / m.cost),
       { seed: this.seed },
     );
   }
 
   /** Speed relative to the best measured so far (1: as fast), or undefined while too little is known. */
   predict(func: PrimFunc): number | undefined {
-    return this.trees?.predict(featuresOf(func));
+    return this.trees?.predict(this.rowsOf(func));
+  }
+
+  private rowsOf(func: PrimFunc): Rows {
+    let rows = this.rows.get(func);
+    if (!rows) {
+      rows = featuresOf(func);
+      this.rows.set(func, rows);
+    }
+    return rows;
   }
 
   /** Milliseconds that a speed stands for. */

@@ -35,7 +35,7 @@ export class SearchState {
   /** Hashes of programs that were measured or are about to be. */
   readonly seen = new Set<string>();
   /** The fastest first. */
-  readonly known: Known[] = [];
+  known: readonly Known[] = [];
   /** Points that a primitive or a postprocessor refused. */
   illegal = 0;
   /** What the last of them said. */
@@ -55,10 +55,6 @@ export class SearchState {
     this.random = new Random(seed);
     this.model = new CostModel(this.random.fork());
     this.postprocs = postprocs;
-  }
-
-  get best(): Known | undefined {
-    return this.known[0]?.cost < Number.POSITIVE_INFINITY ? this.known[0] : undefined;
   }
 
   /** A fresh point of the space; undefined when it is refused. */
@@ -91,13 +87,10 @@ export class SearchState {
     return undefined;
   }
 
-  /** Takes what was measured into account. */
+  /** Takes all that was measured into account. */
   learn(results: readonly Known[]): void {
-    for (const r of results) {
-      this.seen.add(r.candidate.hash);
-      this.known.push(r);
-    }
-    this.known.sort((a, b) => a.cost - b.cost);
-    this.model.update(results.map(({ candidate, cost }) => ({ func: candidate.func, cost })));
+    for (const r of results) this.seen.add(r.candidate.hash);
+    this.known = [...results].sort((a, b) => a.cost - b.cost);
+    this.model.fit(results.map(({ candidate, cost }) => ({ func: candidate.func, cost })));
   }
 }

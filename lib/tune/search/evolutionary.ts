@@ -7,8 +7,8 @@
 import { mutateTrace } from "../mutators.ts";
 import type { Candidate, SearchState } from "./candidates.ts";
 
-const POPULATION = 96;
-const GENERATIONS = 4;
+const POPULATION = 64;
+const GENERATIONS = 3;
 /** The part of the population that begins with what was measured. */
 const MEASURED = 0.35;
 const MUTATE = 0.85;
@@ -68,7 +68,15 @@ export async function evolve(
   const ranked = [...found.values()].sort((a, b) => b.score - a.score);
   const taken = new Map<string, Candidate>();
   const byChance = learned ? Math.max(n > 4 ? 1 : 0, Math.floor(n * RANDOM)) : 0;
-  for (const { candidate } of ranked.slice(0, n - byChance)) taken.set(candidate.hash, candidate);
+  // What the model cannot tell apart is measured twice at most: it may be alike.
+  const alike = new Map<string, number>();
+  for (const { candidate, score } of ranked) {
+    if (taken.size >= n - byChance) break;
+    const key = score.toFixed(6);
+    const count = alike.get(key) ?? 0;
+    alike.set(key, count + 1);
+    if (!learned || count < 2) taken.set(candidate.hash, candidate);
+  }
   while (taken.size < n && fresh.length > 0) {
     const [{ candidate }] = fresh.splice(random.int(fresh.length), 1);
     taken.set(candidate.hash, candidate);

@@ -9,6 +9,8 @@ import type { TuningTarget } from "../target.ts";
 export interface Draw {
   readonly random: Random;
   readonly target: TuningTarget;
+  /** Buffers that are the same in every call: weights, which may be laid out once. */
+  readonly constants: ReadonlySet<number>;
 }
 
 /** True with probability p. */

@@ -1,4 +1,5 @@
 /** The default space: the rules of the table, applied to the blocks of a program in post-order. */
+import { layoutFreeBuffers } from "../../graph/passes/index.ts";
 import type { PrimFunc } from "../../ir/index.ts";
 import { type BlockRV, Schedule, ScheduleError } from "../../schedule/index.ts";
 import { Random } from "../../schedule/random.ts";
@@ -23,7 +24,7 @@ export function postOrderSpace(rules: readonly Rule[] = RULES, name = "rules for
 function samplePoint(func: PrimFunc, seed: number, target: TuningTarget, rules: readonly Rule[]): Schedule {
   const random = new Random(seed);
   let sch = autoInline(new Schedule(workloadModule(func), { seed: random.fork() }), WORKLOAD_FUNC);
-  const d: Draw = { random, target };
+  const d: Draw = { random, target, constants: layoutFreeBuffers(func) };
   const done = new Set<number>();
   // Reductions first: they take their consumers along.
   for (const reductions of [true, false]) {
@@ -32,7 +33,9 @@ function samplePoint(func: PrimFunc, seed: number, target: TuningTarget, rules: 
       const b = sch.get(rv);
       if (b.axes.some((a) => a.type === "R") !== reductions || !isStatic(b) || isTouched(sch, rv)) continue;
       done.add(rv.id);
-      const known = rules.map((rule) => [rule, rule.weight(b)] as const).filter(([, w]) => w > 0);
+      const known = rules
+        .map((rule) => [rule, rule.weight(b, sch.getChildBlocks(rv).length)] as const)
+        .filter(([, w]) => w > 0);
       while (known.length > 0) {
         const [[rule]] = known.splice(random.weighted(known.map(([, w]) => w)), 1);
         const before = sch;

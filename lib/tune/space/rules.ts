@@ -4,6 +4,7 @@
  */
 import type { Block } from "../../ir/index.ts";
 import type { BlockRV, Schedule } from "../../schedule/index.ts";
+import { scheduleBlock } from "../default/index.ts";
 import { contractionOf } from "../default/shape.ts";
 import type { Draw } from "./draw.ts";
 import { elementwise } from "./elementwise.ts";
@@ -14,8 +15,11 @@ import { windows } from "./windows.ts";
 export interface Rule {
   readonly name: string;
   readonly what: string;
-  /** How often it is tried first among the rules that know a block; 0: it does not know this one. */
-  readonly weight: (b: Block) => number;
+  /**
+   * How often it is tried first among the rules that know a block, which holds so many inner ones; 0: it does not know this
+   * one.
+   */
+  readonly weight: (b: Block, inner: number) => number;
   /**
    * The schedule after the rule; it may change the one it is given, which is a copy. Gives undefined, or lets a primitive
    * refuse, where it does not fit after all.
@@ -29,25 +33,31 @@ export const RULES: readonly Rule[] = [
   {
     name: "multiLevelTiling",
     what: "products: a tile of sums in registers, blocks for the caches, operands packed into panels at a drawn place",
-    weight: (b) => (contractionOf(b) ? 12 : 0),
+    weight: (b, inner) => (inner === 0 && contractionOf(b) ? 12 : 0),
     apply: tiles,
   },
   {
     name: "spatialLanes",
     what: "reductions whose results lie side by side: several results in registers",
-    weight: (b) => (contractionOf(b) ? 0.5 : reduces(b) ? 3 : 0),
+    weight: (b, inner) => (inner > 0 || !reduces(b) ? 0 : contractionOf(b) ? 0.5 : 3),
     apply: windows,
   },
   {
     name: "addRfactor",
     what: "reductions along memory: partial results in lanes, added at the end",
-    weight: (b) => (contractionOf(b) ? 0.3 : reduces(b) ? 1 : 0),
+    weight: (b, inner) => (inner > 0 || !reduces(b) ? 0 : contractionOf(b) ? 0.3 : 1),
     apply: lanes,
   },
   {
     name: "elementwise",
     what: "everything else: one walk along memory in vectors, or at a drawn place under the consumer",
-    weight: (b) => (reduces(b) ? 0 : 1),
+    weight: (b, inner) => (inner === 0 && !reduces(b) ? 1 : 0),
     apply: elementwise,
+  },
+  {
+    name: "byAnalysis",
+    what: "as without search, so that one block can be as it was while another changes; blocks of blocks always",
+    weight: (b) => (reduces(b) ? 1 : 0.3),
+    apply: (sch, rv, d) => scheduleBlock(sch, rv, d.constants),
   },
 ];

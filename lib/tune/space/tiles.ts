@@ -10,7 +10,16 @@
 import { regionsOf } from "../../arith/index.ts";
 import { type BlockAxis, constInt } from "../../ir/index.ts";
 import type { BlockRV, ExprRV, LoopRV, Schedule } from "../../schedule/index.ts";
-import { fuseColumns, layOut, padded, type Roles, rolesOf } from "../default/contraction.ts";
+import {
+  copyInner,
+  fuseColumns,
+  layOut,
+  packWhole,
+  padded,
+  type Roles,
+  rolesOf,
+  runOf,
+} from "../default/contraction.ts";
 import { epilogueOf } from "../default/inline.ts";
 import { contractionOf, extentOf, product, strideAlong } from "../default/shape.ts";
 import { chance, type Draw, drawNumber, oneOf } from "./draw.ts";
@@ -34,8 +43,9 @@ export function tiles(sch: Schedule, block: BlockRV, d: Draw): Schedule | undefi
   const [m, n, k] = [roles.rows, roles.columns, roles.reduce].map((axes) => product(axes.map(extentOf)));
   if (n < LANES) return undefined;
   const inPlace = strideAlong(roles.y, last.v) === 1 && extentOf(last) >= LANES;
-  // What is used by few rows is hardly worth a copy.
-  const pack = !inPlace || chance(d, m >= 64 ? 0.9 : m >= 8 ? 0.6 : 0.05);
+  // What is used by few rows is hardly worth a copy in every call.
+  const once = d.constants.has(roles.y.buffer.id);
+  const pack = !inPlace || chance(d, once || m >= 64 ? 0.9 : m >= 8 ? 0.6 : 0.05);
   const parts = k >= 32 && chance(d, 0.5);
   return pack ? packed(sch, block, b.axes, roles, d, parts) : unpacked(sch, block, b.axes, roles, d, parts);
 }
@@ -60,23 +70,21 @@ function packed(
   layOut(sch, panel, roles);
   const kinds = made ? fuseColumns(sch, block, made, axes, roles) : kindsOf(axes, roles);
   const { nr, mr } = drawTile(sch, roles, n);
-  const pad = made !== undefined && n % sch.get(nr) !== 0 && n <= 512 && chance(d, 0.7);
-  const { source, epilogue } = pad
-    ? padded(
-        sch,
-        block,
-        panel,
-        made,
-        kinds.map((kind) => (kind === "column" ? sch.get(nr) : 1)),
-      )
-    : { source: panel, epilogue: made };
+  const padding = made && paddingOf(sch, block, kinds, { nr, mr }, d);
+  const { source, epilogue } =
+    made && padding ? padded(sch, block, panel, made, padding) : { source: panel, epilogue: made };
+  const width = sch.get(nr);
+  const whole = extentOf(sch.get(source).axes.at(-1) as BlockAxis) % width === 0;
+  const once = d.constants.has(roles.y.buffer.id) && whole;
+  const before = once || (whole && chance(d, 0.3));
+  if (before) packWhole(sch, source, roles, width, once);
   const loops = sch.getLoops(block);
   const of = (kind: Kind): LoopRV[] => loops.filter((_, i) => kinds[i] === kind);
   const nest = tile(sch, d, {
     ...{ batch: of("batch"), rows: of("row"), columns: of("column"), reduce: of("reduce") },
     ...{ nr, mr, parts },
   });
-  place(sch, source, nest, d, pad ? undefined : n);
+  if (!before) place(sch, source, nest, runOf(roles), d);
   if (roles.rows.length > 0 && chance(d, 0.2)) {
     const copy = sch.cacheRead(block, roles.x.buffer.name, "global");
     sch.computeAt(copy, nest.rowTile);
@@ -233,36 +241,38 @@ function splitRows(sch: Schedule, row: LoopRV, mr: ExprRV): [LoopRV, LoopRV, Loo
   return [r00, r01, r1];
 }
 
-/**
- * Moves the copy of the columns' operand to a drawn place. Best is mostly where all rows of a block use one panel; copied
- * as a whole beforehand (`columns`: how many there are), it had better lie panel by panel.
- */
-function place(sch: Schedule, panel: BlockRV, nest: Nest, d: Draw, columns: number | undefined): void {
+/** Moves the copy of the columns' operand to a drawn place: best is mostly where all rows of a block use one panel. */
+function place(sch: Schedule, panel: BlockRV, nest: Nest, run: number, d: Draw): void {
   const all = sch.getLoops(sch.getConsumers(panel)[0]);
   const at = (l: LoopRV): number => all.findIndex((x) => x.id === l.id);
   const wanted = at(nest.panelAt);
-  const decision = oneOf(d, [
-    ...nest.outer.map((l) => [at(l), at(l) === wanted ? 6 : 0.3] as const),
-    [WHOLE, 2] as const,
-  ]);
-  const width = sch.get(nest.nr);
-  if (decision === WHOLE && columns !== undefined && columns % width === 0) byPanels(sch, panel, width);
+  const decision = oneOf(
+    d,
+    nest.outer.map((l) => [at(l), at(l) === wanted ? 6 : 0.3] as const),
+  );
   sch.computeAt(panel, sch.sampleComputeLocation(panel, decision));
-  vectorizeLast(sch, panel);
+  const loops = sch.getLoops(panel);
+  const last = loops[loops.length - 1];
+  if ((constInt(sch.get(last).extent) ?? 1) > sch.get(nest.nr)) sch.split(last, [null, nest.nr]);
+  copyInner(sch, panel, decision + 1, run);
 }
 
-/** The decision of `sampleComputeLocation` that leaves a block where it stands. */
-const WHOLE = -1;
-
-/** Panel after panel of so many columns; the columns are the last axis. */
-function byPanels(sch: Schedule, panel: BlockRV, width: number): void {
-  const names = sch.get(panel).axes.map((_, i) => `a${i}`);
-  const last = names[names.length - 1];
-  const rest = names.slice(0, -1);
-  const to = [`T.floordiv(${last}, ${width})`, ...rest, `T.floormod(${last}, ${width})`];
-  const map = `(${names.join(", ")}) => [${to.join(", ")}]`;
-  sch.transformLayout(panel, ["write", 0], map);
-  sch.transformBlockLayout(panel, map);
+/** What the axes of the block are padded to multiples of, or undefined when they are whole tiles, or stay uneven. */
+function paddingOf(
+  sch: Schedule,
+  block: BlockRV,
+  kinds: readonly Kind[],
+  { nr, mr }: { readonly nr: ExprRV; readonly mr: ExprRV },
+  d: Draw,
+): number[] | undefined {
+  const extents = sch.get(block).axes.map(extentOf);
+  const [width, rows] = [sch.get(nr), sch.get(mr)];
+  const [columns, lastRow] = [chance(d, 0.8), chance(d, 0.6) ? kinds.lastIndexOf("row") : -1];
+  const padding = extents.map((n, i) => {
+    if (kinds[i] === "column" && columns && n % width !== 0) return width;
+    return i === lastRow && n % rows !== 0 && n <= 256 ? rows : 1;
+  });
+  return padding.some((p) => p > 1) ? padding : undefined;
 }
 
 /** The copy in vectors where its source lies contiguously; otherwise element by element, written out. */

@@ -1,0 +1,125 @@
+/** Building, checking and timing candidates in this thread. */
+import { type PrimFunc, structuralHash } from "../../ir/index.ts";
+import type { MeasureRequest, Outcome } from "../../tune/measure.ts";
+import type { Prepared } from "../backend.ts";
+import { build } from "../build.ts";
+import { measureTogether } from "../timing.ts";
+import { type WasmCodeOptions, wasmCode } from "../wasm-code.ts";
+import { asInModels } from "./layouts.ts";
+import { Workbench } from "./reference.ts";
+
+export const LIMITS = { buildMs: 10_000, runMs: 15_000, codeBytes: 256 * 1024, measureMs: 500 } as const;
+
+/** Measurements of a candidate; of one that is so many times slower than the best, fewer. */
+const REPEATS = 8;
+const FAR_SLOWER = 3;
+/** Milliseconds and calls after which the engine's optimised code is there, mostly. */
+const WARM_MS = 12;
+const WARM_CALLS = 40;
+
+const failed = (status: Outcome["status"], message: string): Outcome => ({ status, runs: [], message });
+const messageOf = (e: unknown): string => (e instanceof Error ? e.message : String(e));
+
+interface Bench {
+  readonly hash: string;
+  readonly workbench: Workbench;
+  /** The yardstick, warm; undefined where there is none, or it cannot be run. */
+  readonly yardstick: Prepared | undefined;
+}
+
+/** Measures candidates of one program after another; operands are kept as long as the program stays the same. */
+export class CandidateRunner {
+  private readonly options: WasmCodeOptions;
+  private bench: Bench | undefined;
+
+  constructor(options: WasmCodeOptions) {
+    this.options = options;
+  }
+
+  /** `built` is called between building and running. Only hangs and crashes of the engine keep it from giving an outcome. */
+  async measure(request: MeasureRequest, built: () => void = () => {}): Promise<Outcome> {
+    const { candidate, best = Number.POSITIVE_INFINITY } = request;
+    const limits = { ...LIMITS, ...request.limits };
+    let bench: Bench;
+    try {
+      bench = await this.benchFor(request);
+    } catch (e) {
+      return failed("failed", messageOf(e));
+    }
+    const { workbench, yardstick } = bench;
+    const { mod, bind } = asInModels(candidate);
+    const start = performance.now();
+    try {
+      const codeBytes = wasmCode(mod, this.options).code.bytes.length;
+      if (codeBytes > limits.codeBytes)
+        return failed("tooLarge", `${codeBytes} bytes of code, at most ${limits.codeBytes} are allowed`);
+      const lib = await build(mod, this.options);
+      const buildMs = performance.now() - start;
+      if (buildMs > limits.buildMs) return failed("tooLarge", `it took ${Math.round(buildMs)} ms to compile`);
+      built();
+      workbench.reset();
+      using operands = await bind(lib, workbench.args);
+      await lib.functions.main(...operands.args);
+      const difference = workbench.difference();
+      if (difference !== undefined) return failed("wrong", difference);
+      const run = lib.prepare("main", operands.args);
+      const slow = (await warm(run)) > FAR_SLOWER * best;
+      const things = [{ name: "candidate", target: "wasm" as const, run }];
+      if (yardstick) things.push({ name: "yardstick", target: "wasm", run: yardstick });
+      const [own, other] = await measureTogether(things, {
+        warmup: 0,
+        minMs: 2,
+        repeats: slow ? 2 : REPEATS,
+        maxMs: limits.measureMs / things.length,
+      });
+      lib.dispose();
+      const measured = { status: "measured", runs: own.runs, codeBytes, buildMs } as const;
+      return other ? { ...measured, yardstick: other.runs } : measured;
+    } catch (e) {
+      return failed("failed", messageOf(e));
+    }
+  }
+
+  private async benchFor({ workload, yardstick }: MeasureRequest): Promise<Bench> {
+    const hash = structuralHash(workload);
+    if (this.bench?.hash !== hash) {
+      this.dispose();
+      const workbench = await Workbench.of(workload);
+      this.bench = { hash, workbench, yardstick: await this.prepared(workbench, yardstick) };
+    }
+    return this.bench;
+  }
+
+  private async prepared(workbench: Workbench, func: PrimFunc | undefined): Promise<Prepared | undefined> {
+    if (!func) return undefined;
+    try {
+      const { mod, bind } = asInModels(func);
+      const lib = await build(mod, this.options);
+      const { args } = await bind(lib, workbench.args);
+      await lib.functions.main(...args);
+      const run = lib.prepare("main", args);
+      await warm(run);
+      return run;
+    } catch {
+      // The first candidate is this very program mostly, and will say what is wrong.
+      return undefined;
+    }
+  }
+
+  dispose(): void {
+    this.bench?.workbench.dispose();
+    this.bench = undefined;
+  }
+}
+
+/** Calls until optimised code is there; milliseconds of the shortest call. */
+async function warm(run: Prepared): Promise<number> {
+  const begin = performance.now();
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < WARM_CALLS && (i < 2 || performance.now() - begin < WARM_MS); i++) {
+    const start = performance.now();
+    await run();
+    least = Math.min(least, performance.now() - start);
+  }
+  return least;
+}

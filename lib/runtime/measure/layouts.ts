@@ -1,0 +1,49 @@
+/** Candidates as models run them: weights are laid out beforehand, not in every call. */
+import { splitLayoutCopies } from "../../graph/passes/index.ts";
+import { bufferParams, constInt, type IRModule, irModule, type PrimFunc } from "../../ir/index.ts";
+import type { Executable } from "../executable.ts";
+import { Tensor } from "../tensor.ts";
+
+/** Operands of a candidate; those that were made for it go with it. */
+export interface Operands {
+  readonly args: readonly Tensor[];
+  [Symbol.dispose](): void;
+}
+
+/** The module with the candidate as `main`, and what gives its operands from those of the program. */
+export function asInModels(candidate: PrimFunc): {
+  readonly mod: IRModule;
+  readonly bind: (lib: Executable, args: readonly Tensor[]) => Promise<Operands>;
+} {
+  const split = splitLayoutCopies(candidate);
+  if (!split) {
+    const bind = async (_: Executable, args: readonly Tensor[]): Promise<Operands> => ({
+      args,
+      [Symbol.dispose]() {},
+    });
+    return { mod: irModule({ main: candidate }), bind };
+  }
+  const { copies, rest } = split;
+  const mod = irModule({ main: rest, ...Object.fromEntries(copies.map((c, i) => [`layout${i}`, c.func])) });
+  const bind = async (lib: Executable, args: readonly Tensor[]): Promise<Operands> => {
+    const own: Tensor[] = [];
+    const all = [...args];
+    for (const [i, { param, func }] of copies.entries()) {
+      const packed = bufferParams(func)[1];
+      const t = Tensor.empty(
+        packed.shape.map((s) => constInt(s) as number),
+        packed.dtype,
+      );
+      own.push(t);
+      await lib.functions[`layout${i}`](args[param], t);
+      all[param] = t;
+    }
+    return {
+      args: all,
+      [Symbol.dispose]() {
+        for (const t of own) t.dispose();
+      },
+    };
+  };
+  return { mod, bind };
+}
