@@ -26,17 +26,11 @@ export function walksStraight(b: Block): boolean {
   );
 }
 
-/** Whether the accesses advance by one element (or stay) along the last axis. */
+/** Whether neighbouring results lie side by side. What they are made of may be gathered, lane by lane. */
 export function contiguous(b: Block): boolean {
   const stores = storesOf(b);
   const last = b.axes[b.axes.length - 1];
-  if (stores.length === 0 || !last || !stores.every((s) => strideAlong(s, last.v) === 1)) return false;
-  return stores
-    .flatMap((s) => loadsOf(s.value))
-    .every((l) => {
-      const s = strideAlong(l, last.v);
-      return s === 0 || s === 1;
-    });
+  return stores.length > 0 && last !== undefined && stores.every((s) => strideAlong(s, last.v) === 1);
 }
 
 /**

@@ -11,6 +11,7 @@ import { attempt } from "./attempt.ts";
 import { scheduleContraction } from "./contraction.ts";
 import { scheduleElementwise } from "./elementwise.ts";
 import { autoInline } from "./inline.ts";
+import { schedulePhases } from "./phases.ts";
 import { scheduleReduction } from "./reduction.ts";
 import { isStatic } from "./shape.ts";
 import { scheduleWindow } from "./window.ts";
@@ -55,7 +56,7 @@ function scheduleWithin(given: Schedule, scope: BlockRV, constants: ReadonlySet<
 /** The first rule that knows the block; the schedule itself where none does. `constants`: buffers that no call changes. */
 export function scheduleBlock(sch: Schedule, rv: BlockRV, constants: ReadonlySet<number>): Schedule {
   if (sch.get(rv).axes.some((a) => a.type === "R")) {
-    for (const rule of [scheduleWindow, scheduleContraction, scheduleReduction]) {
+    for (const rule of [scheduleWindow, schedulePhases, scheduleContraction, scheduleReduction]) {
       const done = rule(sch, rv, constants);
       if (done !== sch) return done;
     }

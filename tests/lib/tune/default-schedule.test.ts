@@ -6,7 +6,17 @@ import { assertWellFormed, bufferParams, constInt, type PrimFunc } from "../../.
 import { assertAllclose, build, Tensor } from "../../../lib/runtime/index.ts";
 import { defaultSchedule, scheduleOf } from "../../../lib/tune/default/index.ts";
 import { programOf, recipe } from "../../support/random-program.ts";
-import { batchedProduct, convolution, depthwise, layerNorm, linear, pooling, softmax } from "./programs.ts";
+import {
+  batchedProduct,
+  convolution,
+  depthwise,
+  layerNorm,
+  linear,
+  pooling,
+  resampled,
+  softmax,
+  transposed,
+} from "./programs.ts";
 
 function argumentsFor(f: PrimFunc): Tensor[] {
   return bufferParams(f).map((p, n) => {
@@ -87,6 +97,34 @@ describe("tune: the default schedule", function () {
         sch.getLoops(sch.getBlock("depthwise_update"))[1].id,
       );
     }
+  });
+
+  it("transposed convolutions are products of what lies at one phase", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        size(4),
+        size(6),
+        size(8),
+        fc.integer({ min: 2, max: 3 }),
+        fc.nat(2),
+        (ci, co, h, s, from) => check(transposed(ci, co, h, s, Math.min(from, s - 1))),
+      ),
+      { numRuns: runs(20), seed },
+    );
+    const text = scheduleOf(transposed(16, 8, 16, 2)).script();
+    assert.match(text, /X_reindex/);
+  });
+
+  it("resampling: tables are computed once, elements gathered into vectors", async () => {
+    await fc.assert(
+      fc.asyncProperty(size(4), fc.integer({ min: 2, max: 30 }), size(60), (rows, from, to) =>
+        check(resampled(rows, from, to)),
+      ),
+      { numRuns: runs(20), seed },
+    );
+    const text = (await build(defaultSchedule(resampled(8, 16, 32)))).source("wat");
+    assert.match(text, /v128\.load32_lane/);
+    assert.doesNotMatch(text.slice(text.indexOf("v128.load32_lane")), /f64/);
   });
 
   it("pooling, softmax, layer norm", async () => {

@@ -1,5 +1,5 @@
 /** The programs that models are made of, in any size. */
-import type { PrimFunc } from "../../../lib/ir/index.ts";
+import type { Expr, PrimFunc } from "../../../lib/ir/index.ts";
 import { te } from "../../../lib/te/index.ts";
 
 /** Matrix product with bias and ReLU; `transposed`: weights as [columns, inner]. */
@@ -126,4 +126,57 @@ export function layerNorm(m: number, n: number): PrimFunc {
     "norm",
   );
   return te.createPrimFunc([A, O]);
+}
+
+/**
+ * A transposed convolution of squares without overlap, moved by `from`: element y of the result takes place
+ * (y + from) mod stride of the weight.
+ */
+export function transposed(ci: number, co: number, h: number, stride: number, from = 0): PrimFunc {
+  const X = te.placeholder([1, ci, h + 1, h + 1], "X");
+  const W = te.placeholder([ci, co, stride, stride], "W");
+  const b = te.placeholder([co], "b");
+  const rc = te.reduceAxis(ci);
+  const shape = [1, co, h * stride, h * stride];
+  const C = te.compute(
+    shape,
+    (n, f, y, x) => {
+      const at = [y, x].map((i) => te.add(i, from));
+      const [p, q] = at.map((i) => te.floordiv(i, stride));
+      const [r, s] = at.map((i) => te.floormod(i, stride));
+      return te.sum(te.mul(X.at(n, rc, p, q), W.at(rc, f, r, s)), [rc]);
+    },
+    "transposed",
+  );
+  return te.createPrimFunc([
+    X,
+    W,
+    b,
+    te.compute(shape, (n, f, y, x) => te.add(C.at(n, f, y, x), b.at(f)), "bias"),
+  ]);
+}
+
+/** Rows resampled by a table of neighbours and weights that is computed in doubles, as a linear resize is. */
+export function resampled(rows: number, from: number, to: number): PrimFunc {
+  const X = te.placeholder([rows, from], "X");
+  const place = (o: Expr) => te.sub(te.div(te.add(te.cast(o, "f64"), 0.5), to / from), 0.5);
+  const left = te.compute(
+    [to],
+    (o) => te.max(te.min(te.cast(te.floor(place(o)), "i32"), from - 2), 0),
+    "left",
+  );
+  const weight = te.compute(
+    [to],
+    (o) => te.cast(te.sub(place(o), te.cast(left.at(o), "f64")), "f32"),
+    "weight",
+  );
+  const Y = te.compute(
+    [rows, to],
+    (r, o) => {
+      const [a, b] = [X.at(r, left.at(o)), X.at(r, te.add(left.at(o), 1))];
+      return te.add(a, te.mul(te.sub(b, a), weight.at(o)));
+    },
+    "resampled",
+  );
+  return te.createPrimFunc([X, Y]);
 }
