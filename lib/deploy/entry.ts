@@ -62,11 +62,17 @@ export function entryCode(parts: EntryParts, main: string): EntryCode {
   return new EntryWriter(parts).write(main);
 }
 
-/** The instructions that set sizes, in branches too. */
-function sizesSet(code: readonly VmInstr[]): Extract<VmInstr, { op: "size" }>[] {
-  return code.flatMap((i) =>
-    i.op === "size" ? [i] : i.op === "if" ? [i.then, i.else].flatMap(sizesSet) : [],
-  );
+/** The sizes that instructions set, in branches too. */
+function sizesSet(
+  f: VmFunction,
+  code: readonly VmInstr[] = f.code,
+): { readonly v: Var; readonly most: number }[] {
+  return code.flatMap((i) => {
+    if (i.op === "size") return [i];
+    if (i.op === "if") return [i.then, i.else].flatMap((branch) => sizesSet(f, branch));
+    if (i.op !== "loop" || !i.count) return [];
+    return [{ v: i.count, most: f.slots[i.dst[i.carried.length]].shape[0] }];
+  });
 }
 
 class EntryWriter {
@@ -88,7 +94,7 @@ class EntryWriter {
     for (const f of Object.values(parts.program.functions)) {
       this.arenas.set(f.name, this.room(f.arenaBytes));
       for (const { v, most } of f.sizes) this.ranges.set(v.id, { min: 0, max: most });
-      for (const { v, most } of sizesSet(f.code)) this.ranges.set(v.id, { min: 0, max: most });
+      for (const { v, most } of sizesSet(f)) this.ranges.set(v.id, { min: 0, max: most });
     }
     this.scratch = this.room(this.workspace());
   }
@@ -181,7 +187,7 @@ class EntryWriter {
     const names = f.slots.flatMap((s, i) =>
       s.source.kind === "set" && !this.isFixed(f, i) ? [`s${i}`] : [],
     );
-    names.push(...new Set(sizesSet(f.code).map(({ v }) => this.sizeVar(v))));
+    names.push(...new Set(sizesSet(f).map(({ v }) => this.sizeVar(v))));
     return names.length > 0 ? `\nlet ${names.join(", ")};` : "";
   }
 
@@ -380,6 +386,7 @@ class EntryWriter {
     const trip = i.trip === undefined ? "0" : at(i.trip);
     const cond = i.cond === undefined ? "0" : at(i.cond);
     const captured = i.captured.map(at).join(", ");
-    return `loop(${this.called(i.func)}, ${counter}, ${trip}, ${cond}, ${list(carried)}, [${captured}], ${list(stacks)});`;
+    const call = `loop(${this.called(i.func)}, ${counter}, ${trip}, ${cond}, ${list(carried)}, [${captured}], ${list(stacks)}`;
+    return i.count ? `${this.sizeVar(i.count)} = ${call}, true);` : `${call});`;
   }
 }

@@ -70,7 +70,8 @@ export type VmInstr =
    * `func` on (iteration: i64[], condition: bool[], …carried, …captured), giving (condition, …carried, …scanned), while
    * the condition holds (absent: true) and at most `trip` times (i64 of one element; absent: no bound). `dst`: the
    * carried values, then the scanned ones stacked along a new first axis, whose size is the number of iterations: the
-   * slot's shape has the largest number there (the type's), and must be what happened.
+   * slot's shape has the largest number there (the type's), and must be what happened, unless that many are only the most
+   * and `count` is the size that the number of iterations becomes.
    */
   | {
       readonly op: "loop";
@@ -80,6 +81,7 @@ export type VmInstr =
       readonly carried: readonly Slot[];
       readonly captured: readonly Slot[];
       readonly dst: readonly Slot[];
+      readonly count?: Var;
       readonly node: string;
     }
   /** New memory, of the slot's type: for what the function gives away. */

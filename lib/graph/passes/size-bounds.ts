@@ -6,6 +6,7 @@ import {
   type GraphBody,
   type GraphFunc,
   type Interval,
+  numbersOf,
   outputTypes,
   type Ranges,
   varsOf,
@@ -51,6 +52,13 @@ export function sizeBounds(f: GraphFunc): Ranges {
             bind(s, [then[k].shape[d], other[k].shape[d]]);
           });
         });
+      }
+      // What iterations give is stacked: there are no more of them than the loop may make.
+      if (e.kind === "graphLoop" && e.trip?.kind === "constant") {
+        const [most] = numbersOf(e.trip.data);
+        const carried = e.carried.flatMap((y) => outputTypes(y.type)).length;
+        for (const { shape } of outputTypes(e.type).slice(carried))
+          if (shape[0].kind === "var") ranges.set(shape[0].id, { min: 0, max: Math.max(0, most) });
       }
       const given = outputTypes(e.type);
       outputTypes(x.v.type).forEach((t, k) => {

@@ -460,7 +460,15 @@ class FunctionLowering {
   private loop(e: GraphLoop, node: string): Tree {
     this.lower(e.func);
     const dst = this.target(e.type, node);
-    this.code.push({ op: "loop", func: e.func, ...this.loopSlots(e), dst: flat(dst), node });
+    const carried = e.carried.flatMap((x) => outputTypes(x.type)).length;
+    const rows = outputTypes(e.type)[carried]?.shape[0];
+    const count = rows?.kind === "var" && !this.known.has(rows.id) ? { count: rows } : {};
+    if (count.count) this.known.add(count.count.id);
+    for (const t of outputTypes(e.type))
+      for (const v of t.shape.flatMap((s) => [...varsOf(s).values()]))
+        if (!this.known.has(v.id))
+          this.refuse(`${node}: the size ${v.name} changes from iteration to iteration`);
+    this.code.push({ op: "loop", func: e.func, ...this.loopSlots(e), dst: flat(dst), ...count, node });
     return dst;
   }
 

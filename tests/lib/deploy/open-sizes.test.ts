@@ -12,6 +12,7 @@ import {
   type IRModule,
   tensorType,
   tupleGet,
+  tupleType,
   variable,
 } from "../../../lib/ir/index.ts";
 import { build, Tensor } from "../../../lib/runtime/index.ts";
@@ -136,6 +137,41 @@ describe("deploy: sizes that only the data decides", function () {
       const loaded = await loadHere(await bundle([{ module }]), path.join(folder, "b"));
       assert.deepEqual(plain((await loaded.run({ x: f32([-1, -2]) })).y), [[0, -1, 0, -1], [4]]);
       assert.deepEqual(plain((await loaded.run({ x: f32([-1, 2]) })).y), [[0, 3], [2]]);
+    }));
+
+  it("a loop that stops when its data says so, with a row for each iteration that it made", () =>
+    withFolder(async (folder) => {
+      const bb = new BlockBuilder();
+      const [i, go] = [graphVar("i", tensorType([], "i64")), graphVar("go", tensorType([], "bool"))];
+      const x = graphVar("x", tensorType([2]));
+      bb.function("body", [i, go, x], () => {
+        const twice = bb.emit(R.add(x, x));
+        bb.emitFuncOutput(R.tuple(bb.emit(R.less(bb.emit(R.sum(twice)), R.const(20))), twice, x));
+      });
+      const start = graphVar("start", tensorType([2]));
+      bb.function("main", [start], () => {
+        const type = tupleType([tensorType([2]), tensorType([variable("rows"), 2])]);
+        const trip = R.const(5, "i64");
+        const loop: GraphExpr = {
+          kind: "graphLoop",
+          func: "body",
+          trip,
+          carried: [start],
+          captured: [],
+          type,
+        };
+        const all = bb.matchCast(loop, type);
+        const rows = bb.emit(tupleGet(all, 1));
+        bb.emitFuncOutput(R.tuple(bb.emit(tupleGet(all, 0)), bb.emit(R.add(rows, R.const(1)))));
+      });
+      const loaded = await loadHere(await bundle([{ module: bb.get() }]), path.join(folder, "b"));
+      const run = async (...data: number[]) => {
+        const { y0, y1 } = await loaded.run({ start: f32(data) });
+        return [...plain(y0), ...plain(y1)];
+      };
+      assert.deepEqual(await run(1, 2), [[8, 16], [2], [2, 3, 3, 5, 5, 9], [3, 2]]);
+      assert.deepEqual(await run(20, 0), [[40, 0], [2], [21, 1], [1, 2]]);
+      assert.deepEqual(await run(0, 0), [[0, 0], [2], [1, 1, 1, 1, 1, 1, 1, 1, 1, 1], [5, 2]]);
     }));
 
   it("sizes that have to agree are looked at before anything is computed from them", () =>
