@@ -19,7 +19,9 @@ import {
   structuralEqual,
   typeText,
 } from "../ir/index.ts";
+import { tunedPipeline } from "../runtime/tuned.ts";
 import { type LowerOptions, lowerFunction } from "../runtime/vm/lower.ts";
+import type { Database } from "../tune/database/database.ts";
 import { entryCode } from "./entry.ts";
 import { DeployError, refuseDeploy } from "./error.ts";
 import { sizeName } from "./sizes.ts";
@@ -50,6 +52,8 @@ export interface BundleOptions {
   readonly relaxedSimd?: boolean;
   /** Changes to the pipeline: passes of one's own, a recorder, other schedules. */
   readonly pipeline?: LowerOptions;
+  /** Schedules that search has found. */
+  readonly database?: Database;
 }
 
 export interface BundleFile {
@@ -88,7 +92,8 @@ export async function bundle(entries: readonly BundleEntry[], options: BundleOpt
   if (entries.length === 0) refuseDeploy("a bundle needs at least one entry point");
   // Weights that are laid out for one shape are of no use for another.
   const skip = entries.length > 1 ? (["annotateLayoutFree"] as const) : [];
-  const pipeline = { ...options.pipeline, skip: [...(options.pipeline?.skip ?? []), ...skip] };
+  const tuned = tunedPipeline(options.pipeline, options.database, { relaxedSimd, threads: 1 });
+  const pipeline = { ...tuned, skip: [...(tuned.skip ?? []), ...skip] };
   const programsOf = entries.map(({ module, func = "main", fixed = [] }) => {
     const inputs = inputsOf(module, func, new Set(fixed));
     const made = lowered(module, func, pipeline);

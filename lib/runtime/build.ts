@@ -1,8 +1,10 @@
 /** From a program to something that can be called. */
 import { assertModuleWellFormed, type BaseFunc, graphFuncs, type IRModule, irModule } from "../ir/index.ts";
+import type { Database } from "../tune/database/database.ts";
 import { type Backend, TARGETS, type Target } from "./backend.ts";
 import { type Executable, executable } from "./executable.ts";
 import { interpreterBackend } from "./interpreted.ts";
+import { tunedPipeline, tunedPrograms } from "./tuned.ts";
 import { graphRunner } from "./vm/graph-runner.ts";
 import type { LowerOptions } from "./vm/lower.ts";
 import { wasmBackend } from "./wasm.ts";
@@ -16,6 +18,8 @@ export interface BuildOptions extends WasmCodeOptions {
   readonly cacheSize?: number;
   /** Changes to the pipeline of graph-level functions: passes of one's own, a recorder, other schedules. */
   readonly pipeline?: LowerOptions;
+  /** Schedules that search has found (`tuneTir`, `tuneModel`), for programs that are in it. Target "wasm" uses them. */
+  readonly database?: Database;
 }
 
 const BACKENDS: Record<Target, (mod: IRModule, options: BuildOptions) => Backend | Promise<Backend>> = {
@@ -33,10 +37,12 @@ export async function build(program: IRModule | BaseFunc, options: BuildOptions 
   if (!TARGETS.includes(target)) {
     throw new TypeError(`unknown target ${JSON.stringify(target)}; there are ${TARGETS.join(", ")}`);
   }
-  const mod = assertModuleWellFormed(toModule(program));
+  const database = target === "wasm" ? options.database : undefined;
+  const mod = tunedPrograms(assertModuleWellFormed(toModule(program)), database, options);
   const hasGraphs = Object.keys(graphFuncs(mod)).length > 0;
   const backend = await BACKENDS[target](mod, options);
-  return executable(mod, backend, hasGraphs ? graphRunner(mod, { ...options, target }) : undefined);
+  const pipeline = tunedPipeline(options.pipeline, database, options);
+  return executable(mod, backend, hasGraphs ? graphRunner(mod, { ...options, target, pipeline }) : undefined);
 }
 
 function toModule(program: IRModule | BaseFunc): IRModule {

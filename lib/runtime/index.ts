@@ -26,6 +26,7 @@ export {
 } from "./executable.ts";
 export { type Features, features } from "./features.ts";
 export { countFlops } from "./flops.ts";
+export { localMeasurer } from "./measure/index.ts";
 export { cpuMemory, DeviceMemory, type MemoryOptions } from "./memory.ts";
 export {
   loadOnnx,
@@ -56,6 +57,7 @@ export {
   type TimeOptions,
   Timing,
 } from "./timing.ts";
+export { tuningTarget } from "./tuning-target.ts";
 export * from "./vm/index.ts";
 export { type AdapterReport, listAdapters } from "./webgpu/adapter.ts";
 export { GpuDevice, gpuDevice, releaseGpu, type Traffic } from "./webgpu/device.ts";

@@ -10,6 +10,7 @@ import {
 import { type IRModule, ndarray } from "../ir/index.ts";
 import type { BuildOptions } from "./build.ts";
 import { Tensor } from "./tensor.ts";
+import { tunedPipeline } from "./tuned.ts";
 import type { GraphArg } from "./vm/arguments.ts";
 import { graphRunner } from "./vm/graph-runner.ts";
 import type { GraphResult } from "./vm/library.ts";
@@ -19,7 +20,7 @@ import type { GraphRunner } from "./vm/runner.ts";
 import { CACHE_SIZE } from "./vm/specializations.ts";
 
 export interface SessionOptions
-  extends Pick<BuildOptions, "target" | "relaxedSimd" | "threads" | "cacheSize" | "pipeline">,
+  extends Pick<BuildOptions, "target" | "relaxedSimd" | "threads" | "cacheSize" | "pipeline" | "database">,
     Pick<OnnxModelOptions, "externalData"> {}
 
 /** A tensor by its elements: what users of other runtimes have at hand. The dtype is that of the model's input. */
@@ -67,7 +68,8 @@ export class OnnxSession {
     this.cacheSize = options.cacheSize ?? CACHE_SIZE;
     this.model =
       model instanceof OnnxModel ? model : new OnnxModel(model, { ...options, keep: this.cacheSize });
-    this.options = options;
+    const database = options.target === undefined || options.target === "wasm" ? options.database : undefined;
+    this.options = { ...options, pipeline: tunedPipeline(options.pipeline, database, options) };
     forgotten.register(this, this.cache, this);
   }
 

@@ -2,7 +2,7 @@
 import { setMeasurer } from "../../tune/measure.ts";
 import { localMeasurer } from "./local.ts";
 
-export { localMeasurer, tuningTarget } from "./local.ts";
+export { localMeasurer } from "./local.ts";
 
 setMeasurer(async (options) => {
   const inNode = typeof process === "object" && process.versions?.node !== undefined;

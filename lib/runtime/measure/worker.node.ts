@@ -2,8 +2,8 @@
 import process from "node:process";
 import { getPrimFunc, type PrimFunc, reviveModule } from "../../ir/index.ts";
 import { enableRelaxedSimd } from "../features.node.ts";
+import { tuningTarget } from "../tuning-target.ts";
 import { CandidateRunner } from "./candidate.ts";
-import { tuningTarget } from "./local.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 const say = (m: FromWorker): void => void process.send?.(m);
