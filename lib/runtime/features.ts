@@ -1,5 +1,5 @@
 /** What the WebAssembly engine at hand can do. Asked every time: switches may change it before the first compile. */
-import { hasRelaxedSimd } from "../codegen/wasm/index.ts";
+import { hasRelaxedSimd } from "../codegen/wasm/relaxed.ts";
 
 export interface Features {
   /** 128-bit SIMD. */

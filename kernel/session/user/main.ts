@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 import vm from "node:vm";
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { enableRelaxedSimd } from "../../../lib/runtime/features.node.ts";
 import { cellModules, packageRoot } from "../../paths.ts";
 import { CellEngine } from "../engine/engine.ts";
 import type { EngineHost } from "../engine/host.ts";
@@ -23,6 +24,8 @@ import type { WatchdogData } from "./watchdog.ts";
 const preloadDelay = 1500;
 
 Error.stackTraceLimit = 50;
+// Before anything is compiled: later it would come too late for the library's programs.
+enableRelaxedSimd();
 const folder = `${pathToFileURL(process.cwd()).href.replace(/\/$/, "")}/`;
 // Taken before any cell can put something of its own in their place.
 const { setImmediate: later, Atomics: atomics } = globalThis;
