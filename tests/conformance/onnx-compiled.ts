@@ -2,7 +2,7 @@
 import type { GraphData } from "../../lib/codegen/index.ts";
 import type { ModelInput } from "../../lib/frontend/onnx/index.ts";
 import { type NDArray, ndarray } from "../../lib/ir/index.ts";
-import { OnnxSession, type SessionInput, Tensor } from "../../lib/runtime/index.ts";
+import { OnnxSession, type SessionInput, type Target, Tensor } from "../../lib/runtime/index.ts";
 import type { Runner } from "./onnx-cases.ts";
 
 type Result = Tensor | readonly Result[];
@@ -29,14 +29,18 @@ const release = (v: SessionInput): void => {
   else if (Array.isArray(v)) v.forEach(release);
 };
 
-export const compiled: Runner = async (model, inputs) => {
-  const session = new OnnxSession(model);
-  const args = Object.fromEntries(Object.entries(inputs).map(([name, v]) => [name, given(v)]));
-  try {
-    const outputs = await session.run(args);
-    return model.outputs.map((v) => taken(outputs[v.name] as Result));
-  } finally {
-    Object.values(args).forEach(release);
-    session.dispose();
-  }
-};
+export const compiledFor =
+  (target: Target): Runner =>
+  async (model, inputs) => {
+    const session = new OnnxSession(model, { target });
+    const args = Object.fromEntries(Object.entries(inputs).map(([name, v]) => [name, given(v)]));
+    try {
+      const outputs = await session.run(args);
+      return model.outputs.map((v) => taken(outputs[v.name] as Result));
+    } finally {
+      Object.values(args).forEach(release);
+      session.dispose();
+    }
+  };
+
+export const compiled = compiledFor("wasm");

@@ -1,0 +1,134 @@
+/**
+ * Products: matrix products, convolutions and their kin. A workgroup has a tile of the result; for every few steps of
+ * the reduction its threads fetch the tiles of both operands into the memory of the workgroup together, and each thread
+ * adds up a small tile of sums in registers. What consumes the result element by element does so where the sums are. A
+ * convolution's input is laid out by the block's axes while it is fetched, padding included.
+ */
+import { regionsOf } from "../../arith/index.ts";
+import { constInt } from "../../ir/index.ts";
+import type { BlockRV, LoopRV, Schedule } from "../../schedule/index.ts";
+import { attempt } from "../default/attempt.ts";
+import { fuseColumns, layOut, type Roles, rolesOf } from "../default/contraction.ts";
+import { epilogueOf } from "../default/inline.ts";
+import { type Access, contractionOf, extentOf, product } from "../default/shape.ts";
+import { LANES } from "./elementwise.ts";
+
+/** Threads and sums of each along one side of a tile. */
+interface Side {
+  readonly threads: number;
+  readonly sums: number;
+}
+
+/** Threads along a side: squared, they are what every adapter has in a workgroup. */
+const SIDE = 16;
+/** Steps of the reduction that are fetched at a time. */
+const STEPS = [8, 16, 4, 9, 7, 6, 5, 3, 2];
+/** Sides from which on a thread has 8 sums along each: 64 registers, and half the traffic. */
+const LARGE = 1024;
+
+export function scheduleProduct(sch: Schedule, block: BlockRV): Schedule {
+  return attempt(sch, (s) => tiled(s, block));
+}
+
+function tiled(s: Schedule, block: BlockRV): boolean {
+  const b = s.get(block);
+  const c = contractionOf(b);
+  const roles = c && rolesOf(b, c);
+  if (!roles || roles.columns.length === 0) return false;
+  const [m, n] = [sideOf(roles.rows), product(roles.columns.map(extentOf))];
+  const large = Math.min(m, n) >= LARGE;
+  const [rows, columns] = [divided(m, large), divided(n, large)];
+  // Tiles of a few elements are no use: then a thread for each result does as well.
+  if (!columns || !rows || rows.threads * columns.threads < 16) return false;
+
+  const made = epilogueOf(s, block) ?? s.cacheWrite(block, 0, "local");
+  const number = (of: Access): number =>
+    regionsOf(s.get(block)).reads.findIndex((r) => r.buffer.id === of.buffer.id);
+  const plain = roles.columns.length === 1 && isPlain(roles.y);
+  const fetchY = plain
+    ? s.cacheRead(block, number(roles.y), "shared")
+    : gathered(s, block, number(roles.y), roles);
+  const fetchX = s.cacheRead(block, number(roles.x), "shared");
+  const kinds = fuseColumns(s, block, made, b.axes, roles);
+  s.setScope(block, 0, "local");
+
+  const loops = s.getLoops(block);
+  const of = (...wanted: string[]): LoopRV[] => loops.filter((_, i) => wanted.includes(kinds[i]));
+  const allRows = of("row");
+  const reduce = of("reduce");
+  const row = allRows.at(-1) ?? of("unit").at(-1);
+  const [column] = of("column");
+  if (!row || !column || reduce.length === 0) return false;
+  const outer = [...of("batch", "unit"), ...allRows].filter((l) => l.id !== row.id);
+  const [r0, r1, r2] = s.split(row, [null, rows.threads, rows.sums]);
+  const [c0, c1, c2] = s.split(column, [null, columns.threads, columns.sums]);
+  // The axis of the reduction with the most steps is gone through in parts; the others stand around it.
+  const extent = (l: LoopRV): number => constInt(s.get(l).extent) ?? 1;
+  const long = reduce.reduce((a, l) => (extent(l) > extent(a) ? l : a));
+  const steps = STEPS.find((k) => extent(long) % k === 0) ?? 1;
+  const [k0, k1] = s.split(long, [null, steps]);
+  const windows = reduce.filter((l) => l.id !== long.id);
+  s.reorder(...outer, r0, c0, r1, c1, ...windows, k0, k1, r2, c2);
+  const group = s.fuse(...outer, r0, c0);
+  s.bind(group, "blockIdx.x");
+  s.bind(r1, "threadIdx.y");
+  s.bind(c1, "threadIdx.x");
+  s.reverseComputeAt(made, c1);
+  const fetches = [fetchX, fetchY];
+  for (const fetch of fetches) s.computeAt(fetch, k0);
+  s.unroll(r2);
+  s.unroll(c2);
+  s.decomposeReduction(block, windows[0] ?? k0);
+  // Last: where threads have no even share, nothing more can be proven of what they fill.
+  for (const fetch of fetches) fetchTogether(s, fetch, k0, rows.threads, columns.threads);
+  return true;
+}
+
+const sideOf = (axes: Roles["rows"]): number => (axes.length === 0 ? 1 : extentOf(axes[axes.length - 1]));
+
+/** Threads and sums for a side of so many elements, so that tiles come out even; undefined when they cannot. */
+function divided(n: number, large: boolean): Side | undefined {
+  let best: Side | undefined;
+  for (const sums of large ? [8] : [4, 7, 5, 6, 3, 2, 1]) {
+    for (let threads = large ? SIDE : 8; threads >= 1; threads--) {
+      if (n % (sums * threads) !== 0) continue;
+      const size = sums * threads;
+      if (!best || size > best.sums * best.threads) best = { threads, sums };
+      break;
+    }
+  }
+  // A side of a prime number of elements would be one thread for each of them.
+  return best && (best.threads * best.sums >= 8 || best.threads * best.sums === n) ? best : undefined;
+}
+
+/** Whether the operand is used at axes as they are. */
+const isPlain = (a: Access): boolean => a.indices.every((i) => i.kind === "var");
+
+/** Y laid out by the axes of the block, the columns as one; what pads it is computed on the way. */
+function gathered(s: Schedule, block: BlockRV, read: number, roles: Roles): BlockRV {
+  const panel = s.reindex(block, ["read", read]);
+  layOut(s, panel, roles);
+  for (const producer of s.getProducers(panel)) {
+    const b = s.get(producer);
+    if (b.axes.every((a) => a.type === "S") && s.getConsumers(producer).length === 1)
+      s.computeInline(producer);
+  }
+  s.setScope(panel, 0, "shared");
+  return panel;
+}
+
+/** The tile of an operand, fetched by all threads of the workgroup; in vectors where they come out even. */
+function fetchTogether(s: Schedule, fetch: BlockRV, at: LoopRV, ty: number, tx: number): void {
+  const around = s.getLoops(fetch);
+  const depth = around.findIndex((l) => s.get(l).v.id === s.get(at).v.id) + 1;
+  const own = around.slice(depth);
+  if (own.length === 0) return;
+  const inner = constInt(s.get(own[own.length - 1]).extent) ?? 1;
+  const all = product(own.map((l) => constInt(s.get(l).extent) ?? 1));
+  const fused = own.length > 1 ? s.fuse(...own) : own[0];
+  const vectors = inner % LANES === 0 && all % (LANES * ty * tx) === 0;
+  const [, y, x, lanes] = s.split(fused, [null, ty, tx, ...(vectors ? [LANES] : [])]);
+  s.bind(y, "threadIdx.y");
+  s.bind(x, "threadIdx.x");
+  if (vectors) s.vectorize(lanes);
+}
