@@ -41,8 +41,14 @@ export function wasmCode(mod: IRModule, options: WasmCodeOptions): WasmCode {
     threads() {
       const broken = isParallel ? whyNoWorkers() : undefined;
       if (broken !== undefined) return { count: 1, reason: broken };
-      return isParallel || there.count === 1 ? there : { count: 1, reason: "no loop is parallel" };
+      return isParallel || there.count === 1 ? there : { count: 1, reason: whySerial(code) };
     },
     ready: () => (isParallel ? threadsReady(there.count) : undefined),
   };
+}
+
+/** Why a program for several threads has nothing for them. */
+function whySerial({ functions }: WasmModule): string {
+  const notes = Object.values(functions).flatMap((f) => f.notes);
+  return notes.find((n) => n.includes("is not run in parallel")) ?? "no loop is parallel";
 }

@@ -77,6 +77,8 @@ export const actions: fc.Arbitrary<Action[]> = fc.array(
 export class Tally {
   readonly applied = new Map<string, number>();
   readonly refused = new Map<string, number>();
+  /** Programs that ran on threads. */
+  threaded = 0;
 
   toString(): string {
     const list = (m: Map<string, number>): string =>
@@ -84,7 +86,7 @@ export class Tally {
         .sort((x, y) => y[1] - x[1])
         .map(([k, n]) => `    ${String(n).padStart(6)}  ${k}`)
         .join("\n");
-    return `  applied\n${list(this.applied)}\n  refused, by rule\n${list(this.refused)}`;
+    return `  ran on threads: ${this.threaded}\n  applied\n${list(this.applied)}\n  refused, by rule\n${list(this.refused)}`;
   }
 }
 

@@ -53,9 +53,6 @@ function start({ Worker }: typeof Threads, events: MemberEvents): Member {
     // Of a thread that has ended no idle time is told, even before its exit is an event here.
     isAlive: () => !gone && worker.performance.eventLoopUtilization().idle >= 0,
     hold: (on) => (on ? worker.ref() : worker.unref()),
-    end: () => {
-      gone = true;
-      void worker.terminate();
-    },
+    end: () => void worker.terminate(),
   };
 }

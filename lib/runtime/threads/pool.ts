@@ -9,7 +9,7 @@
  */
 import { type Body, callOff, controlBlock, failure, join, open, type Patience, takePart } from "./control.ts";
 import type { SharedProgram } from "./messages.ts";
-import type { Member } from "./platform.ts";
+import type { Host, Member } from "./platform.ts";
 import { availableThreads, currentHost } from "./policy.ts";
 
 /** More than any machine's cores that one process would be given. */
@@ -34,6 +34,7 @@ export interface Spreadable {
 }
 
 export class ThreadPool {
+  readonly #host: Host;
   readonly #control = controlBlock(MOST_WORKERS);
   readonly #workers = new Map<number, Worker>();
   /** Threads there ever were: words that `join` has to look at. */
@@ -51,6 +52,10 @@ export class ThreadPool {
       if (w.knows.delete(number)) w.member.post({ kind: "forget", number });
     }
   });
+
+  constructor(host: Host = currentHost()) {
+    this.#host = host;
+  }
 
   /** Why loops run serially although there are cores: workers could not be started. */
   get broken(): string | undefined {
@@ -153,7 +158,7 @@ export class ThreadPool {
     const ready = new Promise<void>((resolve) => {
       begun = resolve;
     });
-    const member: Member = currentHost().start({
+    const member: Member = this.#host.start({
       message: (m) => {
         if (m.kind !== "ready") return;
         worker.isReady = true;

@@ -10,10 +10,11 @@ import {
   bufferParams,
   constInt,
   type DType,
+  loopsIn,
   type PrimFunc,
   structuralEqual,
 } from "../../../lib/ir/index.ts";
-import { assertAllclose, build, Tensor } from "../../../lib/runtime/index.ts";
+import { assertAllclose, build, setThreads, Tensor } from "../../../lib/runtime/index.ts";
 import { applyTrace, Schedule } from "../../../lib/schedule/index.ts";
 import { parseModule, script } from "../../../lib/script/index.ts";
 import { programOf, type Recipe, recipe } from "../../support/random-program.ts";
@@ -65,11 +66,13 @@ async function check(r: Recipe, steps: readonly Action[], tally: Tally): Promise
   const tolerance = toleranceOf(r.dtype);
   assertAllclose(outputOf(interpreted), outputOf(expected), tolerance);
 
-  const lib = await build(sch.mod, { target: "wasm" });
+  const lib = await build(sch.mod, { target: "wasm", threads: 1 });
   const compiled = tensorsFor(after);
   await lib.main(...compiled);
   assertAllclose(outputOf(compiled), outputOf(expected), tolerance);
-  for (const t of [...expected, ...interpreted, ...compiled]) t.dispose();
+  const spread = await onThreads(sch, tally);
+  if (spread) assertAllclose(outputOf(spread), outputOf(expected), tolerance);
+  for (const t of [...expected, ...interpreted, ...compiled, ...(spread ?? [])]) t.dispose();
 
   const text = script(sch.mod);
   assert.ok(structuralEqual(parseModule(text), sch.mod), "the script does not give the program back");
@@ -77,9 +80,22 @@ async function check(r: Recipe, steps: readonly Action[], tally: Tally): Promise
   assert.ok(structuralEqual(replayed.mod, sch.mod), "replaying the trace gives another program");
 }
 
+/** What the program computes when threads share its parallel loops; undefined where it has none. */
+async function onThreads(sch: Schedule, tally: Tally): Promise<Tensor[] | undefined> {
+  if (!loopsIn(sch.func().body).some((l) => l.loopKind === "parallel")) return undefined;
+  const lib = await build(sch.mod, { target: "wasm" });
+  if (lib.threads.count === 1) return undefined;
+  tally.threaded++;
+  const tensors = tensorsFor(sch.func());
+  await lib.main(...tensors);
+  return tensors;
+}
+
 describe(`random programs, random schedules (TILEWRIGHT_SEED=${seed})`, function () {
   this.timeout(600_000);
   const tally = new Tally();
+  before(() => setThreads(3, { oversubscribe: true }));
+  after(() => setThreads());
   for (let part = 0; part < PARTS; part++) {
     it(`${runs} cases agree before and after, interpreted and compiled (${part + 1} of ${PARTS})`, () =>
       fc.assert(
