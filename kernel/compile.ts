@@ -1,11 +1,12 @@
 // `tilewright compile`: an ONNX model to a deployment bundle.
-import { readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
 import { bundle, DeployError, sizeReport } from "../lib/deploy/index.ts";
 import { writeBundle } from "../lib/deploy/write.node.ts";
 import { decodeModel, fromOnnx, NeedsValue } from "../lib/frontend/onnx/index.ts";
 import { constantData } from "../lib/graph/index.ts";
 import type { IRModule, NDArray } from "../lib/ir/index.ts";
+import { FileDatabase } from "../lib/tune/database/file.node.ts";
 
 export interface CompileFlags {
   readonly output: string;
@@ -14,6 +15,7 @@ export interface CompileFlags {
   readonly value: readonly string[];
   readonly f16?: boolean;
   readonly relaxedSimd?: boolean;
+  readonly records?: string;
 }
 
 type File = ReturnType<typeof decodeModel>;
@@ -32,7 +34,7 @@ export async function compileCommand(model: string, flags: CompileFlags): Promis
   const fixed = flags.value.map((text) => text.slice(0, text.lastIndexOf("=")));
   const made = await bundle(
     modules.map((module) => ({ module, fixed })),
-    { name, f16, relaxedSimd },
+    { name, f16, relaxedSimd, ...(flags.records ? { database: openRecords(flags.records) } : {}) },
   );
   writeBundle(made, flags.output);
   console.log(sizeReport(made));
@@ -40,8 +42,15 @@ export async function compileCommand(model: string, flags: CompileFlags): Promis
   return 0;
 }
 
+/** The records in a file that is there. */
+function openRecords(path: string): FileDatabase {
+  if (!existsSync(path))
+    throw new DeployError(`there is no file of records ${path}: make it with tilewright tune`);
+  return new FileDatabase(path);
+}
+
 /** Reads files beside the model, and none that a link or ".." leads to elsewhere. */
-function beside(model: string): (location: string) => Uint8Array {
+export function beside(model: string): (location: string) => Uint8Array {
   const folder = realpathSync(path.dirname(path.resolve(model)));
   return (location) => {
     const at = path.resolve(folder, location);
@@ -55,7 +64,11 @@ function beside(model: string): (location: string) => Uint8Array {
 }
 
 /** A module for each combination of the sizes that were asked for. */
-function importEntries(file: File, flags: CompileFlags, externalData: (l: string) => Uint8Array): IRModule[] {
+export function importEntries(
+  file: File,
+  flags: Pick<CompileFlags, "shape" | "value">,
+  externalData: (l: string) => Uint8Array,
+): IRModule[] {
   const inputs = file.graph.inputs.filter((v) => !file.graph.initializers.has(v.name));
   const asked = flags.shape.map((text) => sizesOf(text));
   const names = new Set(inputs.map((v) => v.name));

@@ -4,6 +4,7 @@ import type { CompileFlags } from "./compile.ts";
 import type { RunFlags } from "./notebook/commands.ts";
 import { packageVersion } from "./paths.ts";
 import type { StartFlags } from "./server/start.ts";
+import type { TuneFlags } from "./tune.ts";
 
 const program = new Command("tilewright")
   .description(
@@ -95,9 +96,36 @@ program
   )
   .option("--f16", "store the weights in half precision")
   .option("--relaxed-simd", "use relaxed SIMD, which is faster and which not every browser has")
+  .option("--records <file>", "use the schedules that tilewright tune has found")
   .action(async (model: string, flags: CompileFlags) => {
     const { compileCommand } = await import("./compile.ts");
     process.exitCode = await told(() => compileCommand(model, flags));
+  });
+
+program
+  .command("tune")
+  .description(
+    "search fast schedules for an ONNX model on this machine; run it again to go on where it ended",
+  )
+  .argument("<model>", "the .onnx file")
+  .requiredOption(
+    "--records <file>",
+    "where what was measured is kept, one JSON line each; Ctrl-C loses nothing",
+  )
+  .option("--trials <N>", "candidates in all, those that the file holds already included", whole, 256)
+  .option(
+    "--shape <name=N>",
+    "fix a size that the model leaves open, as for compile; may be repeated",
+    collect,
+    [],
+  )
+  .option("--value <input=ELEMENTS>", "fix an input whose value decides sizes; may be repeated", collect, [])
+  .option("--threads <N>", "threads that share parallel loops", whole, 1)
+  .option("--no-relaxed-simd", "search for machines without relaxed SIMD, as bundles are made for")
+  .option("--seed <N>", "where random numbers start", whole)
+  .action(async (model: string, flags: TuneFlags) => {
+    const { tuneCommand } = await import("./tune.ts");
+    process.exitCode = await told(() => tuneCommand(model, flags));
   });
 
 program
@@ -130,6 +158,11 @@ program
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value];
+}
+
+function whole(value: string): number {
+  if (!/^\d+$/.test(value)) throw new InvalidArgumentError("a whole number is wanted");
+  return Number(value);
 }
 
 function positive(value: string): number {

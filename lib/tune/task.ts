@@ -35,6 +35,16 @@ export interface Tried {
 /** Candidates, none of which could be measured: then the function is given up. */
 const HOPELESS = 24;
 
+/** What the work gives, or undefined when the signal comes first: whoever does it is told to stop by `dispose`. */
+function unlessAborted<X>(work: Promise<X>, signal: AbortSignal | undefined): Promise<X | undefined> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const stop = (): void => resolve(undefined);
+    signal.addEventListener("abort", stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}
+
 interface Entry {
   readonly candidate: Candidate;
   readonly record: TuningRecord;
@@ -108,7 +118,8 @@ export class TuningTask {
     for (const candidate of candidates) {
       if (signal?.aborted) break;
       const predicted = this.state.model.msOf(this.state.model.predict(candidate.func));
-      const outcome = await this.measure(candidate);
+      const outcome = await unlessAborted(this.measure(candidate), signal);
+      if (outcome === undefined) break;
       const record = this.recordOf(candidate, outcome);
       this.trials++;
       this.entries.push({ candidate, record });

@@ -26,6 +26,18 @@ export function whyNotTuned(f: PrimFunc): string | undefined {
   return undefined;
 }
 
+/** Tasks of several modules as those of one. */
+export function mergeTasks(lists: readonly (readonly ExtractedTask[])[]): ExtractedTask[] {
+  const tasks = new Map<string, { name: string; func: PrimFunc; weight: number }>();
+  for (const task of lists.flat()) {
+    const { hash } = workloadOf(task.func);
+    const known = tasks.get(hash);
+    if (known) known.weight += task.weight;
+    else tasks.set(hash, { ...task });
+  }
+  return [...tasks.values()];
+}
+
 /**
  * The tensor programs that a module calls, as the pipeline hands them to its `schedule` stage. Equal ones count as one. A
  * module without graph-level functions gives its tensor programs, called once each.
@@ -41,14 +53,9 @@ export function extractTasks(mod: IRModule, options: PipelineOptions = {}): Extr
       if (e.kind === "callTir") calls.set(e.func, (calls.get(e.func) ?? 0) + 1);
     });
   }
-  const tasks = new Map<string, { name: string; func: PrimFunc; weight: number }>();
-  for (const [name, func] of Object.entries(primFuncs(at))) {
+  const found = Object.entries(primFuncs(at)).flatMap(([name, func]) => {
     const weight = hasGraphs ? (calls.get(name) ?? 0) : 1;
-    if (weight === 0 || whyNotTuned(func) !== undefined) continue;
-    const { hash } = workloadOf(func);
-    const known = tasks.get(hash);
-    if (known) known.weight += weight;
-    else tasks.set(hash, { name, func, weight });
-  }
-  return [...tasks.values()];
+    return weight === 0 || whyNotTuned(func) !== undefined ? [] : [{ name, func, weight }];
+  });
+  return mergeTasks([found]);
 }

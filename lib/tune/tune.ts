@@ -12,7 +12,7 @@ import { postOrderSpace } from "./space/post-order.ts";
 import { type ScheduleFunction, type Space, scheduleFunction } from "./space/space.ts";
 import type { TuningTarget } from "./target.ts";
 import { type Tried, TuningTask } from "./task.ts";
-import { type ExtractedTask, extractTasks, whyNotTuned } from "./tasks.ts";
+import { type ExtractedTask, extractTasks, mergeTasks, whyNotTuned } from "./tasks.ts";
 
 export interface TuneOptions {
   /** Candidates in all; what the database holds already for a function and this machine counts. Default 64. */
@@ -61,14 +61,16 @@ export async function tuneTir(program: IRModule | PrimFunc, options: TuneOptions
 }
 
 /**
- * Searches schedules for the tensor programs that a graph-level module runs, the more often the more they weigh.
- * `numTrials` is for all of them together. Returns the database: `build(mod, { database })` uses it.
+ * Searches schedules for the tensor programs that a graph-level module runs (or several modules: one model for several
+ * sizes), the more often the more they weigh. `numTrials` is for all of them together. Returns the database:
+ * `build(mod, { database })` uses it.
  */
 export async function tuneModel(
-  mod: IRModule,
+  mod: IRModule | readonly IRModule[],
   options: TuneOptions & { readonly pipeline?: PipelineOptions } = {},
 ): Promise<Database> {
-  const tasks = extractTasks(mod, options.pipeline);
+  const mods = Array.isArray(mod) ? (mod as readonly IRModule[]) : [mod as IRModule];
+  const tasks = mergeTasks(mods.map((m) => extractTasks(m, options.pipeline)));
   if (tasks.length === 0)
     throw new TuneError("there is nothing to tune: the module calls no tensor programs of known sizes");
   return search(tasks, options, options.trialsPerRound ?? 8);
