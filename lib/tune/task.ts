@@ -5,7 +5,7 @@ import type { Database } from "./database/database.ts";
 import { bare, costOf, quickestYardsticks, type TuningRecord, workloadOf } from "./database/record.ts";
 import { defaultSchedule, scheduleOf } from "./default/index.ts";
 import type { MeasureLimits, Measurer, Outcome } from "./measure.ts";
-import { type Candidate, type Known, SearchState } from "./search/candidates.ts";
+import { type Candidate, type Effort, type Known, SearchState } from "./search/candidates.ts";
 import type { Strategy } from "./search/strategies.ts";
 import type { Space } from "./space/space.ts";
 import { similarity } from "./target.ts";
@@ -19,6 +19,7 @@ export interface TaskParts {
   /** Whether the schedule without search is the first candidate. */
   readonly withDefault: boolean;
   readonly seed: number;
+  readonly effort: Effort;
   readonly database: Database;
   readonly measurer: Measurer;
   readonly limits?: MeasureLimits;
@@ -68,7 +69,13 @@ export class TuningTask {
     this.parts = parts;
     this.name = parts.name;
     this.weight = parts.weight;
-    this.state = new SearchState(bare(parts.func), parts.space, parts.measurer.target, parts.seed);
+    this.state = new SearchState(
+      bare(parts.func),
+      parts.space,
+      parts.measurer.target,
+      parts.seed,
+      parts.effort,
+    );
     const func = bare(defaultSchedule(this.state.func));
     this.yardstick = { func, hash: structuralHash(func) };
     this.resume();

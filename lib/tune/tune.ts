@@ -7,6 +7,7 @@ import { scheduleInModule, WORKLOAD_FUNC } from "./database/record.ts";
 import { defaultMeasurer, type MeasureLimits, type Measurer, type MeasurerOptions } from "./measure.ts";
 import { noFailures, type Progress, type Trial } from "./progress.ts";
 import { TaskScheduler } from "./scheduler.ts";
+import type { Effort } from "./search/candidates.ts";
 import { STRATEGIES, type StrategyName } from "./search/strategies.ts";
 import { postOrderSpace } from "./space/post-order.ts";
 import { type ScheduleFunction, type Space, scheduleFunction } from "./space/space.ts";
@@ -25,6 +26,8 @@ export interface TuneOptions {
   readonly space?: Space | ScheduleFunction;
   /** How candidates are chosen. Default "evolutionary". */
   readonly strategy?: StrategyName;
+  /** Candidates that a round of evolution looks at, and for how many generations. Default 64 and 3: a few seconds. */
+  readonly effort?: Partial<Effort>;
   /** Where records go, and what is known already. Default: a new one in memory. */
   readonly database?: Database;
   /** What to search for: this machine, with so many threads (default 1), with or without relaxed SIMD. */
@@ -175,6 +178,7 @@ class Search {
           // Whoever gives a space wants a schedule of that space.
           withDefault: space === undefined,
           seed: seed + i * 7919,
+          effort: { population: 64, generations: 3, ...options.effort },
           database: this.database,
           measurer,
           ...(limits ? { limits } : {}),

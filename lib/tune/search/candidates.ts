@@ -25,6 +25,12 @@ export interface Known {
   readonly cost: number;
 }
 
+/** How many candidates a round of evolution looks at: so many, for so many generations. */
+export interface Effort {
+  readonly population: number;
+  readonly generations: number;
+}
+
 /** What a search knows of its program. */
 export class SearchState {
   readonly func: PrimFunc;
@@ -40,6 +46,7 @@ export class SearchState {
   illegal = 0;
   /** What the last of them said. */
   refusal = "";
+  readonly effort: Effort;
   private readonly postprocs: readonly Postproc[];
 
   constructor(
@@ -47,6 +54,7 @@ export class SearchState {
     space: Space,
     target: TuningTarget,
     seed: number,
+    effort: Effort,
     postprocs: readonly Postproc[] = POSTPROCS,
   ) {
     this.func = func;
@@ -54,6 +62,7 @@ export class SearchState {
     this.target = target;
     this.random = new Random(seed);
     this.model = new CostModel(this.random.fork());
+    this.effort = effort;
     this.postprocs = postprocs;
   }
 
@@ -66,11 +75,16 @@ export class SearchState {
   /** The candidate of a trace, with decisions fitted; undefined when it is refused. */
   replay(trace: Trace, origin: Origin): Candidate | undefined {
     const seed = this.random.fork();
-    return this.made(origin, () => applyTrace(trace, new Schedule(workloadModule(this.func), { seed })));
+    // Other decisions may change how many loops there are, which `applyTrace` reports as an ordinary error.
+    return this.made(
+      origin,
+      () => applyTrace(trace, new Schedule(workloadModule(this.func), { seed })),
+      true,
+    );
   }
 
   /** A candidate from a schedule of the program. */
-  made(origin: Origin, make: () => Schedule): Candidate | undefined {
+  made(origin: Origin, make: () => Schedule, isReplay = false): Candidate | undefined {
     try {
       const sch = make();
       const func = sch.func(WORKLOAD_FUNC);
@@ -79,8 +93,7 @@ export class SearchState {
         return { trace: sch.trace.simplified(), func, hash: structuralHash(func), origin };
       this.refusal = why;
     } catch (e) {
-      // A changed decision may change how many loops there are, which `applyTrace` reports as an ordinary error.
-      if (!(e instanceof ScheduleError) && origin !== "mutated") throw e;
+      if (!(e instanceof ScheduleError) && !isReplay) throw e;
       this.refusal = (e as Error).message;
     }
     this.illegal++;

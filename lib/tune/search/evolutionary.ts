@@ -7,8 +7,6 @@
 import { mutateTrace } from "../mutators.ts";
 import type { Candidate, SearchState } from "./candidates.ts";
 
-const POPULATION = 64;
-const GENERATIONS = 3;
 /** The part of the population that begins with what was measured. */
 const MEASURED = 0.35;
 const MUTATE = 0.85;
@@ -29,7 +27,7 @@ export async function evolve(
   n: number,
   pause: () => Promise<void>,
 ): Promise<Candidate[]> {
-  const { random, model } = state;
+  const { random, model, effort } = state;
   const found = new Map<string, Scored>();
   const scored = (candidate: Candidate): Scored => {
     const score = Math.max(0, model.predict(candidate.func) ?? random.real());
@@ -39,7 +37,7 @@ export async function evolve(
   };
   const learned = state.known.length > 0 && model.predict(state.known[0].candidate.func) !== undefined;
   // Without a model there is nothing to select by.
-  const size = learned ? POPULATION : 2 * n;
+  const size = learned ? effort.population : 2 * n;
 
   const parents = state.known
     .filter((k) => k.cost < Number.POSITIVE_INFINITY)
@@ -54,7 +52,7 @@ export async function evolve(
     stale = found.size > before ? 0 : stale + 1;
   }
   const fresh = [...found.values()];
-  for (let g = 0; learned && g < GENERATIONS && population.length > 0; g++) {
+  for (let g = 0; learned && g < effort.generations && population.length > 0; g++) {
     const weights = population.map((p) => Math.max(1e-3, p.score) ** 2);
     const next: Scored[] = [];
     while (next.length < population.length) {
