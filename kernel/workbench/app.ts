@@ -1,0 +1,265 @@
+// The page: a bar on top, chapters on the left, the notebook in the middle, the compiler's views on the right.
+import { Dialog, showDialog, showErrorMessage } from "@jupyterlab/apputils";
+import { NotebookActions } from "@jupyterlab/notebook";
+import { MessageLoop } from "@lumino/messaging";
+import { Widget } from "@lumino/widgets";
+import { Assistance } from "./assistance.ts";
+import { Chapters } from "./chapters.ts";
+import { createCommands, type Stage } from "./commands.ts";
+import { Documents, goTo, type OpenNotebook, type Workshop } from "./documents.ts";
+import { button, element } from "./dom.ts";
+import { Library } from "./library.ts";
+import { remember, remembered } from "./memory.ts";
+import { Outline } from "./outline.ts";
+import { ViewPanel } from "./panel.ts";
+import { noteProgress } from "./progress.ts";
+import type { Theme } from "./theme.ts";
+import { Toolbar } from "./toolbar.ts";
+import { verdictNode } from "./verdict.ts";
+import { restartAndVerify } from "./verify.ts";
+
+/** The workbench. */
+export class App implements Stage {
+  readonly assistance: Assistance;
+  current: OpenNotebook | undefined;
+  readonly #workshop: Workshop;
+  readonly #documents: Documents;
+  readonly #library: Library;
+  readonly #chapters: Chapters;
+  readonly #outline: Outline;
+  readonly #panel = new ViewPanel();
+  readonly #toolbar: Toolbar;
+  readonly #center = element("main", { class: "wb-center", "aria-label": "Notebook" });
+  readonly #banner = element("div", { class: "wb-banner", role: "alert", hidden: true });
+  readonly #page: HTMLElement;
+
+  constructor(workshop: Workshop, theme: Theme, page: HTMLElement) {
+    this.#workshop = workshop;
+    this.#page = page;
+    this.#documents = new Documents(workshop);
+    this.#library = new Library(workshop.services.contents);
+    this.assistance = new Assistance(workshop.rendering);
+    this.#chapters = new Chapters(this.#library, {
+      open: (path, cell) => void this.open(path, cell),
+      add: () => void this.#add(),
+    });
+    this.#outline = new Outline(() => this.#show("left", !isNarrow() && this.#isShown("left")));
+    const commands = createCommands(this);
+    commands.addCommand("previous-step", { execute: () => this.#panel.go(-1) });
+    commands.addCommand("next-step", { execute: () => this.#panel.go(1) });
+    this.#toolbar = new Toolbar(commands, () => this.#goToStale());
+    this.#build(theme);
+    addEventListener("hashchange", () => void this.#route());
+    addEventListener("beforeunload", (event) => {
+      if (this.current?.autosave.hasChanges) event.preventDefault();
+    });
+    workshop.services.connectionFailure.connect(() => this.#tellLost());
+  }
+
+  /** Lists the chapters and opens the one of the address, the last one read, or the first. */
+  async start(): Promise<void> {
+    // The notebook does not wait for the list when it is known which one it is.
+    const wanted = addressed()?.path ?? remembered<string>("last");
+    const listing = this.#chapters.load();
+    if (wanted !== undefined) void this.#route(wanted);
+    const chapters = await listing;
+    const first = chapters[0]?.path;
+    if (
+      wanted === undefined ||
+      (addressed() === undefined && !chapters.some(({ path }) => path === wanted))
+    ) {
+      if (first === undefined)
+        this.#center.append(element("p", { class: "wb-note" }, "There is no notebook in this folder yet."));
+      else await this.#route(first);
+    }
+    await this.#chapters.loadTitles();
+    this.#setTitle();
+  }
+
+  /** Shows a notebook, at a cell if one is named. */
+  async open(path: string, cell?: number): Promise<void> {
+    if (isNarrow()) this.#show("left", false);
+    const hash = `#/${encodeURI(path)}`;
+    if (location.hash !== hash) history.pushState(null, "", hash);
+    let open: OpenNotebook;
+    this.#chapters.select(path);
+    try {
+      open = await this.#documents.open(path);
+    } catch (error) {
+      await showErrorMessage(
+        `${path} cannot be opened`,
+        error instanceof Error ? error.message : String(error),
+      );
+      return;
+    }
+    if (!open.panel.isAttached) this.#attach(open);
+    this.current?.panel.hide();
+    this.current = open;
+    open.panel.show();
+    remember("last", path);
+    noteProgress(path, codeCells(open));
+    this.#chapters.draw();
+    this.#toolbar.follow(open);
+    this.#outline.show(open);
+    this.#panel.follow(open);
+    this.assistance.follow(open);
+    this.#setTitle();
+    await open.panel.revealed;
+    if (cell !== undefined) await goTo(open.panel, cell);
+    else open.panel.content.activate();
+  }
+
+  search(): void {
+    this.#show("left", true);
+    this.#chapters.focusSearch();
+  }
+
+  async restart(): Promise<void> {
+    const open = this.current;
+    if (!open) return;
+    const { button: pressed } = await showDialog({
+      title: "Restart the kernel?",
+      body: "Variables are lost. Text and outputs stay.",
+      buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: "Restart" })],
+    });
+    if (pressed.accept) await open.panel.sessionContext.restartKernel();
+  }
+
+  async runAll({ restart = false, verify = false }): Promise<void> {
+    const open = this.current;
+    if (!open) return;
+    const { content, sessionContext } = open.panel;
+    if (verify) {
+      const verdict = await restartAndVerify(open);
+      const body = new Widget({ node: verdictNode(verdict) });
+      await showDialog({ title: "Restart and verify", body, buttons: [Dialog.okButton({ label: "Close" })] });
+      return;
+    }
+    if (restart) await sessionContext.restartKernel();
+    await NotebookActions.runAll(content, sessionContext);
+  }
+
+  #attach(open: OpenNotebook): void {
+    const { panel, runs, path } = open;
+    Widget.attach(panel, this.#center);
+    runs.ended.connect((_, { cell, success }) => {
+      noteProgress(path, codeCells(open), success ? cell.model.id : undefined);
+      this.#chapters.draw();
+    });
+    open.context.saveState.connect((_, state) => {
+      if (state !== "started") this.#library.forget(path);
+    });
+  }
+
+  async #add(): Promise<void> {
+    const { contents } = this.#workshop.services;
+    const model = await contents.newUntitled({ type: "notebook" });
+    await this.#chapters.load();
+    await this.open(model.path);
+  }
+
+  async #route(otherwise?: string): Promise<void> {
+    const { path, cell } = addressed() ?? {};
+    const wanted = path ?? otherwise;
+    if (wanted !== undefined && wanted !== this.current?.path) await this.open(wanted, cell);
+  }
+
+  #goToStale(): void {
+    const [first] = this.current?.stale.cells ?? [];
+    if (this.current && first)
+      void goTo(this.current.panel, this.current.panel.content.widgets.indexOf(first));
+  }
+
+  #setTitle(): void {
+    const path = this.current?.path;
+    document.title = path === undefined ? "Tilewright" : `${this.#chapters.titleOf(path)} · Tilewright`;
+  }
+
+  #tellLost(): void {
+    if (!this.#banner.hidden) return;
+    this.#banner.textContent =
+      "The server does not answer. What you write stays in this page until it is back; copy it if you close the page.";
+    this.#banner.hidden = false;
+    const ask = setInterval(async () => {
+      const answer = await fetch(new URL("api", document.baseURI), { cache: "no-store" }).catch(
+        () => undefined,
+      );
+      if (!answer?.ok) return;
+      clearInterval(ask);
+      this.#banner.hidden = true;
+    }, 2000);
+  }
+
+  #build(theme: Theme): void {
+    const themed = () => `Theme: ${theme.choice}`;
+    const themes = button("theme", themed(), () => {
+      theme.next();
+      themes.title = themed();
+      themes.setAttribute("aria-label", themed());
+    });
+    const toggle = (side: "left" | "right", drawing: "menu" | "panel", label: string) =>
+      button(drawing, label, () => this.#show(side, !this.#isShown(side)));
+    const left = element(
+      "nav",
+      { class: "wb-left", "aria-label": "Chapters" },
+      this.#chapters.node,
+      this.#outline.node,
+    );
+    const right = element("aside", { class: "wb-right", "aria-label": "Compiler views" }, this.#panel.node);
+    const header = element(
+      "header",
+      { class: "wb-header" },
+      toggle("left", "menu", "Chapters"),
+      element("h1", {}, "Tilewright"),
+      this.#toolbar.node,
+      themes,
+      toggle("right", "panel", "Compiler views"),
+    );
+    this.#page.replaceChildren(
+      header,
+      this.#banner,
+      element("div", { class: "wb-columns" }, left, this.#center, right),
+    );
+    for (const side of ["left", "right"] as const)
+      this.#show(
+        side,
+        isNarrow() ? false : (remembered<boolean>(side) ?? (side === "left" || innerWidth >= 1200)),
+      );
+    new ResizeObserver(() => {
+      if (this.current) MessageLoop.sendMessage(this.current.panel, Widget.ResizeMessage.UnknownSize);
+    }).observe(this.#center);
+  }
+
+  #isShown(side: "left" | "right"): boolean {
+    return this.#page.classList.contains(`wb-with-${side}`);
+  }
+
+  #show(side: "left" | "right", shown: boolean): void {
+    this.#page.classList.toggle(`wb-with-${side}`, shown);
+    if (!isNarrow()) remember(side, shown);
+    // On a narrow page there is room for one.
+    else if (shown) this.#page.classList.remove(side === "left" ? "wb-with-right" : "wb-with-left");
+  }
+}
+
+function codeCells({ panel }: OpenNotebook): string[] {
+  return panel.content.widgets.flatMap(({ model }) =>
+    model.type === "code" && model.sharedModel.getSource().trim() !== "" ? [model.id] : [],
+  );
+}
+
+function isNarrow(): boolean {
+  return matchMedia("(max-width: 800px)").matches;
+}
+
+/** The notebook and the cell that the address names: `#/03-name.ipynb` or `#/03-name.ipynb@12`. */
+function addressed(): { path: string; cell?: number } | undefined {
+  const found = /^#\/(.+?)(?:@(\d+))?$/.exec(location.hash);
+  if (!found) return undefined;
+  try {
+    const path = decodeURI(found[1]!);
+    return found[2] === undefined ? { path } : { path, cell: Number(found[2]) };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,140 @@
+// Notebooks that are open: each with its context (file and kernel) and its panel (cells).
+import { SessionContextDialogs } from "@jupyterlab/apputils";
+import type { Cell } from "@jupyterlab/cells";
+import { Context } from "@jupyterlab/docregistry";
+import {
+  type INotebookModel,
+  NotebookModelFactory,
+  NotebookPanel,
+  NotebookWidgetFactory,
+  StaticNotebook,
+} from "@jupyterlab/notebook";
+import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
+import type { ServiceManager } from "@jupyterlab/services";
+import { Autosave } from "./autosave.ts";
+import type { Editors } from "./editors.ts";
+import { Runs } from "./runs.ts";
+import { StaleMarks } from "./stale.ts";
+
+/** A notebook that is open. */
+export interface OpenNotebook {
+  path: string;
+  context: Context<INotebookModel>;
+  panel: NotebookPanel;
+  autosave: Autosave;
+  runs: Runs;
+  stale: StaleMarks;
+}
+
+/** What a page needs to open notebooks. */
+export interface Workshop {
+  services: ServiceManager.IManager;
+  editors: Editors;
+  rendering: IRenderMimeRegistry;
+}
+
+/** Opens notebooks; each stays open, with its kernel, until it is closed. */
+export class Documents {
+  readonly dialogs: SessionContextDialogs = new SessionContextDialogs();
+  readonly #services: ServiceManager.IManager;
+  readonly #models = new NotebookModelFactory({ disableDocumentWideUndoRedo: true });
+  readonly #panels: NotebookWidgetFactory;
+  readonly #open = new Map<string, Promise<OpenNotebook>>();
+
+  constructor({ services, editors, rendering }: Workshop) {
+    this.#services = services;
+    const config = StaticNotebook.defaultEditorConfig;
+    this.#panels = new NotebookWidgetFactory({
+      name: "Notebook",
+      modelName: "notebook",
+      fileTypes: ["notebook"],
+      preferKernel: true,
+      canStartKernel: true,
+      autoStartDefault: true,
+      rendermime: rendering,
+      contentFactory: new NotebookPanel.ContentFactory({ editorFactory: editors.factory.newInlineEditor }),
+      mimeTypeService: editors.mimeTypes,
+      editorConfig: {
+        ...config,
+        code: {
+          ...config.code,
+          lineNumbers: false,
+          lineWrap: false,
+          matchBrackets: true,
+          autoClosingBrackets: true,
+        },
+        markdown: { ...config.markdown, lineWrap: true },
+      },
+      notebookConfig: {
+        ...StaticNotebook.defaultNotebookConfig,
+        windowingMode: "contentVisibility",
+        scrollPastEnd: true,
+        showHiddenCellsButton: false,
+      },
+    });
+  }
+
+  /** The notebook of a path, opened if it is not yet. Rejects when it cannot be read. */
+  open(path: string): Promise<OpenNotebook> {
+    const opened = this.#open.get(path) ?? this.#opened(path);
+    this.#open.set(path, opened);
+    opened.catch(() => this.#open.delete(path));
+    return opened;
+  }
+
+  /** The notebooks that are open. */
+  async all(): Promise<OpenNotebook[]> {
+    const settled = await Promise.allSettled(this.#open.values());
+    return settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  }
+
+  async #opened(path: string): Promise<OpenNotebook> {
+    const context = new Context({
+      manager: this.#services,
+      factory: this.#models,
+      path,
+      kernelPreference: {
+        shouldStart: true,
+        canStart: true,
+        autoStartDefault: true,
+        shutdownOnDispose: false,
+      },
+      sessionDialogs: this.dialogs,
+    });
+    const panel = this.#panels.createNew(context);
+    panel.toolbar.hide();
+    try {
+      await context.initialize(false);
+      await context.ready;
+    } catch (error) {
+      panel.dispose();
+      throw error;
+    }
+    const runs = new Runs(panel);
+    return {
+      path,
+      context,
+      panel,
+      runs,
+      stale: new StaleMarks(panel, runs),
+      autosave: new Autosave(context),
+    };
+  }
+}
+
+/** The cells of a notebook, those not drawn yet too. */
+export function cellsOf(panel: NotebookPanel): readonly Cell[] {
+  return panel.content.widgets;
+}
+
+/** Brings a cell into view and makes it the active one. */
+export async function goTo(panel: NotebookPanel, index: number): Promise<void> {
+  const { content } = panel;
+  const cell = content.widgets[index];
+  if (!cell) return;
+  content.deselectAll();
+  content.activeCellIndex = index;
+  content.mode = "command";
+  await content.scrollToCell(cell, "start").catch(() => undefined);
+  content.activate();
+}
