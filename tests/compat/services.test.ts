@@ -5,10 +5,16 @@ import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { type Kernel, KernelManager, KernelSpecManager } from "@jupyterlab/services";
 import { requireSystem } from "../support/system.ts";
-import { type RunningServer, startJupyterServer, startWorkbench } from "../support/workbench.ts";
+import {
+  type RunningServer,
+  startGateway,
+  startJupyterServer,
+  startWorkbench,
+} from "../support/workbench.ts";
 
 suite("jupyter_server", startJupyterServer, "jupyter-server");
 suite("our own server", startWorkbench);
+suite("jupyter_server with our server as its gateway", startGateway, "jupyter-server");
 
 function suite(title: string, start: () => Promise<RunningServer>, needs?: "jupyter-server"): void {
   describe(`compat: @jupyterlab/services through ${title}`, function () {

@@ -40,8 +40,8 @@ export function startWorkbench(options: string[] = [], more: NodeJS.ProcessEnv =
   );
 }
 
-/** Starts Debian's jupyter_server, with our kernel installed for it. */
-export function startJupyterServer(): Promise<RunningServer> {
+/** Starts Debian's jupyter_server, with our kernel installed for it; `more` are options of its command line. */
+export function startJupyterServer(more: string[] = []): Promise<RunningServer> {
   return start((port, token, folder, env) => {
     execFileSync(process.execPath, [cli, "install", "--user"], { env });
     const options = {
@@ -54,8 +54,24 @@ export function startJupyterServer(): Promise<RunningServer> {
       allow_root: "True",
     };
     const args = Object.entries(options).map(([name, value]) => `--ServerApp.${name}=${value}`);
-    return [systemPython, ["-m", "jupyter_server", ...args]];
+    return [systemPython, ["-m", "jupyter_server", ...args, ...more]];
   });
+}
+
+/** Starts a jupyter_server whose kernels are those of a server of ours (`jupyter lab --gateway-url`). */
+export async function startGateway(): Promise<RunningServer> {
+  const ours = await startWorkbench();
+  const url = ours.url.replace(/\/$/, "");
+  const theirs = await startJupyterServer([
+    `--gateway-url=${url}`,
+    `--GatewayClient.auth_token=${ours.token}`,
+  ]);
+  const stop = async () => {
+    await theirs.stop();
+    await ours.stop();
+  };
+  // Its kernels run where ours serves.
+  return { ...theirs, folder: ours.folder, stop };
 }
 
 async function start(
