@@ -5,6 +5,7 @@ export {
   UnionDatabase,
 } from "./database/database.ts";
 export { type ReadRecords, readRecords, recordLine } from "./database/lines.ts";
+export { openDatabase } from "./database/open.ts";
 export { costOf, type TuningRecord, type Workload, workloadOf } from "./database/record.ts";
 export { applyDefaultSchedule, defaultSchedule, scheduleOf } from "./default/index.ts";
 export { FEATURES, featuresOf } from "./features/stores.ts";

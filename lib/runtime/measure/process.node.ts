@@ -3,6 +3,7 @@
  * that one candidate. The process is begun again for the next.
  */
 import { type ChildProcess, fork } from "node:child_process";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { irModule, type PrimFunc } from "../../ir/index.ts";
 import type { MeasureRequest, Measurer, MeasurerOptions, Outcome } from "../../tune/measure.ts";
@@ -115,8 +116,10 @@ class ProcessMeasurer implements Measurer {
 function start(): ChildProcess {
   const source = import.meta.url.endsWith(".ts");
   const file = fileURLToPath(new URL(source ? "./worker.node.ts" : "./worker.node.js", import.meta.url));
-  const execArgv = source ? ["--import", import.meta.resolve("tsx")] : [];
-  const child = fork(file, [], { execArgv, stdio: ["ignore", "ignore", "ignore", "ipc"] });
+  const execArgv = source ? ["--import", "tsx"] : [];
+  // The loader is looked for from there.
+  const cwd = dirname(file);
+  const child = fork(file, [], { cwd, execArgv, stdio: ["ignore", "ignore", "ignore", "ipc"] });
   // Work in progress keeps the search alive, a process that waits does not.
   child.unref();
   child.channel?.unref();
