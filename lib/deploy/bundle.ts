@@ -183,9 +183,10 @@ const plain = ({ name, dtype, shape, most }: Port): Port => ({
   ...(most ? { most } : {}),
 });
 
+/** Without Winograd's filtering unless it is asked for: its weights are 16/9 of the bytes. */
 function lowered(module: IRModule, func: string, options: LowerOptions): Lowered {
   try {
-    return lowerFunction(module, func, new Map(), { ...options, whole: true });
+    return lowerFunction(module, func, new Map(), { winograd: false, ...options, whole: true });
   } catch (e) {
     if (!(e instanceof GraphError)) throw e;
     throw new DeployError(`${e.message}. A bundle is compiled as a whole, before there is any data`, {

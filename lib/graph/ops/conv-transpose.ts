@@ -77,9 +77,8 @@ function phased(w: te.Tensor, window: Window, phases: readonly Expr[]): te.Tenso
 }
 
 /**
- * Output position t = y + begin is place floor(t / stride) of phase t mod stride. It takes the elements of the weight at
- * t mod stride, t mod stride + stride, …, each with the input one position earlier than the one before: no product with a
- * stuffed zero is formed.
+ * Output position t = y + begin takes the elements of the weight at t mod stride, t mod stride + stride, …, each with
+ * the input one position earlier than the one before: no product with a stuffed zero is formed.
  */
 function convTranspose(n: 1 | 2 | 3): OpDef {
   const letters = [...SPATIAL[n]].join(", ");
@@ -115,37 +114,25 @@ function convTranspose(n: 1 | 2 | 3): OpDef {
       const axes: te.ReduceAxis[] = [];
       const rc = reduceOver(inner, "rc", axes);
       const rk = phases.map((p, d) => reduceOver(p, `r${SPATIAL[n][d].toLowerCase()}`, axes));
-      // Of the positions along each axis, those of one phase are neighbours: an ordinary convolution for each phase.
-      const quotients = shape
-        .slice(2)
-        .map((size, d) =>
-          simplify(ops.add(ops.floordiv(ops.add(size, window.begin[d] - 1), window.strides[d]), 1)),
-        );
-      const made = sums(
-        [shape[0], shape[1], ...window.strides.map((s) => ops.toExpr(s)), ...quotients],
+      return sums(
+        shape,
         c.out().dtype,
         (i, wide) => {
           const one = c.num("groups") === 1;
           const channel = one ? rc : ops.add(ops.mul(ops.floordiv(i[1], outer), inner), rc);
-          const [phase, place] = [i.slice(2, 2 + n), i.slice(2 + n)];
-          const from = place.map((q, d) => ops.sub(ops.add(q, before[d]), rk[d]));
-          const by = phase.map((p, d) => ops.add(p, ops.mul(rk[d], window.strides[d])));
+          const t = window.begin.map((b, d) => ops.add(i[d + 2], b));
+          const from = t.map((p, d) =>
+            ops.sub(ops.add(ops.floordiv(p, window.strides[d]), before[d]), rk[d]),
+          );
+          const by = t.map((p, d) =>
+            ops.add(ops.floormod(p, window.strides[d]), ops.mul(rk[d], window.strides[d])),
+          );
           const a = wide(xp.get([i[0], channel, ...from]));
           const b = wide(w.get([channel, one ? i[1] : ops.floormod(i[1], outer), ...by]));
           return ops.mul(a, b);
         },
         axes,
         `conv${n}d_transpose`,
-      );
-      return te.compute(
-        shape,
-        (...i) => {
-          const t = window.begin.map((b, d) => ops.add(i[d + 2], b));
-          const phase = t.map((p, d) => ops.floormod(p, window.strides[d]));
-          const place = t.map((p, d) => ops.floordiv(p, window.strides[d]));
-          return made.get([i[0], i[1], ...phase, ...place]);
-        },
-        `conv${n}d_transpose_phases`,
       );
     },
   };

@@ -36,6 +36,7 @@ import { SLICE } from "./slice.ts";
 import { SOFTMAX } from "./softmax.ts";
 import { SORT } from "./sort.ts";
 import { UNPOOL } from "./unpool.ts";
+import { WINOGRAD } from "./winograd.ts";
 
 export const OPS = {
   ...ACTIVATION,
@@ -46,6 +47,7 @@ export const OPS = {
   ...SHAPE_OF,
   ...CONV,
   ...CONV_TRANSPOSE,
+  ...WINOGRAD,
   ...POOL,
   ...LOSS,
   ...RESIZE,

@@ -45,3 +45,4 @@ export * from "./unify.ts";
 export * from "./uses.ts";
 export * from "./value-key.ts";
 export * from "./vm-lower.ts";
+export * from "./winograd.ts";

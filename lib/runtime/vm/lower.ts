@@ -13,5 +13,5 @@ export function lowerFunction(
   sizes: ReadonlyMap<number, number>,
   options: LowerOptions = {},
 ): Lowered {
-  return lowerGraph(mod, { schedule: applyDefaultSchedule, ...options, entry, sizes });
+  return lowerGraph(mod, { schedule: applyDefaultSchedule, winograd: true, ...options, entry, sizes });
 }

@@ -10,6 +10,7 @@ import { type BlockRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
 import { scheduleContraction } from "./contraction.ts";
 import { scheduleElementwise } from "./elementwise.ts";
+import { scheduleFormulas } from "./formulas.ts";
 import { autoInline } from "./inline.ts";
 import { schedulePhases } from "./phases.ts";
 import { scheduleReduction } from "./reduction.ts";
@@ -62,9 +63,9 @@ export function scheduleBlock(sch: Schedule, rv: BlockRV, constants: ReadonlySet
     }
     return sch;
   }
-  return sch.getChildBlocks(rv).length > 0
-    ? scheduleWithin(sch, rv, new Set())
-    : scheduleElementwise(sch, rv);
+  if (sch.getChildBlocks(rv).length > 0) return scheduleWithin(sch, rv, new Set());
+  const written = scheduleFormulas(sch, rv);
+  return written === sch ? scheduleElementwise(sch, rv) : written;
 }
 
 function stands(sch: Schedule, rv: BlockRV): boolean {
