@@ -10,12 +10,11 @@ import {
   type IRModule,
   irModule,
   type NDArray,
-  ndarray,
   type OpCall,
   outputTypes,
   tupleExpr,
 } from "../../ir/index.ts";
-import { evaluate } from "../evaluate.ts";
+import { evaluateOnce, viewOnce } from "../folded.ts";
 import { constShape } from "../shape.ts";
 import { Legalizer } from "./legalize-ops.ts";
 import { isDeferred, type Pass } from "./pass.ts";
@@ -159,7 +158,7 @@ function allOf(xs: readonly (readonly NDArray[] | undefined)[]): NDArray[] | und
 
 function viewed(e: OpCall): readonly NDArray[] | undefined {
   const [x, shape] = [e.args[0], e.type.kind === "tensor" ? constShape(e.type.shape) : undefined];
-  return x.kind === "constant" && shape ? [ndarray(x.data.dtype, shape, x.data.bytes)] : undefined;
+  return x.kind === "constant" && shape ? [viewOnce(x.data, shape)] : undefined;
 }
 
 function runCall(e: CallTir, mod: IRModule, inputs: readonly NDArray[]): readonly NDArray[] | undefined {
@@ -168,5 +167,5 @@ function runCall(e: CallTir, mod: IRModule, inputs: readonly NDArray[]): readonl
   const outputs = outputTypes(e.type);
   const known = outputs.every((t) => constShape(t.shape)) && scalars.every((s) => s !== undefined);
   if (func?.kind !== "primFunc" || !known) return undefined;
-  return evaluate({ name: e.func, func, inputs, outputs, scalars: scalars as number[] });
+  return evaluateOnce({ name: e.func, func, inputs, outputs, scalars: scalars as number[] });
 }

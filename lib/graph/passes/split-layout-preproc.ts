@@ -20,7 +20,7 @@ import {
   seq,
   visitStmt,
 } from "../../ir/index.ts";
-import { evaluate } from "../evaluate.ts";
+import { evaluateOnce } from "../folded.ts";
 import { LAYOUT_FREE, LAYOUT_PREPROC } from "../layout-attrs.ts";
 import { forEachCall } from "./layout-free.ts";
 import { isDeferred, type Pass } from "./pass.ts";
@@ -103,7 +103,7 @@ function laidOut(name: string, { func, packed }: LayoutCopy, data: NDArray): NDA
   const given = data.shape.reduce((n, s) => n * s, 1);
   if (!(elements <= GROWTH * given)) return undefined;
   const outputs = [{ kind: "tensor", dtype: packed.dtype, shape: packed.shape } as const];
-  return evaluate({ name: `${name}_layout`, func, inputs: [data], outputs, scalars: [] })?.[0];
+  return evaluateOnce({ name: `${name}_layout`, func, inputs: [data], outputs, scalars: [] })?.[0];
 }
 
 /** The marked nests of a program that can be taken out of it; undefined when there are none. */

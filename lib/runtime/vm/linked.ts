@@ -8,7 +8,7 @@
  */
 
 import type { Slot, VmFunction, VmInstr, VmProgram } from "../../graph/vm-code.ts";
-import { BYTES } from "../../ir/index.ts";
+import { BYTES, type PrimFunc } from "../../ir/index.ts";
 import { cpuMemory } from "../memory.ts";
 import { type ArenaStack, cpuArenas } from "./arena.ts";
 import { type ConstantPool, cpuConstants } from "./constants.ts";
@@ -23,6 +23,7 @@ const lines = (bytes: number): number => Math.ceil(bytes / LINE) * LINE;
 export class LinkedProgram implements Host {
   readonly program: VmProgram;
   readonly kernels: Kernels;
+  readonly unscheduled: ReadonlyMap<string, PrimFunc>;
   readonly heap: Heap;
   readonly cells: Cells = [];
   readonly held: (Held | undefined)[] = [];
@@ -41,9 +42,15 @@ export class LinkedProgram implements Host {
   private workspaceBytes = 0;
   private disposed = false;
 
-  constructor(program: VmProgram, kernels: Kernels, specialize: Specialize) {
+  constructor(
+    program: VmProgram,
+    kernels: Kernels,
+    specialize: Specialize,
+    unscheduled: ReadonlyMap<string, PrimFunc> = new Map(),
+  ) {
     this.program = program;
     this.kernels = kernels;
+    this.unscheduled = unscheduled;
     this.specialize = specialize;
     this.heap = new Heap(cpuMemory());
     this.arenas = cpuArenas();

@@ -1,17 +1,32 @@
 /** From a graph-level function with known sizes to code: the pipeline of lib/graph, with the schedules of lib/tune. */
+
+import type { Pass } from "../../graph/passes/pass.ts";
 import { type Lowered, lowerGraph, type PipelineOptions } from "../../graph/pipeline.ts";
-import type { IRModule } from "../../ir/index.ts";
+import { type IRModule, type PrimFunc, primFuncs } from "../../ir/index.ts";
 import { applyDefaultSchedule } from "../../tune/default/index.ts";
 
 /** What users may change of the pipeline. Without a schedule of theirs, programs get one by analysis. */
 export type LowerOptions = Omit<PipelineOptions, "entry" | "sizes">;
 
-/** `sizes`: values of the function's symbolic sizes by the id of their variable. */
+/**
+ * `sizes`: values of the function's symbolic sizes by the id of their variable. `unscheduled`: the programs as they were
+ * before they got schedules, by name.
+ */
 export function lowerFunction(
   mod: IRModule,
   entry: string,
   sizes: ReadonlyMap<number, number>,
   options: LowerOptions = {},
-): Lowered {
-  return lowerGraph(mod, { schedule: applyDefaultSchedule, winograd: true, ...options, entry, sizes });
+): Lowered & { readonly unscheduled: ReadonlyMap<string, PrimFunc> } {
+  let unscheduled: ReadonlyMap<string, PrimFunc> = new Map();
+  const { name, run } = options.schedule ?? applyDefaultSchedule;
+  const schedule: Pass = {
+    name,
+    run: (m) => {
+      unscheduled = new Map(Object.entries(primFuncs(m)));
+      return run(m);
+    },
+  };
+  const lowered = lowerGraph(mod, { winograd: true, ...options, schedule, entry, sizes });
+  return { ...lowered, unscheduled };
 }

@@ -44,7 +44,7 @@ const HANDLERS: Handlers = {
     const info = {
       node: i.node,
       func: i.func,
-      program: call.func,
+      program: p.unscheduled.get(i.func) ?? call.func,
       sizes: call.sizes,
       bytes: total(slots),
     };

@@ -47,6 +47,8 @@ export interface Frame {
 /** The program, as its instructions see it. */
 export interface Host {
   readonly kernels: Kernels;
+  /** Programs before they got schedules, which may add work that is none (padding), by name: their work is counted. */
+  readonly unscheduled: ReadonlyMap<string, PrimFunc>;
   readonly heap: Heap;
   readonly specialize: Specialize;
   /** What slots hold: addresses. */
