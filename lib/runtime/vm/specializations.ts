@@ -5,6 +5,8 @@
 
 import { isDeferred } from "../../graph/passes/pass.ts";
 import { type GraphFunc, getGraphFunc, type IRModule } from "../../ir/index.ts";
+import { spreadLoops } from "../../tune/default/parallel.ts";
+import { threadsFor } from "../thread-count.ts";
 import { bindSizes, symbolicSizesOf } from "./arguments.ts";
 import type { Output } from "./held.ts";
 import { compileKernels, type KernelOptions } from "./kernels.ts";
@@ -86,7 +88,9 @@ export class Specializations {
   }
 
   private compile(mod: IRModule, name: string, sizes: ReadonlyMap<number, number>): Specialized {
-    const { module, program } = lowerFunction(mod, name, sizes, this.options.pipeline);
+    const { module: lowered, program } = lowerFunction(mod, name, sizes, this.options.pipeline);
+    const isWasm = this.options.target !== "interpreter";
+    const module = isWasm ? spreadLoops(lowered, threadsFor(this.options.threads).count) : lowered;
     const linked = new LinkedProgram(program, compileKernels(module, this.options), (from, func, args) =>
       this.rest(from, func, args),
     );
