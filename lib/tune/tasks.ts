@@ -20,7 +20,7 @@ export interface ExtractedTask {
 
 /** Why a program is not tuned, or undefined. */
 export function whyNotTuned(f: PrimFunc): string | undefined {
-  if (f.attrs.scheduled === true) return "it has a schedule already";
+  if (f.attrs.scheduled !== undefined) return "it has a schedule already";
   const sizes = f.params.flatMap((p) => (p.kind === "buffer" ? p.shape : [p]));
   if (sizes.some((e) => constInt(e) === undefined)) return "its sizes, or other parameters, are no numbers";
   return undefined;

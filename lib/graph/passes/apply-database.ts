@@ -10,4 +10,4 @@ export interface ScheduleSource {
 
 /** Programs that the database does not know, and those that are scheduled already, stay as they are. */
 export const applyDatabase = (database: ScheduleSource): Pass =>
-  primPass("applyDatabase", (f) => (f.attrs.scheduled === true ? f : (database.queryFunc(f) ?? f)));
+  primPass("applyDatabase", (f) => (f.attrs.scheduled !== undefined ? f : (database.queryFunc(f) ?? f)));

@@ -62,7 +62,7 @@ abstract class Queries implements Database {
 
   queryFunc(func: PrimFunc, target?: TuningTarget): PrimFunc | undefined {
     const found = this.querySchedule(func, target)?.func(WORKLOAD_FUNC);
-    return found && withAttrs(found, { ...func.attrs, scheduled: true });
+    return found && withAttrs(found, { ...func.attrs, scheduled: "tuned" });
   }
 }
 

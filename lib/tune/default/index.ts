@@ -19,8 +19,11 @@ import { scheduleWindow } from "./window.ts";
 
 const NAME = "main";
 
-/** Whether someone has scheduled the program already: then it stays as it is. */
-const isScheduled = (f: PrimFunc): boolean => f.attrs.scheduled === true;
+/**
+ * Whether someone has scheduled the program already: then it stays as it is. `true`: by hand, threads included; "tuned": a
+ * database had a schedule, which says nothing about threads.
+ */
+const isScheduled = (f: PrimFunc): boolean => f.attrs.scheduled === true || f.attrs.scheduled === "tuned";
 
 /** A program with a good schedule. Programs with symbolic sizes, and parts that no rule knows, stay as they are. */
 export function defaultSchedule(f: PrimFunc): PrimFunc {

@@ -4,11 +4,9 @@
  */
 import type { ExprRV, Schedule } from "../../schedule/index.ts";
 import type { Random } from "../../schedule/random.ts";
-import type { TuningTarget } from "../target.ts";
 
 export interface Draw {
   readonly random: Random;
-  readonly target: TuningTarget;
   /** Buffers that are the same in every call: weights, which may be laid out once. */
   readonly constants: ReadonlySet<number>;
 }

@@ -7,9 +7,7 @@ import { WORKLOAD_FUNC } from "../database/record.ts";
 import { attempt } from "../default/attempt.ts";
 import { autoInline } from "../default/inline.ts";
 import { isStatic } from "../default/shape.ts";
-import type { TuningTarget } from "../target.ts";
 import type { Draw } from "./draw.ts";
-import { parallelize } from "./parallel.ts";
 import { RULES, type Rule } from "./rules.ts";
 import { type Space, workloadModule } from "./space.ts";
 
@@ -17,14 +15,14 @@ import { type Space, workloadModule } from "./space.ts";
 export function postOrderSpace(rules: readonly Rule[] = RULES, name = "rules for WebAssembly"): Space {
   return {
     name,
-    sample: (func, seed, target) => samplePoint(func, seed, target, rules),
+    sample: (func, seed) => samplePoint(func, seed, rules),
   };
 }
 
-function samplePoint(func: PrimFunc, seed: number, target: TuningTarget, rules: readonly Rule[]): Schedule {
+function samplePoint(func: PrimFunc, seed: number, rules: readonly Rule[]): Schedule {
   const random = new Random(seed);
   let sch = autoInline(new Schedule(workloadModule(func), { seed: random.fork() }), WORKLOAD_FUNC);
-  const d: Draw = { random, target, constants: layoutFreeBuffers(func) };
+  const d: Draw = { random, constants: layoutFreeBuffers(func) };
   const done = new Set<number>();
   // Reductions first: they take their consumers along.
   for (const reductions of [true, false]) {
@@ -46,7 +44,7 @@ function samplePoint(func: PrimFunc, seed: number, target: TuningTarget, rules: 
       }
     }
   }
-  return target.threads > 1 ? parallelize(sch, childBlocks(sch)) : sch;
+  return sch;
 }
 
 const childBlocks = (sch: Schedule): BlockRV[] => sch.getChildBlocks(sch.getBlock("root", WORKLOAD_FUNC));

@@ -102,7 +102,7 @@ describe("tune: databases", () => {
     assert.equal(splitBy(db.querySchedule(renamed)), 4);
     const marked = withAttrs(renamed, { opPattern: "elementwise" });
     const found = db.queryFunc(marked);
-    assert.deepEqual(found?.attrs, { opPattern: "elementwise", scheduled: true });
+    assert.deepEqual(found?.attrs, { opPattern: "elementwise", scheduled: "tuned" });
     const mod = irModule({ a: marked, b: withAttrs(renamed, { scheduled: true }), c: f });
     const out = applyDatabase(db).run(mod);
     assert.ok(structuralEqual(out.funcs.a, found as PrimFunc));
