@@ -17,6 +17,9 @@ export interface Lanes {
   shift(op: "shl" | "shr_u" | "shr_s", a: Value, n: number): Value;
   /** `a * b + c`, rounded once where the target has it. */
   mulAdd(a: Value, b: Value, c: Value): Value;
+  /** The greater, or the lesser, of a number that may be NaN (and then stays) and a literal that is not 0. */
+  atLeast(a: Value, bound: number): Value;
+  atMost(a: Value, bound: number): Value;
   /** Bit casts; vectors need none. */
   bits(x: Value): Value;
   number(x: Value): Value;
@@ -33,6 +36,8 @@ export const scalarLanes = (g: Graph): Lanes => ({
   f: (op, ...args) => g.make(`f32.${op}`, args),
   shift: (op, a, n) => g.make(`i32.${op}`, [a, g.i32(n)]),
   mulAdd: (a, b, c) => g.make("f32.add", [g.make("f32.mul", [a, b]), c]),
+  atLeast: (a, bound) => g.make("f32.max", [a, g.const("f32", Math.fround(bound))]),
+  atMost: (a, bound) => g.make("f32.min", [a, g.const("f32", Math.fround(bound))]),
   bits: (x) => g.make("i32.reinterpret_f32", [x]),
   number: (x) => g.make("f32.reinterpret_i32", [x]),
   select: (cond, a, b) => g.make(`select.${a.type}`, [a, b, cond]),
@@ -47,13 +52,17 @@ export const vectorLanes = (g: Graph): Lanes => {
     return g.const("v128", bytes);
   };
   const word = new DataView(new ArrayBuffer(4));
+  const float = (x: number): Value => {
+    word.setFloat32(0, x);
+    return splat(word.getInt32(0));
+  };
   return {
     g,
     int: splat,
-    float: (x) => {
-      word.setFloat32(0, x);
-      return splat(word.getInt32(0));
-    },
+    float,
+    // One instruction each on x64, where f32x4.min and max are nine: of two operands, equal or not in order, the first.
+    atLeast: (a, bound) => g.make("f32x4.pmax", [a, float(bound)]),
+    atMost: (a, bound) => g.make("f32x4.pmin", [a, float(bound)]),
     i: (op, a, b) =>
       op === "and" || op === "or" || op === "xor"
         ? g.make(`v128.${op}`, [a, b])

@@ -21,9 +21,13 @@ function horner(l: Lanes, x: Value, coefs: readonly number[]): Value {
   return p;
 }
 
-/** 2^n for whole n in a float, -126 <= n <= 127. */
-function exp2Whole(l: Lanes, n: Value): Value {
-  return l.number(l.shift("shl", l.i("add", l.toInt(n), l.int(127)), 23));
+/** 1.5 * 2^23: what is added to it is rounded to a whole number, which stands in its low bits. */
+const ROUNDER = 12582912;
+const ROUNDER_BITS = 0x4b400000;
+
+/** `c - a * b`, rounded once where the target has it. */
+function mulSub(l: Lanes, c: Value, a: Value, b: number): Value {
+  return l.mulAdd(a, l.float(-b), c);
 }
 
 /**
@@ -31,14 +35,16 @@ function exp2Whole(l: Lanes, n: Value): Value {
  * |r| <= 0.35. The power is applied in two halves, so that results run through the subnormals to 0 and to infinity.
  */
 function exp(l: Lanes, x: Value): Value {
-  // Beyond these the result is 0 or infinite anyway. NaN fails both comparisons and stays.
-  const low = l.select(l.f("lt", x, l.float(-104)), l.float(-104), x);
-  const y = l.select(l.f("gt", low, l.float(89)), l.float(89), low);
-  const n = l.f("nearest", mul(l, y, l.float(Math.LOG2E)));
-  const r = l.f("sub", l.f("sub", y, mul(l, n, l.float(LN2_HIGH))), mul(l, n, l.float(LN2_LOW)));
+  // Beyond these the result is 0 or infinite anyway. NaN stays.
+  const y = l.atMost(l.atLeast(x, -104), 89);
+  const t = l.mulAdd(y, l.float(Math.LOG2E), l.float(ROUNDER));
+  const n = l.f("sub", t, l.float(ROUNDER));
+  const r = mulSub(l, mulSub(l, y, n, LN2_HIGH), n, LN2_LOW);
   const p = horner(l, r, [1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6, 0.5, 1, 1]);
-  const half = l.f("floor", mul(l, n, l.float(0.5)));
-  return mul(l, mul(l, p, exp2Whole(l, half)), exp2Whole(l, l.f("sub", n, half)));
+  const whole = l.i("sub", l.bits(t), l.int(ROUNDER_BITS));
+  const half = l.shift("shr_s", whole, 1);
+  const power = (k: Value): Value => l.number(l.shift("shl", l.i("add", k, l.int(127)), 23));
+  return mul(l, mul(l, p, power(half)), power(l.i("sub", whole, half)));
 }
 
 /**
@@ -75,7 +81,7 @@ function toFloat(l: Lanes, n: Value): Value {
 
 /** `x` held between -bound and bound; NaN stays. */
 function clamp(l: Lanes, x: Value, bound: number): Value {
-  return l.f("max", l.f("min", x, l.float(bound)), l.float(-bound));
+  return l.atLeast(l.atMost(x, bound), -bound);
 }
 
 /**

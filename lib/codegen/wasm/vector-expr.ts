@@ -5,7 +5,6 @@
 import {
   type Binary,
   type Buffer,
-  constInt,
   type Expr,
   type ExprKind,
   isCompareOp,
@@ -110,8 +109,10 @@ function binaryVector(c: Context, lane: LaneFrame, e: Binary): Value {
   const b = vectorValue(c, e.b);
   if (isCompareOp(op)) return vectorCompare(g, lane.lanes, op, e.a.dtype, a, b);
   const fused = c.options.relaxedSimd ? fuse(g, e.dtype, op, a, b) : undefined;
-  return fused ?? vectorArith(g, e.dtype, op, a, b, constInt(e.b)) ?? laneByLane(c, lane, e);
+  return fused ?? vectorArith(g, e.dtype, op, a, b, literalOf(e.b)) ?? laneByLane(c, lane, e);
 }
+
+const literalOf = (e: Expr): number | undefined => (e.kind === "const" ? Number(e.value) : undefined);
 
 function selectVector(c: Context, lane: LaneFrame, e: Select): Value {
   const { g } = c;

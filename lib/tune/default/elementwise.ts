@@ -53,7 +53,7 @@ export function decomposedPadding(s: Schedule, block: BlockRV, from = 0): void {
 }
 
 /** One straight loop, or rows, in vectors; false where memory is not walked straight through. */
-function walk(s: Schedule, block: BlockRV, from = 0): boolean {
+export function walk(s: Schedule, block: BlockRV, from = 0): boolean {
   const b = s.get(block);
   const loops = s.getLoops(block).slice(from);
   if (loops.length === 0 || !contiguous(b)) return false;

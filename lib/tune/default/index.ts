@@ -14,6 +14,7 @@ import { scheduleFormulas } from "./formulas.ts";
 import { autoInline } from "./inline.ts";
 import { schedulePhases } from "./phases.ts";
 import { scheduleReduction } from "./reduction.ts";
+import { scheduleRows } from "./rows.ts";
 import { isStatic } from "./shape.ts";
 import { scheduleWindow } from "./window.ts";
 
@@ -33,7 +34,9 @@ export function defaultSchedule(f: PrimFunc): PrimFunc {
 /** The same, as the schedule: to be looked at step by step. */
 export function scheduleOf(f: PrimFunc): Schedule {
   const sch = autoInline(new Schedule(irModule({ [NAME]: f })), NAME);
-  return scheduleWithin(sch, sch.getBlock("root", NAME), layoutFreeBuffers(f));
+  const root = sch.getBlock("root", NAME);
+  const rows = scheduleRows(sch, root);
+  return rows !== sch ? rows : scheduleWithin(sch, root, layoutFreeBuffers(f));
 }
 
 /**

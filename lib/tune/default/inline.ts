@@ -64,6 +64,7 @@ function worthwhile(producer: Block, consumers: readonly Block[]): boolean {
   const store = storeOf(producer);
   if (!store || isReduction(producer)) return false;
   const { weight, expensive, selects } = costs(store.value);
+  if (expensive && consumers.length > 1) return false;
   return consumers.every((c) => {
     const times = reuse(producer, c);
     if (!isReduction(c)) return times <= 1 || (!expensive && weight <= CHEAP);

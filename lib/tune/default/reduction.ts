@@ -2,25 +2,27 @@
  * Reductions that are no products: along a row (softmax, norms, means), or over windows and leading axes (pooling,
  * depthwise convolutions, column sums).
  */
-import { type BlockAxis, constInt } from "../../ir/index.ts";
-import type { BlockRV, Schedule } from "../../schedule/index.ts";
+import { type Block, type BlockAxis, constInt, usesVar } from "../../ir/index.ts";
+import type { BlockRV, LoopRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
 import { epilogueOf } from "./inline.ts";
-import { type Access, divisor, extentOf, loadsOf, product, storeOf, strideAlong } from "./shape.ts";
+import { type Access, divisor, extentOf, loadsOf, moves, product, storeOf, strideAlong } from "./shape.ts";
 
 /** Partial sums kept side by side: four vectors, so that one addition need not wait for the one before. */
 const LANES = [16, 8, 4];
+/** Of other numbers of sums, the most. */
+const MOST_LANES = 32;
 /** Windows of so few elements are written out. */
 const UNROLL = 16;
-
-const oneOrNone = (a: Access, axis: BlockAxis): boolean => {
-  const s = strideAlong(a, axis.v);
-  return s === 0 || s === 1;
-};
+/** Rows of results up to this are taken at once. */
+const WHOLE = 32;
 
 export function scheduleReduction(sch: Schedule, block: BlockRV): Schedule {
-  const spatial = attempt(sch, (s) => alongSpatial(s, block));
-  return spatial !== sch ? spatial : attempt(sch, (s) => alongReduce(s, block));
+  for (const rule of [alongReduce, alongSpatial]) {
+    const done = attempt(sch, (s) => rule(s, block));
+    if (done !== sch) return done;
+  }
+  return sch;
 }
 
 /** The last spatial axis lies contiguously: several results side by side in registers. */
@@ -30,22 +32,15 @@ function alongSpatial(sch: Schedule, block: BlockRV): boolean {
   const spatial = b.axes.filter((a) => a.type === "S");
   const last = [...spatial].reverse().find((a) => extentOf(a) > 1);
   if (!store || !last || !(extentOf(last) >= 4) || strideAlong(store, last.v) !== 1) return false;
-  const loads = loadsOf(store.value).filter((l) => l.buffer.id !== store.buffer.id);
-  // Elements that lie apart are not loaded as vectors: then a few results side by side, written out.
-  const vectors = loads.some((l) => strideAlong(l, last.v) === 1);
-  if (!vectors && !loads.some((l) => (strideAlong(l, last.v) ?? 0) > 1)) return false;
   const epilogue = epilogueOf(sch, block) ?? sch.cacheWrite(block, 0, "global");
   const loops = sch.getLoops(block);
   const n = extentOf(last);
-  const width = vectors
-    ? (divisor(n, [16, 8, 4]) ?? (n >= 32 ? 16 : n >= 8 ? 8 : 4))
-    : (divisor(n, [4, 5, 6, 7, 3, 2]) ?? 1);
+  const width = n <= WHOLE ? n : (divisor(n, [32, 16, 24, 28, 20, 8, 12]) ?? 16);
   const [x0, x1] = sch.split(loops[b.axes.indexOf(last)], [null, width]);
   const others = loops.filter((_, i) => b.axes[i] !== last && b.axes[i].type === "S");
   const reduce = loops.filter((_, i) => b.axes[i].type === "R");
   sch.reorder(...others, x0, ...reduce, x1);
-  if (vectors) sch.vectorize(x1);
-  else sch.unroll(x1);
+  sch.vectorize(x1);
   let window = 1;
   for (const r of [...reduce].reverse()) {
     window *= constInt(sch.get(r).extent) ?? Number.POSITIVE_INFINITY;
@@ -59,27 +54,99 @@ function alongSpatial(sch: Schedule, block: BlockRV): boolean {
   return true;
 }
 
-/** The last reduce axis lies contiguously: its sum is taken in lanes, and the lanes are added at the end. */
+/** Whether a block reduces what lies in one piece, and enough of it for lanes. */
+export function reducesAlong(b: Block): boolean {
+  const store = storeOf(b);
+  const reduce = b.axes.filter((a) => a.type === "R" && extentOf(a) > 1);
+  if (!store || lanesFor(product(reduce.map(extentOf))) < 4) return false;
+  const loads = loadsOf(store.value).filter((l) => l.buffer.id !== store.buffer.id && l.indices.length > 0);
+  return (
+    loads.length > 0 && loads.every((l) => inOnePiece(l, reduce)) && loads.some((l) => moves(l, reduce[0].v))
+  );
+}
+
+/** Whether an access goes straight through memory when the axes count up, the last fastest; or is moved by none. */
+function inOnePiece(at: Access, axes: readonly BlockAxis[]): boolean {
+  if (axes.every((a) => !moves(at, a.v))) return true;
+  let step = 1;
+  for (const a of [...axes].reverse()) {
+    if (strideAlong(at, a.v) !== step) return false;
+    step *= extentOf(a);
+  }
+  return true;
+}
+
+/**
+ * How many sums side by side for rows of `n`: a divisor of it, so that no step sticks out; the one with the fewest idle
+ * lanes, 16 if it can be. 1 where there is none of a useful size.
+ */
+function lanesFor(n: number): number {
+  const good = divisor(n, LANES);
+  if (good) return good;
+  const vectors = (d: number): number => Math.ceil(d / 4) * (n / d);
+  const all = Array.from({ length: MOST_LANES - 4 }, (_, i) => i + 5).filter((d) => n % d === 0);
+  return all.reduce((best, d) => (best === 1 || vectors(d) < vectors(best) ? d : best), 1);
+}
+
+/** A reduction taken in lanes: the results, sums of four lanes for each (where there are more), and those of all lanes. */
+interface InLanes {
+  readonly block: BlockRV;
+  readonly four?: BlockRV;
+  readonly partial: BlockRV;
+}
+
+/** Takes a reduction of what lies in one piece apart: into sums in lanes, and sums of the lanes. */
+export function inLanes(sch: Schedule, block: BlockRV): InLanes {
+  const b = sch.get(block);
+  const loops = sch.getLoops(block);
+  const reduce = loops.filter((_, i) => b.axes[i].type === "R" && extentOf(b.axes[i]) > 1);
+  const outer = loops.filter((l) => !reduce.includes(l));
+  sch.reorder(...outer, ...reduce);
+  const k = reduce.length > 1 ? sch.fuse(...reduce) : reduce[0];
+  const n = constInt(sch.get(k).extent) ?? 0;
+  const lanes = lanesFor(n);
+  const rank = b.axes.filter((a) => a.type === "S").length;
+  const [, k1] = sch.split(k, [null, lanes]);
+  const partial = sch.rfactor(k1, rank);
+  if (lanes <= 4 || lanes % 4 !== 0) return { block, partial };
+  const [, l1] = sch.split(sch.getLoops(block).at(-1) as LoopRV, [null, 4]);
+  return { block, partial, four: sch.rfactor(l1, rank) };
+}
+
+/** Gives the parts their loops, of which the first `outer` are around all of them. */
+export function finishLanes(sch: Schedule, { block, four, partial }: InLanes, outer: number): void {
+  const own = (rv: BlockRV): LoopRV[] =>
+    sch.getLoops(rv).filter((l, i) => i >= outer && (constInt(sch.get(l).extent) ?? 0) > 1);
+  /** Lanes innermost, in vectors; what remains of the reduction around them. */
+  const lanesInside = (rv: BlockRV): LoopRV[] => {
+    const b = sch.get(rv);
+    const store = storeOf(b);
+    const lane = b.axes.find((a) => a.type === "S" && store && strideAlong(store, a.v) === 1);
+    const loops = own(rv);
+    const at = loops.find((l) => lane && usesVar(lane.binding, new Set([sch.get(l).v.id])));
+    if (!at) return loops;
+    const rest = loops.filter((l) => l !== at);
+    sch.reorder(...rest, at);
+    sch.vectorize(at);
+    return rest;
+  };
+  const [reduce] = lanesInside(partial);
+  if (reduce) sch.decomposeReduction(partial, reduce);
+  if (four) for (const among of lanesInside(four)) sch.unroll(among);
+  for (const l of own(block)) sch.unroll(l);
+}
+
+/** What lies in one piece is reduced: in lanes, and the lanes at the end. */
 function alongReduce(sch: Schedule, block: BlockRV): boolean {
   const b = sch.get(block);
-  const store = storeOf(b);
-  const reduce = b.axes.filter((a) => a.type === "R");
-  const last = [...reduce].reverse().find((a) => extentOf(a) > 1);
-  const n = last ? extentOf(last) : 0;
-  if (!store || !last || !(n >= 8)) return false;
-  const lanes = divisor(n, LANES) ?? (n >= 64 ? 16 : 4);
-  const loads = loadsOf(store.value).filter((l) => l.buffer.id !== store.buffer.id && l.indices.length > 0);
-  if (loads.length === 0 || !loads.every((l) => oneOrNone(l, last))) return false;
-  const loops = sch.getLoops(block);
-  const outer = loops.filter((_, i) => b.axes[i].type === "S");
-  const [, k1] = sch.split(loops[b.axes.indexOf(last)], [null, lanes]);
-  const rank = b.axes.filter((a) => a.type === "S").length;
-  const partial = sch.rfactor(k1, rank);
-  if (outer.length > 0) sch.reverseComputeAt(block, sch.getLoops(partial)[outer.length - 1]);
-  const inner = sch.getLoops(partial);
-  // rfactor puts the lanes where the loop stood: inside the reduction.
-  sch.vectorize(inner[inner.length - 1]);
-  const firstReduce = sch.getLoops(partial)[outer.length];
-  if (product(reduce.map(extentOf)) > lanes) sch.decomposeReduction(partial, firstReduce);
+  if (!reducesAlong(b)) return false;
+  const outer = b.axes.filter((a) => a.type === "S").length;
+  const parts = inLanes(sch, block);
+  if (outer > 0) {
+    const row = sch.getLoops(parts.partial)[outer - 1];
+    if (parts.four) sch.reverseComputeAt(parts.four, row);
+    sch.reverseComputeAt(block, row);
+  }
+  finishLanes(sch, parts, outer);
   return true;
 }

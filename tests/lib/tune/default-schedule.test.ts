@@ -146,6 +146,13 @@ describe("tune: the default schedule", function () {
     );
   });
 
+  it("what goes along rows is done row by row, and exponentials are taken once", () => {
+    const sch = scheduleOf(softmax(8, 64));
+    const [row] = sch.getLoops(sch.getBlock("softmax"));
+    for (const name of ["most", "total"]) assert.equal(sch.getLoops(sch.getBlock(name))[0].id, row.id, name);
+    assert.equal(sch.script().match(/T\.exp/g)?.length, 1);
+  });
+
   it("random programs", async () => {
     await fc.assert(
       fc.asyncProperty(recipe, async (r) => {

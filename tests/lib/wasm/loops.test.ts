@@ -115,6 +115,32 @@ describe("wasm loops", () => {
     }
   });
 
+  it("bounds that are literals: zeros of both signs, NaN and the infinities", () => {
+    const special = [0, -0, Number.NaN, 1.5, -2, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (const dtype of ["f32", "f64"] as const) {
+      for (const bound of special) {
+        for (const op of [ops.min, ops.max]) {
+          const [A, B] = ["A", "B"].map((name) => buffer(name, [special.length], dtype));
+          const i = variable("i");
+          const value = op(load(A, [i]), constant(bound, dtype));
+          const f = primFunc(
+            [A, B],
+            loop(i, special.length, store(B, [i], value), { loopKind: "vectorized" }),
+          );
+          const [a, b] = [newArray(dtype, special.length), newArray(dtype, special.length)];
+          special.forEach((x, k) => {
+            a[k] = x;
+          });
+          const shape = [special.length];
+          assertSame(f, [
+            { dtype, shape, data: a },
+            { dtype, shape, data: b },
+          ]);
+        }
+      }
+    }
+  });
+
   it("a symbolic size in a vectorised loop", () => {
     for (const kind of ["serial", "vectorized", "parallel", "unrolled"] as LoopKind[]) {
       const n = variable("n");

@@ -12,8 +12,10 @@
         (loop $i
           (v128.store
             (local.get $p.1)
-            (f32x4.max
-              (v128.load (local.get $p))
+            (f32x4.add
+              (f32x4.pmax
+                (v128.load (local.get $p))
+                (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000))
               (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000)))
           (local.set $p (i32.add (local.get $p) (i32.const 16)))
           (local.set $p.1 (i32.add (local.get $p.1) (i32.const 16)))
