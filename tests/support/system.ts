@@ -39,7 +39,6 @@ function pythonHas(module: string): boolean {
  * `before` hook.
  */
 export async function requireGpu(context: Context): Promise<void> {
-  if (existsSync(SWIFTSHADER)) process.env.VK_DRIVER_FILES ??= SWIFTSHADER;
   try {
     await gpuDevice();
   } catch (e) {
@@ -52,5 +51,3 @@ export async function requireGpu(context: Context): Promise<void> {
     );
   }
 }
-
-const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
