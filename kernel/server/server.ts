@@ -8,7 +8,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import { bodyLimit } from "hono/body-limit";
 import { configFolder, runtimeFolder, userDataFolder } from "../jupyter-paths.ts";
 import { packageVersion } from "../paths.ts";
-import { Gate } from "./access/gate.ts";
+import { Gate, queryOf } from "./access/gate.ts";
 import { apiPolicy, commonHeaders } from "./access/headers.ts";
 import { configRoutes } from "./config.ts";
 import { Root } from "./contents/confine.ts";
@@ -120,6 +120,10 @@ export class WorkbenchServer {
     inner.get("/files/*", (c) => fileAnswer(c, root, pathAfter(c, `${base}files/`)));
     inner.get("/login", (c) => loginPage(c, base));
     inner.post("/login", (c) => login(c, gate, base));
+    // Where Jupyter's own pages are, and some clients look whether they are let in.
+    for (const known of ["/tree", "/lab"]) {
+      inner.get(known, async (c) => (await this.#page.answer(c, "")) ?? c.notFound());
+    }
     inner.get("/*", async (c) => {
       const answer = await this.#page.answer(c, pathAfter(c, base));
       return answer ?? c.notFound();
@@ -202,14 +206,13 @@ async function admit(c: Ctx, gate: Gate, base: string, next: () => Promise<void>
   const proof = gate.admit(asked, isOpen || isPage);
   if (isPage && !isOpen && proof === "none")
     return c.redirect(`${base}login?next=${encodeURIComponent(asked.url)}`, 302);
-  if (isPage && proof === "token" && !path.startsWith(`${base}api/`)) {
+  const query = queryOf(asked.url);
+  // A proxy that adds the token to each request needs no cookies, and may have its own.
+  if (isPage && proof === "token" && query.has("token") && !path.startsWith(`${base}api/`)) {
     for (const cookie of gate.loginCookies(asked)) c.header("Set-Cookie", cookie, { append: true });
-    const query = new URLSearchParams(asked.url.split("?")[1]);
-    if (query.has("token")) {
-      query.delete("token");
-      // A path that began with two slashes would be another site's.
-      return c.redirect(`${path.replace(/^\/+/, "/")}${query.size > 0 ? `?${query}` : ""}`, 302);
-    }
+    query.delete("token");
+    // A path that began with two slashes would be another site's.
+    return c.redirect(`${path.replace(/^\/+/, "/")}${query.size > 0 ? `?${query}` : ""}`, 302);
   }
   await next();
 }

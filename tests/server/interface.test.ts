@@ -11,6 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import http from "node:http";
 import os from "node:os";
 import path from "node:path";
 import { WorkbenchServer } from "../../kernel/server/server.ts";
@@ -270,6 +271,36 @@ describe("server: its interface", function () {
       assert.equal(made.headers.get("location")?.startsWith("/user/ada/api/contents/untitled"), true);
     } finally {
       await other.close();
+    }
+  });
+
+  it("works behind a proxy that lets the reader in and adds the token, and sets no cookies then", async () => {
+    const behind = await WorkbenchServer.start(settings({ allowHosts: ["*"] }));
+    try {
+      const headers = { host: "hub.example", origin: "https://hub.example", "x-forwarded-proto": "https" };
+      const through = (method: string, to: string, more: http.OutgoingHttpHeaders = {}) =>
+        new Promise<http.IncomingMessage>((resolve, reject) => {
+          const options = { port: behind.settings.port, host: "127.0.0.1", method, path: to };
+          http
+            .request(
+              { ...options, headers: { authorization: `token ${token}`, ...headers, ...more } },
+              (response) => {
+                response.resume();
+                resolve(response);
+              },
+            )
+            .on("error", reject)
+            .end();
+        });
+      const page = await through("GET", "/", { accept: "text/html" });
+      assert.deepEqual([page.statusCode, page.headers["set-cookie"]], [200, undefined]);
+      assert.equal((await through("POST", "/api/contents")).statusCode, 201);
+      assert.equal(
+        (await through("POST", "/api/contents", { origin: "https://evil.example" })).statusCode,
+        403,
+      );
+    } finally {
+      await behind.close();
     }
   });
 
