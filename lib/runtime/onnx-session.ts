@@ -97,6 +97,11 @@ export class OnnxSession {
     return this.later(inputs, async (library, args) => library.profile("main", args, options.runs));
   }
 
+  /** Which steps run on the CPU though the target is another device, and why: a line for each. */
+  async notes(inputs: SessionInputs): Promise<readonly string[]> {
+    return this.later(inputs, async (library, args) => (await library.notes?.("main", args)) ?? []);
+  }
+
   /** Where intermediate values lie. */
   memoryPlan(inputs: SessionInputs): MemoryPlan {
     return this.with(inputs, (library, args) => library.memoryPlan("main", args));

@@ -29,13 +29,15 @@ const release = (v: SessionInput): void => {
   else if (Array.isArray(v)) v.forEach(release);
 };
 
+/** `noted` is told what runs on the CPU though the target is another device, and why. */
 export const compiledFor =
-  (target: Target): Runner =>
+  (target: Target, noted?: (notes: readonly string[]) => void): Runner =>
   async (model, inputs) => {
     const session = new OnnxSession(model, { target });
     const args = Object.fromEntries(Object.entries(inputs).map(([name, v]) => [name, given(v)]));
     try {
       const outputs = await session.run(args);
+      noted?.(await session.notes(args));
       return model.outputs.map((v) => taken(outputs[v.name] as Result));
     } finally {
       Object.values(args).forEach(release);

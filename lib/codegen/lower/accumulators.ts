@@ -41,8 +41,11 @@ import { planRegisters } from "./registers.ts";
 /** Elements of accumulators in one loop, in registers of `lanes`. Beyond this the engine would spill. */
 const MAX_ACCUMULATORS = 32;
 
-export function replaceAccumulators(root: Stmt): Stmt {
-  const kept = new Set(planRegisters(root).keys());
+export const replaceAccumulators = (root: Stmt): Stmt => accumulated(root, new Set());
+
+/** The same; `besides`: buffers that are registers already. */
+export function accumulated(root: Stmt, besides: ReadonlySet<number>): Stmt {
+  const kept = new Set([...planRegisters(root).keys(), ...besides]);
   const go = (s: Stmt, lane?: For): Stmt => {
     const below = (x: Stmt): Stmt => mapStmt(x, { stmt: (y) => go(y, lane) });
     if (s.kind !== "for") return below(s);

@@ -1,23 +1,15 @@
 /** A planned kernel as WGSL text: one module with one entry point, `main`, and the node each line stands for. */
-import {
-  type Buffer,
-  constInt,
-  type Expr,
-  type Interval,
-  loopRange,
-  type Stmt,
-  unreachable,
-  type Var,
-  visitStmt,
-} from "../../ir/index.ts";
-import { isBarrier } from "./barriers.ts";
+import { type Buffer, constInt, type Interval, type Stmt, type Var, visitStmt } from "../../ir/index.ts";
+import { emitStmt } from "./body.ts";
 import { WgslError } from "./error.ts";
-import { type ExprEnv, elementText, exprText, indexText } from "./expr.ts";
+import { type ExprEnv, indexText, LANES } from "./expr.ts";
 import { helperTexts } from "./helpers.ts";
-import { MAX_FUNCTION_BYTES, type WgslLimits } from "./limits.ts";
+import type { WgslLimits } from "./limits.ts";
 import { Names } from "./names.ts";
 import type { KernelPlan } from "./plan.ts";
-import { elementBytes, elementType, valueType } from "./types.ts";
+import { registerBuffers, vectorBuffers } from "./runs.ts";
+import { checkBytes, lengthOf, workgroupSize } from "./sizes.ts";
+import { elementType, valueType } from "./types.ts";
 
 export interface WgslLine {
   readonly text: string;
@@ -51,8 +43,6 @@ export interface EmitOptions {
   readonly readWrite: ReadonlySet<number>;
 }
 
-const DIMS = ["x", "y", "z"] as const;
-
 export function emitKernel(plan: KernelPlan, options: EmitOptions): EmittedKernel {
   const { limits, where } = options;
   const workgroup = workgroupSize(plan, limits, where);
@@ -75,10 +65,21 @@ export function emitKernel(plan: KernelPlan, options: EmitOptions): EmittedKerne
   }
   const uniforms = new Map<number, Var>();
   const scalars = new Map(options.scalars.map((v) => [v.id, v]));
+  const registers = registerBuffers(plan.body, plan.own, ranges);
+  const vectors = vectorBuffers(
+    plan.body,
+    bindings.map((b) => b.buffer),
+    plan.shared,
+    ranges,
+  );
   const env: ExprEnv = {
     f16: options.f16,
     ranges,
     helpers,
+    registers,
+    vectors,
+    made: new Map(),
+    fresh: (name) => names.fresh(name),
     variable: (id, name) => {
       const scalar = scalars.get(id);
       if (!scalar) return names.of(id, name);
@@ -94,19 +95,25 @@ export function emitKernel(plan: KernelPlan, options: EmitOptions): EmittedKerne
   checkBytes(plan, declared, limits, where);
 
   const body: WgslLine[] = [];
-  const guarded = gridStart(plan, names, env, body);
+  gridStart(plan, names, env, body);
   for (const { b, n } of declared.filter((d) => plan.own.includes(d.b))) {
-    body.push({ text: `  var ${env.buffer(b)}: array<${elementType(b, options.f16)}, ${n}>;`, node: b });
+    const type = elementType(b, options.f16);
+    if (!registers.has(b.id)) body.push({ text: `  var ${env.buffer(b)}: array<${type}, ${n}>;`, node: b });
+    else for (let i = 0; i < n; i++) body.push({ text: `  var ${env.buffer(b)}_${i}: ${type};`, node: b });
   }
-  emitStmt(plan.body, "  ", env, ranges, guarded, body);
+  emitStmt(plan.body, "  ", env, ranges, body);
 
   const head: WgslLine[] = [];
   const usesF16 = [...bindings.map((b) => b.buffer), ...plan.shared, ...plan.own].some(
     (b) => b.dtype === "f16",
   );
   if (usesF16) head.push({ text: "enable f16;" }, { text: "" });
+  const elementOf = (b: Buffer): string => {
+    const type = elementType(b, options.f16);
+    return vectors.has(b.id) ? `vec${LANES}<${type}>` : type;
+  };
   bindings.forEach(({ buffer, access }, i) => {
-    const type = `array<${elementType(buffer, options.f16)}>`;
+    const type = `array<${elementOf(buffer)}>`;
     const text = `@group(0) @binding(${i}) var<storage, ${access}> ${env.buffer(buffer)}: ${type};`;
     head.push({ text, node: buffer });
   });
@@ -117,7 +124,7 @@ export function emitKernel(plan: KernelPlan, options: EmitOptions): EmittedKerne
     head.push({ text: `@group(0) @binding(${bindings.length}) var<uniform> params: Params;` });
   }
   for (const { b, n } of declared.filter((d) => plan.shared.includes(d.b))) {
-    const type = `array<${elementType(b, options.f16)}, ${n}>`;
+    const type = `array<${elementOf(b)}, ${vectors.has(b.id) ? n / LANES : n}>`;
     head.push({ text: `var<workgroup> ${env.buffer(b)}: ${type};`, node: b });
   }
   for (const text of helperTexts(helpers)) head.push({ text });
@@ -143,72 +150,6 @@ function uniformType(v: Var): string {
   return v.dtype === "f16" ? "f32" : valueType(v.dtype, true);
 }
 
-function workgroupSize(plan: KernelPlan, limits: WgslLimits, where: string): [number, number, number] {
-  const size: [number, number, number] = [1, 1, 1];
-  plan.axes.forEach((a) => {
-    size[DIMS.indexOf(a.axis.slice(-1) as "x")] = a.extent;
-  });
-  DIMS.forEach((d, i) => {
-    const name = `maxComputeWorkgroupSize${d.toUpperCase()}` as "maxComputeWorkgroupSizeX";
-    if (size[i] > limits[name]) {
-      throw new WgslError(
-        `${where}: ${size[i]} threads on threadIdx.${d}; the adapter's ${name} is ${limits[name]}`,
-      );
-    }
-  });
-  const all = size[0] * size[1] * size[2];
-  const most = limits.maxComputeInvocationsPerWorkgroup;
-  if (all > most) {
-    throw new WgslError(
-      `${where}: a workgroup of ${size.join(" x ")} = ${all} threads; the adapter's ` +
-        `maxComputeInvocationsPerWorkgroup is ${most}`,
-    );
-  }
-  return size;
-}
-
-function lengthOf(b: Buffer, where: string): number {
-  const strides = b.strides?.map(constInt);
-  const shape = b.shape.map(constInt);
-  if ([...shape, ...(strides ?? [])].includes(undefined)) {
-    throw new WgslError(
-      `${where}: ${b.name} lives in ${b.scope} memory, but its size is not constant; fix the sizes, or leave it global`,
-    );
-  }
-  const sizes = shape as number[];
-  if (!strides)
-    return Math.max(
-      1,
-      sizes.reduce((n, x) => n * x, 1),
-    );
-  return 1 + sizes.reduce((at, n, d) => at + (n - 1) * (strides as number[])[d], 0);
-}
-
-function checkBytes(
-  plan: KernelPlan,
-  declared: readonly { b: Buffer; n: number }[],
-  limits: WgslLimits,
-  where: string,
-): void {
-  const bytes = (of: readonly Buffer[]): number =>
-    declared.filter((d) => of.includes(d.b)).reduce((sum, d) => sum + d.n * elementBytes(d.b.dtype), 0);
-  const names = (of: readonly Buffer[]): string => of.map((b) => b.name).join(", ");
-  const shared = bytes(plan.shared);
-  if (shared > limits.maxComputeWorkgroupStorageSize) {
-    throw new WgslError(
-      `${where}: ${names(plan.shared)} take ${shared} bytes of workgroup memory; the adapter's ` +
-        `maxComputeWorkgroupStorageSize is ${limits.maxComputeWorkgroupStorageSize}: take smaller tiles`,
-    );
-  }
-  const own = bytes(plan.own);
-  if (own > MAX_FUNCTION_BYTES) {
-    throw new WgslError(
-      `${where}: ${names(plan.own)} take ${own} bytes in each thread; WGSL allows ${MAX_FUNCTION_BYTES}: ` +
-        "compute them outside of the thread loops, or take smaller tiles",
-    );
-  }
-}
-
 /** Device buffers in order of first use. */
 function bindingsOf(body: Stmt, inside: ReadonlySet<number>, readWrite: ReadonlySet<number>): Binding[] {
   const out = new Map<number, Binding>();
@@ -229,7 +170,7 @@ function bindingsOf(body: Stmt, inside: ReadonlySet<number>, readWrite: Readonly
 }
 
 /** Where a workgroup and a thread are. */
-function gridStart(plan: KernelPlan, names: Names, env: ExprEnv, out: WgslLine[]): boolean {
+function gridStart(plan: KernelPlan, names: Names, env: ExprEnv, out: WgslLine[]): void {
   const folded = isFolded(plan);
   for (const g of plan.grid) {
     const d = g.axis.slice(-1);
@@ -243,74 +184,8 @@ function gridStart(plan: KernelPlan, names: Names, env: ExprEnv, out: WgslLine[]
   for (const a of plan.axes) {
     out.push({ text: `  let ${names.of(a.v.id, a.v.name)} = i32(tw_local.${a.axis.slice(-1)});` });
   }
-  return folded;
 }
 
 /** A grid along x alone may be longer than one dimension of a dispatch allows: the rest goes along y. */
 export const isFolded = (plan: Pick<KernelPlan, "grid">): boolean =>
   plan.grid.length === 1 && plan.grid[0].axis === "blockIdx.x";
-
-function emitStmt(
-  s: Stmt,
-  indent: string,
-  env: ExprEnv,
-  ranges: Map<number, Interval>,
-  top: boolean,
-  out: WgslLine[],
-): void {
-  const put = (text: string): void => {
-    out.push({ text: indent + text, node: s });
-  };
-  const inner = (x: Stmt): void => emitStmt(x, `${indent}  `, env, ranges, top, out);
-  switch (s.kind) {
-    case "seq":
-      for (const x of s.stmts) emitStmt(x, indent, env, ranges, top, out);
-      return;
-    case "block":
-      emitStmt(s.body, indent, env, ranges, top, out);
-      return;
-    case "store": {
-      const value = exprText(s.value, env);
-      const text = s.value.dtype === "bool" ? `select(0u, 1u, ${value})` : value;
-      put(`${elementText(s.buffer, s.indices, env)} = ${text};`);
-      return;
-    }
-    case "if":
-      put(`if (${exprText(s.cond, env)}) {`);
-      inner(s.then);
-      if (s.else) {
-        put("} else {");
-        inner(s.else);
-      }
-      put("}");
-      return;
-    case "let":
-      put("{");
-      put(`  let ${env.variable(s.v.id, s.v.name)} = ${exprText(s.value, env)};`);
-      inner(s.body);
-      put("}");
-      return;
-    case "for": {
-      const v = env.variable(s.v.id, s.v.name);
-      const [min, end] = [indexText(s.min, env), endOf(s.min, s.extent, env)];
-      ranges.set(s.v.id, loopRange(s.min, s.extent, ranges));
-      put(`for (var ${v} = ${min}; ${v} < ${end}; ${v}++) {`);
-      inner(s.body);
-      put("}");
-      return;
-    }
-    case "extern":
-      if (!isBarrier(s)) throw new WgslError(`the call of ${s.func} was not expanded`);
-      put("workgroupBarrier();");
-      put("storageBarrier();");
-      return;
-    default:
-      unreachable(s);
-  }
-}
-
-function endOf(min: Expr, extent: Expr, env: ExprEnv): string {
-  const [a, n] = [constInt(min), constInt(extent)];
-  if (a !== undefined && n !== undefined) return String(a + n);
-  return a === 0 ? indexText(extent, env) : `(${indexText(min, env)} + ${indexText(extent, env)})`;
-}

@@ -3,12 +3,13 @@
  * Both sides of a `select` are evaluated: a load outside of its buffer gives some element (WebGPU clamps it), which is
  * then dropped, and an integer division by zero gives the dividend.
  */
-import { simplify } from "../../arith/index.ts";
+import { exprKey, simplify } from "../../arith/index.ts";
 import {
   type Binary,
   type Buffer,
   type Call,
   type Cast,
+  constInt,
   constNumber,
   type DType,
   type Expr,
@@ -31,6 +32,14 @@ export interface ExprEnv {
   readonly helpers: Set<string>;
   /** Inside of an index or a bound: what does not fit 32 bits there is outside of every buffer anyway. */
   readonly index?: boolean;
+  /** Buffers of a thread whose elements are variables. */
+  readonly registers: ReadonlySet<number>;
+  /** Buffers whose elements lie in vectors of four. */
+  readonly vectors: ReadonlySet<number>;
+  /** Loads that were made before, by `accessKey`. */
+  readonly made: ReadonlyMap<string, string>;
+  /** A name that nothing has yet. */
+  fresh(name: string): string;
   variable(id: number, name: string): string;
   buffer(b: Buffer): string;
 }
@@ -47,10 +56,31 @@ export function offsetOf(b: Buffer, indices: readonly Expr[], ranges: ExprEnv["r
 
 const toI32 = (e: Expr): Expr => (e.dtype === "i64" ? { kind: "cast", value: e, dtype: "i32" } : e);
 
+/** What tells accesses of one element apart from others. */
+export const accessKey = (b: Buffer, offset: Expr): string => `${b.id} ${exprKey(offset)}`;
+
 /** The text of an element of a buffer, as it stands in memory. */
 export function elementText(b: Buffer, indices: readonly Expr[], env: ExprEnv): string {
-  return `${env.buffer(b)}[${indexText(offsetOf(b, indices, env.ranges), env)}]`;
+  return offsetText(b, offsetOf(b, indices, env.ranges), env);
 }
+
+/** The same by its position. */
+export function offsetText(b: Buffer, offset: Expr, env: ExprEnv): string {
+  const name = env.buffer(b);
+  if (env.registers.has(b.id)) return `${name}_${constInt(offset)}`;
+  if (!env.vectors.has(b.id)) return `${name}[${indexText(offset, env)}]`;
+  const lane = simplify(ops.floormod(offset, LANES), env.ranges);
+  const fixed = constInt(lane);
+  const part = fixed === undefined ? `[${indexText(lane, env)}]` : `.${"xyzw"[fixed]}`;
+  return `${name}[${vectorText(offset, env)}]${part}`;
+}
+
+/** The number of the vector that an element lies in. */
+export const vectorText = (offset: Expr, env: ExprEnv): string =>
+  indexText(simplify(ops.floordiv(offset, LANES), env.ranges), env);
+
+/** Elements of a vector. */
+export const LANES = 4;
 
 /** The text of an index, or of a bound of a loop. */
 export const indexText = (e: Expr, env: ExprEnv): string => exprText(e, { ...env, index: true });
@@ -63,7 +93,8 @@ export function exprText(e: Expr, env: ExprEnv): string {
     case "var":
       return env.variable(e.id, e.name);
     case "load": {
-      const text = elementText(e.buffer, e.indices, env);
+      const offset = offsetOf(e.buffer, e.indices, env.ranges);
+      const text = env.made.get(accessKey(e.buffer, offset)) ?? offsetText(e.buffer, offset, env);
       return e.dtype === "bool" ? `(${text} != 0u)` : text;
     }
     case "select":

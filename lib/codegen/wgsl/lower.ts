@@ -15,7 +15,7 @@ import {
   visitStmt,
   withBody,
 } from "../../ir/index.ts";
-import { replaceAccumulators } from "../lower/accumulators.ts";
+import { accumulated } from "../lower/accumulators.ts";
 import { alignRows } from "../lower/align-rows.ts";
 import { lowerBlocks } from "../lower/blocks.ts";
 import { compactBuffers } from "../lower/compact.ts";
@@ -45,7 +45,18 @@ export function lowerForGpu(given: PrimFunc, serial: ReadonlySet<number>, notes:
   body = alignRows(body, func.body);
   body = inKernels(body, (s) => simplifyStmt(peelFirst(s, context), context));
   body = inKernels(body, (s) => decideConditions(unrollLoops(lanesUnrolled(s), context), context));
-  return accumulateInThreads(body);
+  return accumulateInThreads(body, localBuffers(body));
+}
+
+/** Buffers that a schedule keeps in each thread: what is added up there needs no accumulators. */
+function localBuffers(s: Stmt): ReadonlySet<number> {
+  const out = new Set<number>();
+  visitStmt(s, {
+    stmt: (x) => {
+      if (x.kind === "block") for (const b of x.allocs) if (b.scope === "local") out.add(b.id);
+    },
+  });
+  return out;
 }
 
 /**
@@ -58,8 +69,10 @@ function inKernels(s: Stmt, f: (s: Stmt) => Stmt): Stmt {
 }
 
 /** Accumulators belong to a thread: a loop with thread loops inside keeps none. */
-function accumulateInThreads(s: Stmt): Stmt {
-  return hasBoundLoops(s) ? mapStmt(s, { stmt: accumulateInThreads }) : replaceAccumulators(s);
+function accumulateInThreads(s: Stmt, local: ReadonlySet<number>): Stmt {
+  return hasBoundLoops(s)
+    ? mapStmt(s, { stmt: (x) => accumulateInThreads(x, local) })
+    : accumulated(s, local);
 }
 
 export const isThread = (s: For): boolean => s.thread?.startsWith("threadIdx.") ?? false;

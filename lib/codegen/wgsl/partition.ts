@@ -18,6 +18,7 @@ import {
   varsOf,
 } from "../../ir/index.ts";
 import { evalSize } from "../size.ts";
+import { tellApart } from "./lattice.ts";
 
 /** A variable with its number of values, from 0. */
 export interface Domain {
@@ -32,7 +33,7 @@ export interface Touch {
 }
 
 /** Combinations that are tried. */
-export const MAX_TRIED = 1 << 14;
+export const MAX_TRIED = 1 << 12;
 
 /**
  * Whether two different values of `apart` never lead two of the touches to the same element. Variables in `fixed` have
@@ -47,9 +48,26 @@ export function areApart(
   const vars = apart.filter((d) => d.extent > 1);
   if (vars.length === 0) return true;
   const left = withoutFixed(touches, fixed, ranges);
-  if (left !== undefined && (separatedByForm(left, vars, ranges) || separatedByTrial(left, vars)))
-    return true;
-  return separatedByDigits(touches, vars, fixed, ranges);
+  if (left && (separatedByForm(left, vars, ranges) || separatedByPlace(left, vars, ranges))) return true;
+  if (separatedByDigits(touches, vars, fixed, ranges)) return true;
+  return left !== undefined && separatedByTrial(distinct(left), vars);
+}
+
+function separatedByPlace(touches: readonly Touch[], vars: readonly Domain[], ranges: Ranges): boolean {
+  if (vars.some((d) => !Number.isFinite(d.extent))) return false;
+  const extents = new Map(vars.map((d) => [d.v.id, d.extent]));
+  return tellApart(
+    touches.map((t) => t.indices),
+    extents,
+    ranges,
+  );
+}
+
+/** Touches of the same elements once. */
+function distinct(touches: readonly Touch[]): readonly Touch[] {
+  const key = (t: Touch): string =>
+    `${t.indices.map(exprKey).join()} ${t.loops.map((l) => `${l.v.id} ${exprKey(l.min)} ${exprKey(l.extent)}`).join()}`;
+  return [...new Map(touches.map((t) => [key(t), t])).values()];
 }
 
 /** Accesses at the same indices, which are digits of the variables, each used once: the element tells the variables. */

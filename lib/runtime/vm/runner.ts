@@ -16,6 +16,8 @@ export interface GraphRunner {
   memoryPlan(name: string, args?: readonly unknown[]): MemoryPlan;
   /** The module after the pipeline, for these arguments' sizes. */
   lowered(name: string, args?: readonly unknown[]): IRModule;
+  /** Why a function, or a step of it, runs on another device than the target says: a line for each. */
+  notes?(name: string, args: readonly unknown[]): Promise<readonly string[]>;
   /** The generated code of what was compiled so far. */
   source(format?: string): string;
   /** How many programs are there. */

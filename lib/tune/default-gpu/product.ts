@@ -74,6 +74,7 @@ function tiled(s: Schedule, block: BlockRV): boolean {
   s.bind(r1, "threadIdx.y");
   s.bind(c1, "threadIdx.x");
   s.reverseComputeAt(made, c1);
+  for (const l of s.getLoops(made).slice(depthOf(s, made, c1))) s.unroll(l);
   const fetches = [fetchX, fetchY];
   for (const fetch of fetches) s.computeAt(fetch, k0);
   s.unroll(r2);
@@ -117,11 +118,13 @@ function gathered(s: Schedule, block: BlockRV, read: number, roles: Roles): Bloc
   return panel;
 }
 
+/** How many loops stand around a block up to `at`, that one too. */
+const depthOf = (s: Schedule, block: BlockRV, at: LoopRV): number =>
+  s.getLoops(block).findIndex((l) => s.get(l).v.id === s.get(at).v.id) + 1;
+
 /** The tile of an operand, fetched by all threads of the workgroup; in vectors where they come out even. */
 function fetchTogether(s: Schedule, fetch: BlockRV, at: LoopRV, ty: number, tx: number): void {
-  const around = s.getLoops(fetch);
-  const depth = around.findIndex((l) => s.get(l).v.id === s.get(at).v.id) + 1;
-  const own = around.slice(depth);
+  const own = s.getLoops(fetch).slice(depthOf(s, fetch, at));
   if (own.length === 0) return;
   const inner = constInt(s.get(own[own.length - 1]).extent) ?? 1;
   const all = product(own.map((l) => constInt(s.get(l).extent) ?? 1));
