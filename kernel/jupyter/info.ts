@@ -14,7 +14,13 @@ export function kernelInfo(version: string): JsonObject {
       mimetype: "text/x-typescript",
       file_extension: ".ts",
       pygments_lexer: "typescript",
-      codemirror_mode: { name: "text/typescript", mode: "javascript", typescript: true },
+      // The classic notebook looks at the name, JupyterLab at `mime`.
+      codemirror_mode: {
+        name: "text/typescript",
+        mime: "application/typescript",
+        mode: "javascript",
+        typescript: true,
+      },
       nbconvert_exporter: "script",
     },
     banner: `Tilewright ${version}: TypeScript on Node.js ${process.versions.node}`,

@@ -3,6 +3,7 @@ import { Dialog, showDialog, showErrorMessage } from "@jupyterlab/apputils";
 import { NotebookActions } from "@jupyterlab/notebook";
 import { MessageLoop } from "@lumino/messaging";
 import { Widget } from "@lumino/widgets";
+import { Accessible } from "./accessible.ts";
 import { Assistance } from "./assistance.ts";
 import { Chapters } from "./chapters.ts";
 import { createCommands, type Stage } from "./commands.ts";
@@ -142,6 +143,7 @@ export class App implements Stage {
   #attach(open: OpenNotebook): void {
     const { panel, runs, path } = open;
     Widget.attach(panel, this.#center);
+    new Accessible(panel.content);
     runs.ended.connect((_, { cell, success }) => {
       noteProgress(path, codeCells(open), success ? cell.model.id : undefined);
       this.#chapters.draw();
@@ -225,6 +227,10 @@ export class App implements Stage {
         side,
         isNarrow() ? false : (remembered<boolean>(side) ?? (side === "left" || innerWidth >= 1200)),
       );
+    narrow.addEventListener("change", () => {
+      for (const side of ["left", "right"] as const)
+        this.#show(side, !isNarrow() && remembered(side) !== false);
+    });
     new ResizeObserver(() => {
       if (this.current) MessageLoop.sendMessage(this.current.panel, Widget.ResizeMessage.UnknownSize);
     }).observe(this.#center);
@@ -248,8 +254,10 @@ function codeCells({ panel }: OpenNotebook): string[] {
   );
 }
 
+const narrow = matchMedia("(max-width: 800px)");
+
 function isNarrow(): boolean {
-  return matchMedia("(max-width: 800px)").matches;
+  return narrow.matches;
 }
 
 /** The notebook and the cell that the address names: `#/03-name.ipynb` or `#/03-name.ipynb@12`. */

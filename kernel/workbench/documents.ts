@@ -1,13 +1,14 @@
 // Notebooks that are open: each with its context (file and kernel) and its panel (cells).
 import { SessionContextDialogs } from "@jupyterlab/apputils";
-import type { Cell } from "@jupyterlab/cells";
 import { Context } from "@jupyterlab/docregistry";
 import {
   type INotebookModel,
   NotebookModelFactory,
   NotebookPanel,
   NotebookWidgetFactory,
+  runCell,
   StaticNotebook,
+  setCellExecutor,
 } from "@jupyterlab/notebook";
 import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import type { ServiceManager } from "@jupyterlab/services";
@@ -43,6 +44,7 @@ export class Documents {
 
   constructor({ services, editors, rendering }: Workshop) {
     this.#services = services;
+    setCellExecutor({ runCell });
     const config = StaticNotebook.defaultEditorConfig;
     this.#panels = new NotebookWidgetFactory({
       name: "Notebook",
@@ -120,11 +122,6 @@ export class Documents {
       autosave: new Autosave(context),
     };
   }
-}
-
-/** The cells of a notebook, those not drawn yet too. */
-export function cellsOf(panel: NotebookPanel): readonly Cell[] {
-  return panel.content.widgets;
 }
 
 /** Brings a cell into view and makes it the active one. */

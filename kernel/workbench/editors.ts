@@ -20,7 +20,11 @@ export interface Editors {
 /** Sets the editors up. */
 export function createEditors(): Editors {
   const languages = new EditorLanguageRegistry();
-  for (const language of EditorLanguageRegistry.getDefaultLanguages()) languages.addLanguage(language);
+  for (const language of EditorLanguageRegistry.getDefaultLanguages()) {
+    // What older notebooks and other kernels call it.
+    const alias = ["ts", "text/typescript", "text/x-typescript"];
+    languages.addLanguage(language.name === "TypeScript" ? { ...language, alias } : language);
+  }
   languages.addLanguage({
     name: "ipythongfm",
     mime: "text/x-ipythongfm",

@@ -1,80 +1,77 @@
 // Which names a cell's source defines for later cells, and which it reads from earlier ones: by its syntax alone.
 import { typescriptLanguage } from "@codemirror/lang-javascript";
+import type { SyntaxNode } from "@lezer/common";
 
 /** The names of a cell. */
 export interface CellNames {
-  /** Declared at the top level, or assigned anywhere in the cell. */
+  /** Declared at the top level, or assigned anywhere in the cell without being a local variable. */
   defines: ReadonlySet<string>;
-  /** Mentioned, and not declared by the cell itself at its top level. */
+  /** Mentioned, and declared nowhere around the mention. */
   reads: ReadonlySet<string>;
 }
 
-/** What has bindings of its own, so that a declaration in it is none of the cell's. */
-const inner = new Set([
-  "ParamList",
-  "ArrowFunction",
+/** What has bindings of its own. */
+const scopes = new Set([
+  "FunctionDeclaration",
   "FunctionExpression",
-  "ClassBody",
+  "ArrowFunction",
+  "MethodDeclaration",
   "Block",
   "ForStatement",
   "CatchClause",
 ]);
-const functions = new Set(["FunctionDeclaration", "FunctionExpression", "ArrowFunction"]);
 const declarations = new Set(["VariableDefinition", "TypeDefinition"]);
 const mentions = new Set(["VariableName", "TypeName"]);
 
 /**
- * The names of a cell's TypeScript. An approximation from above for reads: a local variable with an earlier cell's name
- * counts as a read of it. Changes inside an object (`list.push(1)`) are not seen.
+ * The names of a cell's TypeScript. `var` counts as if it were `let`; changes inside an object (`list.push(1)`) are not
+ * seen.
  */
 export function namesOf(source: string): CellNames {
-  const [declared, assigned, mentioned] = [new Set<string>(), new Set<string>(), new Set<string>()];
-  const cursor = typescriptLanguage.parser.parse(source).cursor();
-  // How many nodes around the cursor have bindings of their own, node by node.
-  const depths: number[] = [];
-  const parents: string[] = [];
-  const targets = assignmentTargets(source);
-  walk: for (;;) {
-    const { name, from, to } = cursor;
-    const depth = depths.at(-1) ?? 0;
-    const text = () => source.slice(from, to);
-    // The name of a function stands in it, but belongs outside.
-    const own = depth === 0 || (depth === 1 && parents.at(-1) === "FunctionDeclaration");
+  const root = typescriptLanguage.parser.parse(source).topNode;
+  const text = ({ from, to }: SyntaxNode) => source.slice(from, to);
+  /** The names of each scope, by where it starts; those of the cell itself under -1. */
+  const declared = new Map<number, Set<string>>([[-1, new Set()]]);
+  const scopeOf = (node: SyntaxNode): SyntaxNode | null => {
+    // A function's own name stands in it, but belongs outside.
+    const isName = node.name === "VariableDefinition" && node.parent?.name === "FunctionDeclaration";
+    let scope = isName ? node.parent!.parent : node.parent;
+    while (scope && !scopes.has(scope.name)) scope = scope.parent;
+    return scope;
+  };
+  const place = (scope: SyntaxNode | null) => scope?.from ?? -1;
+  const mentioned: SyntaxNode[] = [];
+  root.cursor().iterate(({ name, node }) => {
+    // In `import { a as b }` nothing is read.
+    if (name === "ImportGroup") {
+      for (const imported of node.getChildren("VariableDefinition")) declared.get(-1)!.add(text(imported));
+      return false;
+    }
     if (declarations.has(name)) {
-      if (own) declared.add(text());
-    } else if (mentions.has(name)) {
-      mentioned.add(text());
-      if (targets.has(from)) assigned.add(text());
-    }
-    if (cursor.firstChild()) {
-      parents.push(name);
-      depths.push(depth + (inner.has(name) || functions.has(name) ? 1 : 0));
-      continue;
-    }
-    while (!cursor.nextSibling()) {
-      if (!cursor.parent()) break walk;
-      parents.pop();
-      depths.pop();
-    }
+      const at = place(scopeOf(node));
+      declared.set(at, (declared.get(at) ?? new Set()).add(text(node)));
+    } else if (mentions.has(name)) mentioned.push(node);
+    return undefined;
+  });
+  const defines = new Set(declared.get(-1));
+  const reads = new Set<string>();
+  for (const node of mentioned) {
+    const name = text(node);
+    let scope = scopeOf(node);
+    while (scope && !declared.get(scope.from)?.has(name)) scope = scopeOf(scope);
+    if (scope || declared.get(-1)!.has(name)) continue;
+    if (isAssigned(node)) defines.add(name);
+    reads.add(name);
   }
-  const reads = new Set([...mentioned].filter((name) => !declared.has(name)));
-  return { defines: new Set([...declared, ...assigned]), reads };
+  return { defines, reads };
 }
 
-/** Where the names stand that are assigned to: `x = 1`, `x += 1`, `x++`. */
-function assignmentTargets(source: string): Set<number> {
-  const found = new Set<number>();
-  typescriptLanguage.parser.parse(source).iterate({
-    enter: ({ name, node }) => {
-      if (name === "AssignmentExpression") {
-        const target = node.firstChild;
-        if (target?.name === "VariableName") found.add(target.from);
-      } else if (name === "UnaryExpression" || name === "PostfixExpression") {
-        if (!/^(\+\+|--)|(\+\+|--)$/.test(source.slice(node.from, node.to))) return;
-        const target = node.getChild("VariableName");
-        if (target) found.add(target.from);
-      }
-    },
-  });
-  return found;
+/** Whether a name stands where it is given a value: `x = 1`, `x += 1`, `x++`. */
+function isAssigned(node: SyntaxNode): boolean {
+  const { parent } = node;
+  if (parent?.name === "AssignmentExpression") return parent.firstChild?.from === node.from;
+  return (
+    (parent?.name === "UnaryExpression" || parent?.name === "PostfixExpression") &&
+    parent.getChildren("ArithOp").some(({ from, to }) => to - from === 2)
+  );
 }

@@ -12,7 +12,8 @@ interface Run {
   time: number;
   source: string;
   names: CellNames;
-  success: boolean;
+  /** For each name that was read and that a cell had set: which cell, and its run's time. */
+  inputs: ReadonlyMap<string, { id: string; time: number }>;
 }
 
 /** How long after a key was pressed the marks follow, in milliseconds. */
@@ -32,8 +33,10 @@ export class StaleMarks {
 
   constructor(panel: NotebookPanel, runs: Runs) {
     this.#panel = panel;
-    runs.ended.connect((_, { cell, source, success }) => {
-      this.#runs.set(cell.model.id, { time: ++this.#time, source, names: namesOf(source), success });
+    runs.ended.connect((_, { cell, source }) => {
+      const names = namesOf(source);
+      const inputs = this.#inputs(cell.model.id, names);
+      this.#runs.set(cell.model.id, { time: ++this.#time, source, names, inputs });
       this.#later();
     });
     const { sessionContext } = panel;
@@ -59,13 +62,12 @@ export class StaleMarks {
       const run = this.#runs.get(model.id);
       if (run && run.source !== model.sharedModel.getSource()) reasons.set(model.id, "edited since it ran");
     }
-    // In the order in which they ran, so that what a cell read is judged before the cell.
-    const ran = [...this.#runs].sort(([, a], [, b]) => a.time - b.time);
+    // What comes from a stale cell is stale, and so on.
     for (let again = true; again; ) {
       again = false;
-      for (const [id, run] of ran) {
+      for (const [id, run] of this.#runs) {
         if (reasons.has(id) || !place.has(id)) continue;
-        const reason = this.#inputReason(id, run, ran, place, reasons);
+        const reason = this.#inputReason(id, run, place, reasons);
         if (reason === undefined) continue;
         reasons.set(id, reason);
         again = true;
@@ -77,21 +79,35 @@ export class StaleMarks {
   #inputReason(
     id: string,
     run: Run,
-    ran: [string, Run][],
-    place: Map<string, number>,
-    reasons: Map<string, string>,
+    place: ReadonlyMap<string, number>,
+    reasons: ReadonlyMap<string, string>,
   ): string | undefined {
-    for (const name of run.names.reads) {
-      const definers = ran.filter(([other, { names }]) => other !== id && names.defines.has(name));
-      const later = definers.find(([, { time }]) => time > run.time);
-      if (later) return `${name} was set again, ${placeText(place.get(later[0]))}, after this ran`;
-      const source = definers.at(-1);
-      if (!source) continue;
-      if (!place.has(source[0])) return `the cell that set ${name} is gone`;
-      if (reasons.has(source[0]))
-        return `${name} comes from a stale cell, ${placeText(place.get(source[0]))}`;
+    for (const [name, input] of run.inputs) {
+      const now = place.get(input.id);
+      if (now === undefined) return `the cell that set ${name} is gone`;
+      if (this.#runs.get(input.id)!.time !== input.time)
+        return `${name} was set again in code cell ${now} after this ran`;
+      if (reasons.has(input.id)) return `${name} comes from code cell ${now}, which is stale`;
+    }
+    // Another cell above has set a name since. One below is only the next to use the name.
+    for (const [other, { time, names }] of this.#runs) {
+      const [at, here] = [place.get(other), place.get(id)];
+      if (at === undefined || here === undefined || at >= here || time < run.time) continue;
+      for (const name of run.names.reads)
+        if (names.defines.has(name)) return `${name} was set in code cell ${at} after this ran`;
     }
     return undefined;
+  }
+
+  /** Which runs the names come from that a cell reads: the latest that set each. */
+  #inputs(id: string, { reads }: CellNames): Run["inputs"] {
+    const inputs = new Map<string, { id: string; time: number }>();
+    for (const [other, { time, names }] of this.#runs) {
+      if (other === id) continue;
+      for (const name of names.defines)
+        if (reads.has(name) && time > (inputs.get(name)?.time ?? 0)) inputs.set(name, { id: other, time });
+    }
+    return inputs;
   }
 
   #watch(): void {
@@ -136,8 +152,4 @@ export class StaleMarks {
     }
     this.changed.emit();
   }
-}
-
-function placeText(place: number | undefined): string {
-  return place === undefined ? "by a cell that is gone" : `in code cell ${place}`;
 }

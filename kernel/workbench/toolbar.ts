@@ -10,7 +10,7 @@ const buttons: readonly (readonly [Drawing, string, string, string?])[] = [
   ["runAll", "Run all cells", "run-all", "Run all"],
   ["stop", "Interrupt the kernel", "interrupt"],
   ["restart", "Restart the kernel", "restart"],
-  ["verify", "Restart, run all cells and compare with the stored outputs", "verify", "Verify"],
+  ["verify", "Verify: restart, run all cells and compare with the stored outputs", "verify", "Verify"],
   ["add", "Insert a cell below", "insert-below"],
   ["save", "Save", "save"],
 ];
@@ -98,7 +98,8 @@ export class Toolbar {
     this.#saved.classList.toggle("wb-unsaved", autosave.hasChanges);
     const state = kernelState(panel.sessionContext);
     this.#kernel.dataset.state = state;
-    this.#kernel.textContent = state === "dead" ? "kernel dead: restart it" : `kernel ${state}`;
+    const wide = (text: string) => element("span", { class: "wb-wide" }, text);
+    this.#kernel.replaceChildren(wide("kernel "), state, ...(state === "dead" ? [wide(": restart it")] : []));
     this.#kernel.title = panel.sessionContext.kernelDisplayName;
   }
 }

@@ -1,0 +1,38 @@
+// What JupyterLab's notebook and the displays in it lack for readers who use the keyboard or a screen reader.
+import type { Notebook } from "@jupyterlab/notebook";
+
+/** How long after a change the notebook is gone through, in milliseconds. */
+const pause = 300;
+
+/** Gives the cells of a notebook their roles, and makes what scrolls reachable, from now on. */
+export class Accessible {
+  readonly #notebook: Notebook;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(notebook: Notebook) {
+    this.#notebook = notebook;
+    const observer = new MutationObserver(() => this.#later());
+    observer.observe(notebook.node, { childList: true, subtree: true });
+    notebook.disposed.connect(() => observer.disconnect());
+    this.#later();
+  }
+
+  #later(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#go();
+    }, pause);
+  }
+
+  #go(): void {
+    for (const { node } of this.#notebook.widgets)
+      if (!node.hasAttribute("role")) node.setAttribute("role", "article");
+    const wide = ".tw, .tw pre, .jp-RenderedText pre, .wb-vega, .jp-RenderedMarkdown pre";
+    for (const area of this.#notebook.node.querySelectorAll<HTMLElement>(wide)) {
+      if (area.tabIndex >= 0 || area.scrollWidth <= area.clientWidth) continue;
+      area.tabIndex = 0;
+      area.setAttribute("role", "group");
+      area.setAttribute("aria-label", "Wide output");
+    }
+  }
+}
