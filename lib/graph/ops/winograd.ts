@@ -10,9 +10,9 @@ import { simplify } from "../../arith/index.ts";
 import {
   constInt,
   type Expr,
+  elementsOf,
   type NDArray,
   ndarray,
-  numbersOf,
   ops,
   type TensorType,
 } from "../../ir/index.ts";
@@ -109,15 +109,26 @@ const winograd: OpDef = {
 /** A weight [O, C, 3, 3] of f32 as [4, 4, O, C]: G g Gᵀ for each of its windows, computed in f64. */
 export function winogradWeight(w: NDArray): NDArray {
   const [o, c] = w.shape;
-  const g = numbersOf(w);
-  const out = new Float32Array(TILE * TILE * o * c);
-  const rows = (a: number, b: number, d: number): number[] => [a, (a + b + d) / 2, (a - b + d) / 2, d];
-  for (let k = 0; k < o * c; k++) {
-    const columns = [0, 1, 2].map((j) => rows(g[k * 9 + j], g[k * 9 + 3 + j], g[k * 9 + 6 + j]));
+  const windows = o * c;
+  const g = elementsOf(w) as Float32Array;
+  const out = new Float32Array(TILE * TILE * windows);
+  // One window after another, without memory of its own: there may be millions.
+  const half = new Float64Array(TILE * 3);
+  for (let k = 0; k < windows; k++) {
+    for (let j = 0; j < 3; j++) {
+      const [x, y, z] = [g[k * 9 + j], g[k * 9 + 3 + j], g[k * 9 + 6 + j]];
+      half[j] = x;
+      half[3 + j] = (x + y + z) / 2;
+      half[6 + j] = (x - y + z) / 2;
+      half[9 + j] = z;
+    }
     for (let a = 0; a < TILE; a++) {
-      rows(columns[0][a], columns[1][a], columns[2][a]).forEach((x, b) => {
-        out[(a * TILE + b) * o * c + k] = x;
-      });
+      const [x, y, z] = [half[a * 3], half[a * 3 + 1], half[a * 3 + 2]];
+      const at = a * TILE * windows + k;
+      out[at] = x;
+      out[at + windows] = (x + y + z) / 2;
+      out[at + 2 * windows] = (x - y + z) / 2;
+      out[at + 3 * windows] = z;
     }
   }
   return ndarray("f32", [TILE, TILE, o, c], new Uint8Array(out.buffer));
