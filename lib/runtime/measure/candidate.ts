@@ -20,6 +20,9 @@ const WARM_CALLS = 40;
 const failed = (status: Outcome["status"], message: string): Outcome => ({ status, runs: [], message });
 const messageOf = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
+/** What candidates are built for. */
+type Machine = Required<Pick<WasmCodeOptions, "relaxedSimd" | "threads">>;
+
 interface Bench {
   readonly hash: string;
   readonly workbench: Workbench;
@@ -29,10 +32,10 @@ interface Bench {
 
 /** Measures candidates of one program after another; operands are kept as long as the program stays the same. */
 export class CandidateRunner {
-  private readonly options: WasmCodeOptions;
+  private readonly options: Machine;
   private bench: Bench | undefined;
 
-  constructor(options: WasmCodeOptions) {
+  constructor(options: Machine) {
     this.options = options;
   }
 
@@ -47,7 +50,7 @@ export class CandidateRunner {
       return failed("failed", messageOf(e));
     }
     const { workbench, yardstick } = bench;
-    const { mod, bind } = asInModels(candidate);
+    const { mod, bind } = asInModels(candidate, this.options.threads);
     const start = performance.now();
     try {
       const codeBytes = wasmCode(mod, this.options).code.bytes.length;
@@ -93,7 +96,7 @@ export class CandidateRunner {
   private async prepared(workbench: Workbench, func: PrimFunc | undefined): Promise<Prepared | undefined> {
     if (!func) return undefined;
     try {
-      const { mod, bind } = asInModels(func);
+      const { mod, bind } = asInModels(func, this.options.threads);
       const lib = await build(mod, this.options);
       const { args } = await bind(lib, workbench.args);
       await lib.functions.main(...args);

@@ -1,6 +1,7 @@
-/** Candidates as models run them: weights are laid out beforehand, not in every call. */
+/** Candidates as models run them: weights are laid out beforehand, not in every call, and loops are spread over threads. */
 import { splitLayoutCopies } from "../../graph/passes/index.ts";
 import { bufferParams, constInt, type IRModule, irModule, type PrimFunc } from "../../ir/index.ts";
+import { spreadLoops } from "../../tune/default/parallel.ts";
 import type { Executable } from "../executable.ts";
 import { Tensor } from "../tensor.ts";
 
@@ -11,7 +12,10 @@ export interface Operands {
 }
 
 /** The module with the candidate as `main`, and what gives its operands from those of the program. */
-export function asInModels(candidate: PrimFunc): {
+export function asInModels(
+  candidate: PrimFunc,
+  threads: number,
+): {
   readonly mod: IRModule;
   readonly bind: (lib: Executable, args: readonly Tensor[]) => Promise<Operands>;
 } {
@@ -21,10 +25,11 @@ export function asInModels(candidate: PrimFunc): {
       args,
       [Symbol.dispose]() {},
     });
-    return { mod: irModule({ main: candidate }), bind };
+    return { mod: spreadLoops(irModule({ main: candidate }), threads), bind };
   }
   const { copies, rest } = split;
-  const mod = irModule({ main: rest, ...Object.fromEntries(copies.map((c, i) => [`layout${i}`, c.func])) });
+  const whole = irModule({ main: rest, ...Object.fromEntries(copies.map((c, i) => [`layout${i}`, c.func])) });
+  const mod = spreadLoops(whole, threads);
   const bind = async (lib: Executable, args: readonly Tensor[]): Promise<Operands> => {
     const own: Tensor[] = [];
     const all = [...args];
