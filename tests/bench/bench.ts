@@ -19,6 +19,7 @@ import { OPERATORS, operatorMatch } from "./operators.ts";
 import { ratioPlot } from "./ratio-plot.ts";
 import { resultTable } from "./report.ts";
 import { startup } from "./startup.ts";
+import { ONE_THREAD, threadResults } from "./threads.ts";
 import { BASELINE, type Match, type MatchResult, versus } from "./versus.ts";
 
 /** What a run leaves: plain data. */
@@ -86,6 +87,11 @@ const PLANS: readonly Plan[] = [
     baseline: BASELINE,
     cases: () => modelMatches().map(play),
   },
+  ...(["matmul", "fork"] as const).map((which) => ({
+    name: which === "fork" ? "threads: fork and join" : "threads: matmul by hand",
+    baseline: ONE_THREAD,
+    cases: () => [[which, async () => threadResults()[which]] as const],
+  })),
   {
     name: "start: from the start of a process to the first output, 784-200-10",
     baseline: BASELINE,

@@ -41,7 +41,7 @@ export async function versus(
   const players: { name: string; absent?: () => string | undefined; open: () => Promise<Opened> }[] = [
     ...PEERS.map((p) => ({ ...p, open: () => p.open(model, feeds, threads) })),
     ...(operators ? [{ name: "tfjs-wasm", open: () => openTfjs(operators, feeds) }] : []),
-    { name: OURS, open: async () => openOurs(model, feeds, session) },
+    { name: OURS, open: async () => openOurs(model, feeds, { threads, ...session }) },
   ];
   const contenders: Contender[] = [];
   const cannot: { name: string; reason: string }[] = [];
