@@ -1,10 +1,10 @@
 /** A built module: what can be called, with what, and the generated code folded beneath. */
 import { primFuncs } from "../ir/index.ts";
-import type { ExecutableMethods } from "../runtime/index.ts";
+import type { ExecutableMethods, Target } from "../runtime/index.ts";
 import type { MimeBundle } from "./display.ts";
 import { html, plain } from "./html.ts";
 import { loopTree } from "./loop-tree.ts";
-import { sourceHtml } from "./source.ts";
+import { type SourceLanguage, sourceHtml } from "./source.ts";
 import { frame } from "./style.ts";
 import { type Column, htmlTable, textTable } from "./table.ts";
 
@@ -22,13 +22,17 @@ export function signatures(lib: ExecutableMethods): FunctionSignature[] {
   }));
 }
 
+/** What each target is compiled to. */
+const LANGUAGES: Partial<Record<Target, SourceLanguage>> = { wasm: "wat", webgpu: "wgsl" };
+
 export function executableBundle(lib: ExecutableMethods): MimeBundle {
   const rows = signatures(lib).map((s) => [s.name, s.params.join(", ")]);
   const title = `Executable (${lib.target})`;
   const columns: Column[] = [{ title: "function" }, { title: "arguments" }];
+  const language = LANGUAGES[lib.target];
   const code =
-    lib.target === "wasm" &&
-    html`<details class="tw-more"><summary>Generated code</summary>${sourceHtml(lib.source("wat"), "wat")}</details>`;
+    language &&
+    html`<details class="tw-more"><summary>Generated code</summary>${sourceHtml(lib.source(language), language)}</details>`;
   return {
     "text/plain": `${title}\n${plain(textTable(columns, rows))}`,
     "text/html": frame(

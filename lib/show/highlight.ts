@@ -9,7 +9,7 @@ import typescript from "highlight.js/lib/languages/typescript";
 import wasm from "highlight.js/lib/languages/wasm";
 import { type Html, html } from "./html.ts";
 
-export type Language = "typescript" | "javascript" | "wasm";
+export type Language = "typescript" | "javascript" | "wasm" | "wgsl";
 
 /** A piece of text and the suffix of its colour's class (`k` keyword, `n` number, `s` string, …; "" for none). */
 export interface Token {
@@ -24,10 +24,30 @@ const wat: LanguageFn = (h) => {
   return { ...language, contains: [VECTOR, ...(language.contains ?? [])] };
 };
 
+/** What our shaders have of WGSL; highlight.js does not know it. */
+const wgsl: LanguageFn = (h) => ({
+  name: "WGSL",
+  keywords: {
+    keyword:
+      "fn let var const struct enable alias if else for while loop switch case default break continue return",
+    type: "bool i32 u32 f32 f16 vec2 vec3 vec4 array atomic ptr subgroup_matrix_left subgroup_matrix_right subgroup_matrix_result",
+    built_in: "select min max fma bitcast workgroupBarrier storageBarrier",
+    literal: "true false",
+  },
+  contains: [
+    h.C_LINE_COMMENT_MODE,
+    h.C_BLOCK_COMMENT_MODE,
+    { scope: "attr", begin: /@\w+/ },
+    { scope: "variable", begin: /\btw_\w+/ },
+    { scope: "number", begin: /\b\d[\w.]*(?:[eE][-+]\d+)?[fhiu]?/ },
+  ],
+});
+
 const engine = hljs.newInstance();
 engine.registerLanguage("typescript", typescript);
 engine.registerLanguage("javascript", javascript);
 engine.registerLanguage("wasm", wat);
+engine.registerLanguage("wgsl", wgsl);
 engine.configure({ classPrefix: "" });
 
 const CLASSES: Readonly<Record<string, string>> = {

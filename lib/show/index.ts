@@ -56,6 +56,7 @@ export {
   rooflinePlot,
 } from "./roofline-plot.ts";
 export { scheduleErrorBundle } from "./schedule-error.ts";
+export { type ShaderOptions, shader } from "./shader.ts";
 export {
   type Side,
   type SideBySideOptions,

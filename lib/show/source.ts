@@ -1,4 +1,4 @@
-/** Generated code (WAT, JavaScript, TypeScript): coloured, foldable where brackets open and close. */
+/** Generated code (WAT, WGSL, JavaScript, TypeScript): coloured, foldable where brackets open and close. */
 import { boundText, count } from "./bounds.ts";
 import { type CodeLine, codeHtml, colouredLines } from "./code.ts";
 import { type Displayable, displayable } from "./display.ts";
@@ -6,10 +6,11 @@ import type { Language } from "./highlight.ts";
 import { type Html, html, plain } from "./html.ts";
 import { frame } from "./style.ts";
 
-export type SourceLanguage = "wat" | "js" | "ts";
+export type SourceLanguage = "wat" | "wgsl" | "js" | "ts";
 
 const LANGUAGES: Readonly<Record<SourceLanguage, Language>> = {
   wat: "wasm",
+  wgsl: "wgsl",
   js: "javascript",
   ts: "typescript",
 };
