@@ -56,7 +56,7 @@ export async function tuneCommand(model: string, flags: TuneFlags): Promise<numb
     process.off("SIGINT", interrupt);
   }
   if (last) console.log(summary(last));
-  console.log(`${database.records().length} records in ${flags.records}`);
+  console.log(`${last?.trials ?? 0} candidates of this model in ${flags.records}`);
   if (!stop.signal.aborted) return 0;
   console.log("stopped; the same command goes on from here");
   return INTERRUPTED;

@@ -2,7 +2,14 @@
 import { type PrimFunc, structuralHash } from "../ir/index.ts";
 import { Trace } from "../schedule/index.ts";
 import type { Database } from "./database/database.ts";
-import { bare, costOf, quickestYardsticks, type TuningRecord, workloadOf } from "./database/record.ts";
+import {
+  bare,
+  costOf,
+  mergeRepeats,
+  quickestYardsticks,
+  type TuningRecord,
+  workloadOf,
+} from "./database/record.ts";
 import { defaultSchedule, scheduleOf } from "./default/index.ts";
 import type { MeasureLimits, Measurer, Outcome } from "./measure.ts";
 import { type Candidate, type Effort, type Known, SearchState } from "./search/candidates.ts";
@@ -96,8 +103,9 @@ export class TuningTask {
   /** Takes up what the database holds for this function and target. */
   private resume(): void {
     const { database, measurer } = this.parts;
-    for (const record of database.records(workloadOf(this.parts.func).hash)) {
-      if (similarity(record.target, measurer.target) < similarity(measurer.target, measurer.target)) continue;
+    const same = similarity(measurer.target, measurer.target);
+    const known = database.records(workloadOf(this.parts.func).hash);
+    for (const record of mergeRepeats(known.filter((r) => similarity(r.target, measurer.target) === same))) {
       this.trials++;
       const candidate = this.state.replay(Trace.from(record.trace), "mutated");
       if (candidate) this.entries.push({ candidate, record });
@@ -137,6 +145,27 @@ export class TuningTask {
     }
     this.learn();
     if (this.best === undefined && this.entries.length >= HOPELESS) this.exhausted = true;
+  }
+
+  /**
+   * Measures the best candidate again, as long as the best is one that was measured only once: among many measurements the
+   * smallest is one that chance has favoured. At most so many times.
+   */
+  async confirm(most: number, signal?: AbortSignal): Promise<void> {
+    const confirmed = new Set<Candidate>();
+    for (let i = 0; i < most; i++) {
+      const costs = this.entries.map((e) => costOf(e.record, this.quickest));
+      const at = costs.indexOf(Math.min(...costs));
+      const entry = this.entries[at] as Entry | undefined;
+      if (!entry || costs[at] === Number.POSITIVE_INFINITY || confirmed.has(entry.candidate)) return;
+      confirmed.add(entry.candidate);
+      const outcome = await unlessAborted(this.measure(entry.candidate), signal);
+      if (outcome?.status !== "measured") return;
+      const record = this.recordOf(entry.candidate, outcome);
+      this.parts.database.add(record);
+      this.entries[at] = { ...entry, record: mergeRepeats([entry.record, record])[0] };
+      this.learn();
+    }
   }
 
   /** Times may look different than before: the yardstick was seen at a better speed. */

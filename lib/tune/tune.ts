@@ -26,6 +26,8 @@ export interface TuneOptions {
   readonly space?: Space | ScheduleFunction;
   /** How candidates are chosen. Default "evolutionary". */
   readonly strategy?: StrategyName;
+  /** How often, at most, the best candidate of each function is measured again at the end. Default 3. */
+  readonly confirm?: number;
   /** Candidates that a round of evolution looks at, and for how many generations. Default 64 and 3: a few seconds. */
   readonly effort?: Partial<Effort>;
   /** Where records go, and what is known already. Default: a new one in memory. */
@@ -205,6 +207,10 @@ class Search {
       this.failed.illegal += task.state.illegal - illegal;
       scheduler.noted(task);
       await pause();
+    }
+    const { confirm = 3 } = this.options;
+    for (const task of this.history.length > 0 ? this.tasks : []) {
+      if (!signal?.aborted) await task.confirm(confirm, signal);
     }
     this.tell(true);
     if (this.tasks.every((t) => t.best === undefined)) this.refuse();

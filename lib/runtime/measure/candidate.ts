@@ -13,6 +13,9 @@ export const LIMITS = { buildMs: 10_000, runMs: 15_000, codeBytes: 256 * 1024, m
 /** Measurements of a candidate; of one that is so many times slower than the best, fewer. */
 const REPEATS = 8;
 const FAR_SLOWER = 3;
+/** One whose first call, in code that is not optimised yet, takes so many times as long is measured once. */
+const HOPELESS = 20;
+const HOPELESS_MS = 200;
 /** Milliseconds and calls after which the engine's optimised code is there, mostly. */
 const WARM_MS = 12;
 const WARM_CALLS = 40;
@@ -62,17 +65,20 @@ export class CandidateRunner {
       built();
       workbench.reset();
       using operands = await bind(lib, workbench.args);
+      const began = performance.now();
       await lib.functions.main(...operands.args);
+      const first = performance.now() - began;
       const difference = workbench.difference();
       if (difference !== undefined) return failed("wrong", difference);
       const run = lib.prepare("main", operands.args);
-      const slow = (await warm(run)) > FAR_SLOWER * best;
+      const hopeless = first > HOPELESS_MS && first > HOPELESS * best;
+      const slow = !hopeless && (await warm(run)) > FAR_SLOWER * best;
       const things = [{ name: "candidate", target: "wasm" as const, run }];
       if (yardstick) things.push({ name: "yardstick", target: "wasm", run: yardstick });
       const [own, other] = await measureTogether(things, {
         warmup: 0,
         minMs: 2,
-        repeats: slow ? 2 : REPEATS,
+        repeats: hopeless ? 1 : slow ? 2 : REPEATS,
         maxMs: limits.measureMs / things.length,
       });
       lib.dispose();

@@ -6,6 +6,7 @@ import { similarity, type TuningTarget } from "../target.ts";
 import {
   bare,
   costOf,
+  mergeRepeats,
   quickestYardsticks,
   scheduleOfRecord,
   type TuningRecord,
@@ -55,9 +56,9 @@ abstract class Queries implements Database {
     const measured = this.records(workloadOf(func).hash).filter((r) => r.runs.length > 0 && isFor(r, func));
     const near = target ? Math.max(0, ...measured.map((r) => similarity(r.target, target))) : 0;
     const quickest = quickestYardsticks(measured);
-    return measured
-      .filter((r) => !target || similarity(r.target, target) === near)
-      .sort((a, b) => costOf(a, quickest) - costOf(b, quickest));
+    return mergeRepeats(measured.filter((r) => !target || similarity(r.target, target) === near)).sort(
+      (a, b) => costOf(a, quickest) - costOf(b, quickest),
+    );
   }
 
   queryFunc(func: PrimFunc, target?: TuningTarget): PrimFunc | undefined {

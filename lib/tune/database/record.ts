@@ -79,6 +79,29 @@ export function costOf(r: TuningRecord, quickest: ReadonlyMap<string, number> = 
   return best === undefined ? Math.min(...r.runs) : relative(r.runs, yardstick?.runs ?? []) * best;
 }
 
+/**
+ * Records of one program with those of the same trace as one: a candidate may have been measured again, and then what all
+ * its runs say counts. Those of another yardstick than the first are left out.
+ */
+export function mergeRepeats(records: readonly TuningRecord[]): TuningRecord[] {
+  const byTrace = new Map<string, TuningRecord>();
+  for (const r of records) {
+    const key = JSON.stringify(r.trace);
+    const known = byTrace.get(key);
+    if (!known || known.runs.length === 0) byTrace.set(key, r);
+    else if (r.runs.length > 0 && known.yardstick?.hash === r.yardstick?.hash) {
+      const { yardstick } = known;
+      const yards = [...(yardstick?.runs ?? []), ...(r.yardstick?.runs ?? [])];
+      byTrace.set(key, {
+        ...known,
+        runs: [...known.runs, ...r.runs],
+        ...(yardstick ? { yardstick: { ...yardstick, runs: yards } } : {}),
+      });
+    }
+  }
+  return [...byTrace.values()];
+}
+
 /** The shortest times of the yardsticks among records, by hash. */
 export function quickestYardsticks(records: Iterable<TuningRecord>): Map<string, number> {
   const out = new Map<string, number>();

@@ -81,6 +81,14 @@ describe("tune: databases", () => {
     assert.equal(costOf(busy, new Map([["y", 6]])), 3);
   });
 
+  it("a candidate that was measured again counts with all its runs", () => {
+    const lucky = record(f, 2, { runs: [1], yardstick: { hash: "y", runs: [4] } });
+    const steady = record(f, 3, { runs: [2, 2], yardstick: { hash: "y", runs: [4, 4] } });
+    const again = { ...lucky, runs: [3, 3], yardstick: { hash: "y", runs: [4, 4] } };
+    assert.equal(splitBy(new MemoryDatabase([lucky, steady]).querySchedule(f)), 2);
+    assert.equal(splitBy(new MemoryDatabase([lucky, steady, again]).querySchedule(f)), 3);
+  });
+
   it("a program with other names gets the schedule, one that was noted as scheduled keeps its own", () => {
     const renamed = T.primFunc({ X: T.buffer([8]), Z: T.buffer([8]) }, ({ X, Z }) => {
       for (const q of T.serial(8)) {

@@ -98,6 +98,7 @@ describe("runtime: measuring candidates in a process", function () {
     const database = await tuneTir(linear(12, 40, 24), {
       numTrials: 4,
       trialsPerRound: 2,
+      confirm: 0,
       space: (sch) => {
         const [i, j, k] = sch.getLoops(sch.getBlock("product"));
         const [j0, j1] = sch.split(j, sch.samplePerfectTile(j, 2, 12));

@@ -10,7 +10,9 @@ const seed = Number(process.env.TILEWRIGHT_SEED) || 20261122;
 
 /** x · wᵀ + b */
 function dense(bb: BlockBuilder, x: GraphExpr, w: Tensor, b: Tensor): GraphExpr {
-  return bb.emit(R.add(bb.emit(R.matmul(x, bb.emit(R.permuteDims(R.const(w), { axes: [1, 0] })))), R.const(b)));
+  return bb.emit(
+    R.add(bb.emit(R.matmul(x, bb.emit(R.permuteDims(R.const(w), { axes: [1, 0] })))), R.const(b)),
+  );
 }
 
 async function mlp(batch: number): Promise<IRModule> {
@@ -55,6 +57,7 @@ describe(`tune: models (seed ${seed})`, function () {
       const database = await tuneModel(mod, {
         numTrials,
         trialsPerRound: 3,
+        confirm: 0,
         seed,
         measurer: localMeasurer({ threads: 1 }),
         limits: { measureMs: 30 },
