@@ -1,6 +1,7 @@
 // `tilewright start`: the server as a program.
 import { spawn } from "node:child_process";
 import { realpathSync, statSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { packageRoot } from "../paths.ts";
 import { WorkbenchServer } from "./server.ts";
@@ -41,7 +42,9 @@ export async function startCommand(folder: string | undefined, flags: StartFlags
     portRetries: flags.port === undefined ? 50 : 0,
     token,
     base: basePath(flags.baseUrl),
-    allowHosts: flags.allowHost.map((host) => host.toLowerCase()),
+    allowHosts: [...flags.allowHost, ...(isLoopback(flags.ip) ? [] : [os.hostname()])].map((host) =>
+      host.toLowerCase(),
+    ),
     allowOrigins: flags.allowOrigin.map((origin) => origin.replace(/\/$/, "")),
     allowHidden: flags.allowHidden === true,
     maxBody: flags.maxBody * 1024 * 1024,

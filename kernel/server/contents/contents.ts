@@ -2,13 +2,14 @@
 import { mkdir, readFile, rename, stat } from "node:fs/promises";
 import path from "node:path";
 import { saveBytes, sweepAsides } from "../../notebook/save.ts";
-import { isObject, type JsonObject } from "../../protocol/messages.ts";
+import type { JsonObject } from "../../protocol/messages.ts";
 import { fileError, HttpError } from "../errors.ts";
+import { assertUnchanged, fileBytes, startOf, unfinished } from "./bodies.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { Root } from "./confine.ts";
-import { type ContentsModel, contentsModel, hashOf, type Wanted } from "./model.ts";
+import { type ContentsModel, contentsModel, type Wanted } from "./model.ts";
 import { copyStem, freeName, untitled } from "./names.ts";
-import { emptyNotebook, savedNotebook } from "./notebooks.ts";
+import { savedNotebook } from "./notebooks.ts";
 import { discard } from "./trash.ts";
 import type { TrustStore } from "./trust.ts";
 import { Uploads } from "./uploads.ts";
@@ -204,53 +205,4 @@ export class Contents {
       // A folder that is not there: saving says so.
     }
   }
-}
-
-/** What a new file, notebook or folder begins with. */
-export function startOf(kind: string): JsonObject {
-  if (kind === "directory") return { type: kind };
-  if (kind === "notebook") return { type: kind, format: "json", content: emptyNotebook() };
-  return { type: "file", format: "text", content: "" };
-}
-
-function fileBytes(content: unknown, format: unknown): Buffer {
-  if (format !== "text" && format !== "base64")
-    throw new HttpError(400, "Must specify format of file contents as 'text' or 'base64'");
-  if (typeof content !== "string") throw new HttpError(400, "The content of a file has to be text");
-  if (format === "text") return Buffer.from(content, "utf8");
-  if (!/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(content)) throw new HttpError(400, "The content is not base64");
-  return Buffer.from(content, "base64");
-}
-
-/** What the sender of a part is told while the file is not there yet. */
-function unfinished(apiPath: string, size: number): ContentsModel {
-  const now = new Date().toISOString();
-  return {
-    name: path.posix.basename(apiPath),
-    path: apiPath,
-    type: "file",
-    writable: true,
-    created: now,
-    last_modified: now,
-    size,
-    mimetype: null,
-    content: null,
-    format: null,
-  };
-}
-
-async function assertUnchanged(file: string, apiPath: string, expected: string): Promise<void> {
-  const bytes = await readFile(file).catch(() => undefined);
-  const hash = bytes ? hashOf(bytes).hash : undefined;
-  if (hash !== expected)
-    throw new HttpError(
-      412,
-      `${apiPath} has changed on disk since it was opened: load it again, or save without If-Match to replace it`,
-      "file changed on disk",
-    );
-}
-
-/** Whether a body is a model to save. */
-export function isModel(value: unknown): value is JsonObject {
-  return isObject(value) && Object.keys(value).length > 0;
 }

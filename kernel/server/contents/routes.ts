@@ -1,7 +1,8 @@
 import { isObject } from "../../protocol/messages.ts";
 import { HttpError } from "../errors.ts";
 import { type Ctx, jsonBody, newRoutes, objectBody, pathAfter, type Routes } from "../http.ts";
-import { type Contents, isModel } from "./contents.ts";
+import { isModel } from "./bodies.ts";
+import type { Contents } from "./contents.ts";
 import type { ContentsModel, Wanted } from "./model.ts";
 
 /** /api/contents of a server whose paths begin with `base`. */
