@@ -6,7 +6,17 @@ import { type Block, type BlockAxis, constInt, usesVar } from "../../ir/index.ts
 import type { BlockRV, LoopRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
 import { epilogueOf } from "./inline.ts";
-import { type Access, divisor, extentOf, loadsOf, moves, product, storeOf, strideAlong } from "./shape.ts";
+import {
+  type Access,
+  divisor,
+  evenParts,
+  extentOf,
+  loadsOf,
+  moves,
+  product,
+  storeOf,
+  strideAlong,
+} from "./shape.ts";
 
 /** Partial sums kept side by side: four vectors, so that one addition need not wait for the one before. */
 const LANES = [16, 8, 4];
@@ -81,11 +91,7 @@ function inOnePiece(at: Access, axes: readonly BlockAxis[]): boolean {
  * lanes, 16 if it can be. 1 where there is none of a useful size.
  */
 function lanesFor(n: number): number {
-  const good = divisor(n, LANES);
-  if (good) return good;
-  const vectors = (d: number): number => Math.ceil(d / 4) * (n / d);
-  const all = Array.from({ length: MOST_LANES - 4 }, (_, i) => i + 5).filter((d) => n % d === 0);
-  return all.reduce((best, d) => (best === 1 || vectors(d) < vectors(best) ? d : best), 1);
+  return divisor(n, LANES) ?? evenParts(n, MOST_LANES) ?? 1;
 }
 
 /** A reduction taken in lanes: the results, sums of four lanes for each (where there are more), and those of all lanes. */

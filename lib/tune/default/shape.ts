@@ -92,4 +92,14 @@ export function strideAlong(at: Access, v: Var): number | undefined {
 export const divisor = (n: number, candidates: readonly number[]): number | undefined =>
   candidates.find((c) => n % c === 0);
 
+/** The divisor of n, from 5 to `most`, with the fewest idle lanes in vectors of four. */
+export function evenParts(n: number, most: number): number | undefined {
+  const vectors = (d: number): number => Math.ceil(d / 4) * (n / d);
+  let best: number | undefined;
+  for (let d = 5; d <= Math.min(n, most); d++) {
+    if (n % d === 0 && (best === undefined || vectors(d) < vectors(best))) best = d;
+  }
+  return best;
+}
+
 export const product = (ns: readonly number[]): number => ns.reduce((a, b) => a * b, 1);

@@ -10,14 +10,16 @@ import type { BlockRV, LoopRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
 import { decomposedPadding } from "./elementwise.ts";
 import { epilogueOf } from "./inline.ts";
-import { divisor, extentOf, loadsOf, moves, product, storeOf, strideAlong } from "./shape.ts";
+import { divisor, evenParts, extentOf, loadsOf, moves, product, storeOf, strideAlong } from "./shape.ts";
 
 /** Places in a window beyond which it is a reduction like any other. */
 const MAX_WINDOW = 64;
 /** Sums in registers: vectors of four. */
 const REGISTERS = 8;
 /** Results in a row that are taken at once, whatever their number. */
-const WHOLE_ROW = 28;
+const WHOLE_ROW = 16;
+/** And the most that are. */
+const MOST_IN_ROW = 32;
 /** Updates of one tile that are written out. */
 const MAX_WRITTEN = 96;
 /** Rows of a tile, most first. */
@@ -27,10 +29,13 @@ export function scheduleWindow(sch: Schedule, block: BlockRV): Schedule {
   return attempt(sch, (s) => windows(s, block));
 }
 
-/** How many results side by side: all of a short row, else a divisor. */
+/**
+ * How many results side by side: all of a short row; else few, so that a tile has rows that share what they read, and a
+ * divisor, so that no tile sticks out.
+ */
 function widthOf(n: number): number {
   if (n <= WHOLE_ROW) return n;
-  return divisor(n, [16, 24, 28, 20, 8, 12]) ?? 16;
+  return divisor(n, [8, 16, 12]) ?? evenParts(n, MOST_IN_ROW) ?? (n <= MOST_IN_ROW ? n : 16);
 }
 
 function windows(sch: Schedule, block: BlockRV): boolean {
