@@ -104,6 +104,7 @@ describe(`tune: models (seed ${seed})`, function () {
     );
     const again = await tuneModel(bb.get(), {
       numTrials: 2,
+      confirm: 0,
       database: new MemoryDatabase(),
       measurer: localMeasurer({ threads: 1 }),
       limits: { measureMs: 20 },
