@@ -1,0 +1,75 @@
+/** Products that are too large for small random cases: blocks of rows, chunks of the reduction, weights laid out once. */
+import assert from "node:assert/strict";
+import { bufferParams, constInt, type PrimFunc } from "../../../lib/ir/index.ts";
+import { assertAllclose, build, Tensor } from "../../../lib/runtime/index.ts";
+import { scheduleOf } from "../../../lib/tune/default/index.ts";
+import { tileFor } from "../../../lib/tune/default/tile.ts";
+import { convolution, linear } from "./programs.ts";
+
+/** Compiled as scheduled against compiled as written; gives the schedule as text. */
+async function check(f: PrimFunc): Promise<string> {
+  const sch = scheduleOf(f);
+  const args = (): Tensor[] =>
+    bufferParams(f).map((p, n) =>
+      Tensor.random(
+        p.shape.map((s) => constInt(s) as number),
+        { dtype: p.dtype, seed: n + 1, min: -1, max: 1 },
+      ),
+    );
+  const [want, got] = [args(), args()];
+  await (await build(f)).main(...want);
+  await (await build(sch.mod)).main(...got);
+  const last = want.length - 1;
+  assertAllclose(got[last], want[last], { rtol: 1e-4, atol: 1e-4 });
+  for (const t of [...want, ...got]) t.dispose();
+  return sch.script();
+}
+
+const withConstantWeights = (f: PrimFunc): PrimFunc => ({
+  ...f,
+  attrs: { ...f.attrs, layoutFreeBuffers: [1] },
+});
+
+describe("tune: the default schedule of large products", function () {
+  this.timeout(60_000);
+
+  it("rows that do not stay in the cache are divided into blocks, before which all panels are laid out", async () => {
+    const text = await check(linear(512, 512, 33));
+    assert.match(text, /W_reindex\w* = T\.alloc\(\[\d+, 512, \d+\]\)/);
+  });
+
+  it("a convolution with many weights goes through the channels in chunks", async () => {
+    const text = await check(convolution(64, 192, 6, { kernel: 3, pad: 1, stride: 2 }));
+    assert.match(text, /T\.axis\.reduce\(64, \w+ \* \d+ \+ T\.floordiv/);
+  });
+
+  it("rows of pixels are copied to panels in vectors", async () => {
+    const text = await check(convolution(8, 24, 28, { kernel: 3, pad: 1 }));
+    assert.match(text, /T\.vectorized\(4\)\) \{\s+T\.block\("pad_reindex"/);
+  });
+
+  it("few rows and any number of columns, with weights that are constants", async () => {
+    for (const [m, k, n] of [
+      [1, 96, 70],
+      [1, 300, 10],
+      [3, 40, 100],
+      [7, 64, 33],
+      [17, 64, 50],
+    ]) {
+      const text = await check(withConstantWeights(linear(m, k, n)));
+      assert.match(text, /layoutRewritePreproc: true/);
+    }
+  });
+
+  it("tiles have registers for their sums and operands, and no more rows than there are", () => {
+    for (const m of [1, 2, 3, 4, 5, 7, 17, 64, 1000]) {
+      for (const n of [4, 10, 16, 49, 100, 200, 1024]) {
+        const { mr, nr } = tileFor(m, n);
+        assert.ok(mr <= m && (mr * nr) / 4 + mr + nr / 4 <= 15, `${m} × ${n}: ${mr} × ${nr}`);
+        assert.ok(Math.ceil(n / nr) * nr < 2 * n, `${n} columns in tiles of ${nr}`);
+      }
+    }
+    assert.deepEqual(tileFor(512, 512), { mr: 2, nr: 16 });
+    assert.deepEqual(tileFor(512, 49), { mr: 4, nr: 8 });
+  });
+});
