@@ -45,19 +45,26 @@ export function loadStrided(
   const anchor = addPoly(index, constPoly(-phase));
   /** Where each lane's element stands among the words that are loaded. */
   const at = Array.from({ length: lane.active }, (_, i) => phase + stride * i);
-  let out: Value | undefined;
-  const loads = [...new Set(at.map((w) => w >> 2))];
-  for (const j of loads) {
-    const v = load(addPoly(anchor, constPoly(4 * j)));
-    // Lanes found so far come from `out`, the ones of this load from `v`; the others do not matter yet.
-    const words = [0, 1, 2, 3].map((i) => {
-      const w = at[i];
-      if (w === undefined || w >> 2 > j) return i;
-      return w >> 2 === j ? 4 + (w & 3) : i;
-    });
-    out = shuffle(c, out ?? v, v, words);
-  }
-  return out;
+  const numbers = [...new Set(at.map((w) => w >> 2))];
+  const parts = numbers.map((j) => load(addPoly(anchor, constPoly(4 * j))));
+  /** Where lane i stands in the pair of what was put together and vector `j`; undefined when in neither. */
+  const among = (i: number, j: number, first: boolean): number | undefined => {
+    const w = at[i];
+    if (w === undefined || w >> 2 > j) return undefined;
+    return w >> 2 === j ? 4 + (w & 3) : first ? w & 3 : i;
+  };
+  const lanes = [0, 1, 2, 3];
+  if (parts.length === 1)
+    return shuffle(
+      c,
+      parts[0],
+      parts[0],
+      lanes.map((i) => (at[i] ?? 0) & 3),
+    );
+  return parts.slice(1).reduce((out, part, k) => {
+    const words = lanes.map((i) => among(i, numbers[k + 1], k === 0) ?? i);
+    return shuffle(c, out, part, words);
+  }, parts[0]);
 }
 
 /** Runs `f` with the lane variable standing for `i`. */
