@@ -11,7 +11,10 @@ export class Accessible {
 
   constructor(notebook: Notebook) {
     this.#notebook = notebook;
-    const observer = new MutationObserver(() => this.#later());
+    // What editors do while somebody types is none of this.
+    const observer = new MutationObserver((changes) => {
+      if (changes.some(({ target }) => !(target as Element).closest(".cm-editor"))) this.#later();
+    });
     observer.observe(notebook.node, { childList: true, subtree: true });
     notebook.disposed.connect(() => observer.disconnect());
     this.#later();

@@ -7,7 +7,7 @@ import { Accessible } from "./accessible.ts";
 import { Assistance } from "./assistance.ts";
 import { Chapters } from "./chapters.ts";
 import { createCommands, type Stage } from "./commands.ts";
-import { Documents, goTo, type OpenNotebook, type Workshop } from "./documents.ts";
+import { Documents, goTo, type OpenNotebook, restartKernel, type Workshop } from "./documents.ts";
 import { button, element } from "./dom.ts";
 import { Library } from "./library.ts";
 import { remember, remembered } from "./memory.ts";
@@ -123,7 +123,7 @@ export class App implements Stage {
       body: "Variables are lost. Text and outputs stay.",
       buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: "Restart" })],
     });
-    if (pressed.accept) await open.panel.sessionContext.restartKernel();
+    if (pressed.accept) await restartKernel(open);
   }
 
   async runAll({ restart = false, verify = false }): Promise<void> {
@@ -136,7 +136,7 @@ export class App implements Stage {
       await showDialog({ title: "Restart and verify", body, buttons: [Dialog.okButton({ label: "Close" })] });
       return;
     }
-    if (restart) await sessionContext.restartKernel();
+    if (restart) await restartKernel(open);
     await NotebookActions.runAll(content, sessionContext);
   }
 

@@ -11,7 +11,7 @@ import {
   setCellExecutor,
 } from "@jupyterlab/notebook";
 import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
-import type { ServiceManager } from "@jupyterlab/services";
+import type { Kernel, ServiceManager } from "@jupyterlab/services";
 import { Autosave } from "./autosave.ts";
 import type { Editors } from "./editors.ts";
 import { Runs } from "./runs.ts";
@@ -22,6 +22,7 @@ export interface OpenNotebook {
   path: string;
   context: Context<INotebookModel>;
   panel: NotebookPanel;
+  kernels: Kernel.IManager;
   autosave: Autosave;
   runs: Runs;
   stale: StaleMarks;
@@ -36,7 +37,7 @@ export interface Workshop {
 
 /** Opens notebooks; each stays open, with its kernel, until it is closed. */
 export class Documents {
-  readonly dialogs: SessionContextDialogs = new SessionContextDialogs();
+  readonly #dialogs = new SessionContextDialogs();
   readonly #services: ServiceManager.IManager;
   readonly #models = new NotebookModelFactory({ disableDocumentWideUndoRedo: true });
   readonly #panels: NotebookWidgetFactory;
@@ -84,12 +85,6 @@ export class Documents {
     return opened;
   }
 
-  /** The notebooks that are open. */
-  async all(): Promise<OpenNotebook[]> {
-    const settled = await Promise.allSettled(this.#open.values());
-    return settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-  }
-
   async #opened(path: string): Promise<OpenNotebook> {
     const context = new Context({
       manager: this.#services,
@@ -101,7 +96,7 @@ export class Documents {
         autoStartDefault: true,
         shutdownOnDispose: false,
       },
-      sessionDialogs: this.dialogs,
+      sessionDialogs: this.#dialogs,
     });
     const panel = this.#panels.createNew(context);
     panel.toolbar.hide();
@@ -113,15 +108,22 @@ export class Documents {
       throw error;
     }
     const runs = new Runs(panel);
-    return {
-      path,
-      context,
-      panel,
-      runs,
-      stale: new StaleMarks(panel, runs),
-      autosave: new Autosave(context),
-    };
+    const { kernels } = this.#services;
+    const [stale, autosave] = [new StaleMarks(panel, runs), new Autosave(context)];
+    return { path, context, panel, kernels, runs, stale, autosave };
   }
+}
+
+/** Starts the kernel of a notebook anew; another one when it is gone from the server. The notebook's text stays. */
+export async function restartKernel({ panel, kernels }: OpenNotebook): Promise<void> {
+  const { sessionContext } = panel;
+  const kernel = sessionContext.session?.kernel;
+  if (kernel && (await kernels.findById(kernel.id).catch(() => undefined))) {
+    await sessionContext.restartKernel();
+    return;
+  }
+  await sessionContext.shutdown().catch(() => undefined);
+  await sessionContext.changeKernel({ name: kernel?.name ?? sessionContext.kernelPreference.name });
 }
 
 /** Brings a cell into view and makes it the active one. */

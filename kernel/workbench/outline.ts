@@ -65,6 +65,7 @@ export class Outline {
         ),
       ),
     );
+    this.node.hidden = items.length === 0;
     this.#list.replaceChildren(...items);
     this.#mark();
   }

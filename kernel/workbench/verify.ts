@@ -3,7 +3,7 @@ import type { Cell, CodeCell } from "@jupyterlab/cells";
 import { NotebookActions } from "@jupyterlab/notebook";
 import { compareOutputs, type Difference, ruleOf } from "../notebook/compare.ts";
 import type { Output, Cell as StoredCell } from "../notebook/format.ts";
-import type { OpenNotebook } from "./documents.ts";
+import { type OpenNotebook, restartKernel } from "./documents.ts";
 
 /** What became of one cell. */
 export interface Verified {
@@ -24,12 +24,12 @@ export interface Verdict {
 }
 
 /** Restarts the kernel, runs all cells and compares with the outputs that stood there, by the rules of `tilewright check`. */
-export async function restartAndVerify({ panel }: OpenNotebook): Promise<Verdict> {
-  const { content, sessionContext } = panel;
+export async function restartAndVerify(open: OpenNotebook): Promise<Verdict> {
+  const { content, sessionContext } = open.panel;
   const codeCells = () =>
     content.widgets.map((cell, index) => ({ cell, index })).filter(({ cell }) => isCode(cell));
   const stored = new Map(codeCells().map(({ cell }) => [cell.model.id, snapshot(cell as CodeCell)]));
-  await sessionContext.restartKernel();
+  await restartKernel(open);
   const complete = await NotebookActions.runAll(content, sessionContext);
   const verdict: Verdict = { same: 0, unstored: 0, different: [], complete };
   for (const { cell, index } of codeCells()) {

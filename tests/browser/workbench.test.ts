@@ -1,0 +1,235 @@
+// The built page and the real server, used as a reader uses them.
+import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import type { Browser, Page } from "playwright-core";
+import {
+  accessibilityProblems,
+  cellAt,
+  notebookOf,
+  openNotebook,
+  ready,
+  rewrite,
+  select,
+  startBrowser,
+} from "../support/page.ts";
+import { requireSystem } from "../support/system.ts";
+import { type RunningServer, startWorkbench } from "../support/workbench.ts";
+
+const screenshots = path.resolve("build/screenshots");
+
+describe("browser: the workbench", function () {
+  this.timeout(300_000);
+  let browser: Browser;
+  let server: RunningServer;
+  const write = (name: string, text: string) => writeFileSync(path.join(server.folder, name), text);
+
+  before(async function () {
+    requireSystem(this, "chromium");
+    mkdirSync(screenshots, { recursive: true });
+    server = await startWorkbench();
+    const chapter = "01-introduction.ipynb";
+    copyFileSync(path.join("notebooks", chapter), path.join(server.folder, chapter));
+    browser = await startBrowser();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  it("runs chapter 1 to the end, steps through a schedule with the keyboard, and is accessible", async () => {
+    const began = performance.now();
+    const { page, problems } = await openNotebook(browser, server, "01-introduction.ipynb");
+    console.log(`      first cell can be run after ${Math.round(performance.now() - began)} ms`);
+    await page.screenshot({ path: path.join(screenshots, "open-1280.png") });
+    await page.getByRole("button", { name: "Run all cells", exact: true }).click();
+    await page.locator(".wb-chapters [aria-current] .wb-done").waitFor({ timeout: 240_000 });
+    assert.equal(
+      await page.locator(".jp-RenderedText[data-mime-type*=stderr], .jp-RenderedError").count(),
+      0,
+    );
+    assert.equal(await page.locator(".wb-stale-mark").count(), 0);
+    assert.match(await page.title(), /Introduction.* · Tilewright/);
+
+    const cells = page.locator(".jp-Cell");
+    const withSteps = await cells.evaluateAll((all) =>
+      all.findIndex((cell) => cell.querySelector(".tw-step")),
+    );
+    await select(page, withSteps);
+    const current = page.locator(".wb-steps [aria-current] code");
+    await current.filter({ hasText: "decomposeReduction" }).waitFor();
+    await page.locator(".wb-steps").focus();
+    await page.keyboard.press("ArrowUp");
+    assert.match(await current.innerText(), /sch\.reorder/);
+    assert.match(await page.locator(".wb-view-body").innerText(), /loops reordered/);
+    await page.keyboard.press("ArrowDown");
+    assert.match(await current.innerText(), /decomposeReduction/);
+
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.screenshot({ path: path.join(screenshots, "steps-1280.png") });
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.locator(".wb-steps").waitFor({ state: "hidden" });
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, `the narrow page is ${overflow} pixels too wide`);
+    await page.screenshot({ path: path.join(screenshots, "steps-390.png") });
+    assert.deepEqual(await accessibilityProblems(page), []);
+    assert.deepEqual(problems, []);
+    await page.context().close();
+  });
+
+  it("marks cells whose inputs changed, and takes the marks away when they ran again", async () => {
+    write("stale.ipynb", notebookOf(["const a = 1;", "const b = a + 1;", "b * 10", "[1].map((a) => a)"]));
+    const { page, problems } = await openNotebook(browser, server, "stale.ipynb");
+    const marks = page.locator(".wb-stale-mark");
+    await runAll(page, "20");
+    await rewrite(page, 0, "const a = 5;");
+    await page.locator(".wb-stale-count", { hasText: "3 stale" }).waitFor();
+    assert.match(await marks.nth(0).innerText(), /edited since it ran/);
+    assert.match(await marks.nth(1).innerText(), /a comes from code cell 1, which is stale/);
+    assert.match(await marks.nth(2).innerText(), /b comes from code cell 2/);
+    // The last cell's `a` is its own.
+    assert.equal(await cellAt(page, 3).locator(".wb-stale-mark").count(), 0);
+    await select(page, 0);
+    await page.keyboard.press("Control+Enter");
+    await page.locator(".wb-stale-count", { hasText: "2 stale" }).waitFor();
+    assert.match(await marks.nth(0).innerText(), /a was set again in code cell 1 after this ran/);
+    await select(page, 1);
+    await page.keyboard.press("Shift+Enter");
+    await page.keyboard.press("Shift+Enter");
+    await page.locator(".wb-stale-count").waitFor({ state: "hidden" });
+    assert.equal((await cellAt(page, 2).locator(".jp-OutputArea-output").innerText()).trim(), "60");
+    assert.deepEqual(problems, []);
+    await page.context().close();
+  });
+
+  it("interrupts an endless loop, restarts without losing text, and finds everything after a reload", async () => {
+    write("loop.ipynb", notebookOf(["let kept = 1;", "kept = 2; await 0; while (true) {}", "kept"]));
+    const { page, problems } = await openNotebook(browser, server, "loop.ipynb");
+    await select(page, 0);
+    await page.keyboard.press("Shift+Enter");
+    await page.keyboard.press("Control+Enter");
+    await page.locator(".wb-kernel[data-state=busy]").waitFor();
+    // Completion is answered while the cell runs.
+    await select(page, 2);
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("End");
+    await page.keyboard.type(".toFix");
+    await page.keyboard.press("Tab");
+    await page.locator(".jp-Completer-item", { hasText: "toFixed" }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.locator(".jp-CodeCell .cm-line", { hasText: "kept.toFixed" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("i");
+    await page.keyboard.press("i");
+    await page.locator(".wb-kernel[data-state=idle]").waitFor({ timeout: 5000 });
+    await rewrite(page, 2, "kept + 40");
+    await page.keyboard.press("Control+Enter");
+    await cellAt(page, 2).locator(".jp-OutputArea-output", { hasText: "42" }).waitFor();
+
+    await page.getByRole("button", { name: "Restart the kernel" }).click();
+    await page.locator(".jp-Dialog button", { hasText: "Restart" }).click();
+    await ready(page);
+    await rewrite(page, 1, "kept = 3; // rewritten");
+    await select(page, 0);
+    await page.keyboard.press("Shift+Enter");
+    await page.keyboard.press("Shift+Enter");
+    await page.keyboard.press("Shift+Enter");
+    await cellAt(page, 2).locator(".jp-OutputArea-output", { hasText: "43" }).waitFor();
+    await page.keyboard.press("ControlOrMeta+s");
+    await page.locator(".wb-saved", { hasText: /^saved$/ }).waitFor();
+    await page.reload();
+    await ready(page);
+    assert.equal(await cellAt(page, 1).locator(".cm-line").innerText(), "kept = 3; // rewritten");
+    assert.equal((await cellAt(page, 2).locator(".jp-OutputArea-output").innerText()).trim(), "43");
+    const stored: unknown = JSON.parse(readFileSync(path.join(server.folder, "loop.ipynb"), "utf8"));
+    assert.match(JSON.stringify(stored), /rewritten/);
+    assert.deepEqual(problems, []);
+    await page.context().close();
+  });
+
+  it("verifies stored outputs from a new kernel, and says which differ", async () => {
+    write("verify.ipynb", notebookOf(["const n = 4; n", "Math.random()", "n + 1"]));
+    const { page, problems } = await openNotebook(browser, server, "verify.ipynb");
+    await runAll(page, "5");
+    await page.getByRole("button", { name: /^Verify/ }).click();
+    const dialog = page.locator(".jp-Dialog .wb-verdict");
+    await dialog.waitFor({ timeout: 30_000 });
+    assert.match(await dialog.innerText(), /2 cells gave the same again, 1 differ/);
+    assert.match(await dialog.locator("summary").innerText(), /^Cell 2: the result differs/);
+    assert.deepEqual(problems, []);
+    await page.context().close();
+  });
+
+  it("shows a kernel that died as dead, and starts another without losing unsaved text", async () => {
+    write("dead.ipynb", notebookOf(["1 + 1"]));
+    const { page } = await openNotebook(browser, server, "dead.ipynb");
+    await rewrite(page, 0, "20 + 1");
+    const sessions = (await (await server.request("api/sessions")).json()) as {
+      path: string;
+      kernel: { id: string };
+    }[];
+    const { id } = sessions.find((session) => session.path === "dead.ipynb")!.kernel;
+    await server.request(`api/kernels/${id}`, { method: "DELETE" });
+    await page.locator(".wb-kernel[data-state=dead]").waitFor({ timeout: 30_000 });
+    await page.getByRole("button", { name: "Restart the kernel" }).click();
+    await page.locator(".jp-Dialog button", { hasText: "Restart" }).click();
+    await ready(page);
+    await select(page, 0);
+    await page.keyboard.press("Control+Enter");
+    await cellAt(page, 0).locator(".jp-OutputArea-output", { hasText: "21" }).waitFor();
+    await page.context().close();
+  });
+
+  it("runs no script that stands in the outputs of a foreign notebook", async () => {
+    const html = "<b>bold</b><script>window.ran = 1</script><img src=x onerror='window.ran = 2'>";
+    const data = { "text/html": html, "application/javascript": "window.ran = 3" };
+    const output = { output_type: "display_data", metadata: {}, data };
+    write("foreign.ipynb", notebookOf(["1"], [output]));
+    const { page } = await openNotebook(browser, server, "foreign.ipynb");
+    await page.waitForTimeout(500);
+    assert.equal(await page.evaluate(() => (globalThis as { ran?: number }).ran), undefined);
+    await page.context().close();
+  });
+
+  it("types and scrolls in a notebook of 300 cells", async () => {
+    const cells = Array.from({ length: 300 }, (_, n) => `const value${n} = ${n};\nvalue${n} * 2 // of ${n}`);
+    write("large.ipynb", notebookOf(cells));
+    const { page, problems } = await openNotebook(browser, server, "large.ipynb");
+    await select(page, 3);
+    await page.keyboard.press("Enter");
+    await page.evaluate(() => {
+      const times: number[] = [];
+      Object.assign(globalThis, { times });
+      document.addEventListener(
+        "keydown",
+        ({ timeStamp }) =>
+          requestAnimationFrame(() => {
+            const { port1, port2 } = new MessageChannel();
+            port1.onmessage = () => times.push(performance.now() - timeStamp);
+            port2.postMessage(0);
+          }),
+        true,
+      );
+    });
+    for (const letter of "const typed = 12345; // and so on, for a while") await page.keyboard.press(letter);
+    const times = await page.evaluate(() => (globalThis as unknown as { times: number[] }).times);
+    times.sort((a, b) => a - b);
+    const median = times[Math.floor(times.length / 2)]!;
+    console.log(
+      `      300 cells: from key to paint ${median.toFixed(1)} ms in the median of ${times.length}`,
+    );
+    assert.ok(times.length > 40);
+    await page.keyboard.press("Escape");
+    await page.locator(".jp-Notebook .jp-WindowedPanel-outer").evaluate((outer) => outer.scrollTo(0, 1e6));
+    await page.locator(".cm-line", { hasText: "of 299" }).waitFor();
+    assert.deepEqual(problems, []);
+    await page.context().close();
+  });
+});
+
+/** Runs all cells, and waits for a text in the outputs. */
+async function runAll(page: Page, text: string): Promise<void> {
+  await page.getByRole("button", { name: "Run all cells", exact: true }).click();
+  await page.locator(".jp-OutputArea-output", { hasText: new RegExp(`^\\s*${text}\\s*$`) }).waitFor();
+  await page.locator(".wb-kernel[data-state=idle]").waitFor();
+}
