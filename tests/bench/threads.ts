@@ -31,7 +31,7 @@ export function threadResults(): Record<"matmul" | "fork", MatchResult> {
 async function matmul(): Promise<MatchResult> {
   const shape = [1024, 1024];
   const args = [Tensor.random(shape, { seed: 1 }), Tensor.random(shape, { seed: 2 }), Tensor.zeros(shape)];
-  const tiles = { mr: 4, nr: 8, mc: 64, kc: 256, parallel: true };
+  const tiles = { mr: 4, nr: 8, mc: 128, kc: 256, parallel: true };
   const contenders: Contender[] = [];
   for (const threads of [1, THREADS]) {
     const lib = await build(scheduledMatmul(tiles).mod, { threads });

@@ -37,10 +37,10 @@ import {
 } from "../../ir/index.ts";
 
 /**
- * Operations (vectors count as one) below which a nest runs on one thread: about 30 µs, which is what it takes to wake
- * a worker that sleeps. One that is awake takes part after 2 µs.
+ * Operations (vectors count as one) below which a nest runs on one thread: about 15 µs. Waking a worker that sleeps takes
+ * 11 µs, one that is awake takes part after 1 µs (`npm run bench`, "fork and join").
  */
-const WORTH = 100_000;
+const WORTH = 50_000;
 /** Threads should be busy for this part of the time. */
 const BUSY = 0.8;
 /** Operations that a call of a function counts for. */
