@@ -61,5 +61,6 @@ export { tuningTarget } from "./tuning-target.ts";
 export * from "./vm/index.ts";
 export { type AdapterReport, listAdapters } from "./webgpu/adapter.ts";
 export { GpuDevice, gpuDevice, releaseGpu, type Traffic } from "./webgpu/device.ts";
+export { DeviceList, devices } from "./webgpu/devices.ts";
 export { GpuError } from "./webgpu/error.ts";
 export { GpuTensor } from "./webgpu/tensor.ts";

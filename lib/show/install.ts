@@ -11,8 +11,9 @@ import {
   type PrimFunc,
   primFuncMethods,
 } from "../ir/index.ts";
-import { Built, Profile, Tensor, Timing } from "../runtime/index.ts";
+import { Built, DeviceList, Profile, Tensor, Timing } from "../runtime/index.ts";
 import { Schedule, ScheduleError, Trace } from "../schedule/index.ts";
+import { devicesBundle } from "./devices.ts";
 import { DISPLAY, type Displayable, type MimeBundle } from "./display.ts";
 import { executableBundle } from "./executable.ts";
 import { scheduleBundle } from "./history.ts";
@@ -74,6 +75,11 @@ declare module "../runtime/tensor.ts" {
     [DISPLAY](): MimeBundle;
   }
 }
+declare module "../runtime/webgpu/devices.ts" {
+  interface DeviceList {
+    [DISPLAY](): MimeBundle;
+  }
+}
 declare module "../runtime/timing.ts" {
   interface Timing {
     [DISPLAY](): MimeBundle;
@@ -113,6 +119,9 @@ method(PassRecorder.prototype, DISPLAY, function (this: PassRecorder) {
 });
 method(Profile.prototype, DISPLAY, function (this: Profile) {
   return profileBundle(this);
+});
+method(DeviceList.prototype, DISPLAY, function (this: DeviceList) {
+  return devicesBundle(this);
 });
 method(Timing.prototype, DISPLAY, function (this: Timing) {
   return timingBundle([this]);

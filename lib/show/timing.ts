@@ -10,6 +10,8 @@ import { type Column, htmlTable, textTable } from "./table.ts";
 export interface TimingLike {
   readonly name: string;
   readonly target?: string;
+  /** "wall", or the clock of the device that it was read from. */
+  readonly clock?: string;
   readonly median: number;
   readonly min: number;
   readonly max: number;
@@ -39,7 +41,7 @@ export function timingRows(timings: readonly TimingLike[]): TimingRow[] {
     const runs = typeof t.runs === "object" ? t.runs.length : t.runs;
     return {
       name: t.name,
-      target: t.target ?? "",
+      target: [t.target ?? "", ...(t.clock && t.clock !== "wall" ? [t.clock] : [])].join(", "),
       median: t.median,
       p25: t.p25,
       p75: t.p75,

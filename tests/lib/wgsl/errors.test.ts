@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { bindArguments } from "../../../lib/codegen/index.ts";
 import { compileWgsl, type WgslFunction } from "../../../lib/codegen/wgsl/index.ts";
 import { cast, type DType, irModule, ops, type PrimFunc } from "../../../lib/ir/index.ts";
-import { build, Tensor } from "../../../lib/runtime/index.ts";
+import { build, devices, Tensor } from "../../../lib/runtime/index.ts";
 import { listAdapters } from "../../../lib/runtime/webgpu/adapter.ts";
 import { gpuCall } from "../../../lib/runtime/webgpu/call.ts";
 import { gpuDevice, releaseGpu } from "../../../lib/runtime/webgpu/device.ts";
 import { GpuError } from "../../../lib/runtime/webgpu/error.ts";
 import { Schedule } from "../../../lib/schedule/index.ts";
+import { DISPLAY } from "../../../lib/show/display.ts";
+import "../../../lib/show/install.ts";
 import { T } from "../../../lib/script/index.ts";
 import { te } from "../../../lib/te/index.ts";
 import { requireGpu } from "../../support/system.ts";
@@ -182,6 +184,11 @@ describe("wgsl, what goes wrong on the device", function () {
     const [adapter] = await listAdapters();
     assert.ok(adapter.limits.maxComputeInvocationsPerWorkgroup >= 128);
     assert.ok(Array.isArray(adapter.features));
+    const all = await devices();
+    assert.match(String(all), /^wasm: SIMD yes.*webgpu: .*maxComputeWorkgroupStorageSize \d+/s);
+    const bundle = all[DISPLAY]();
+    assert.match(String(bundle["text/html"]), /<table/);
+    assert.equal(bundle["text/plain"], String(all));
   });
 
   it("refuses i64 elements that do not fit, and keeps those that do", async () => {

@@ -29,7 +29,7 @@ import { assertAgrees, wholeNumbers } from "./harness.ts";
 
 const asked = process.env.TILEWRIGHT_SEED ?? "20261122";
 const seed = asked === "random" ? Date.now() % 2 ** 31 : Number(asked);
-const runs = Math.min(500, Number(process.env.TILEWRIGHT_RUNS ?? 60));
+const runs = Math.min(500, Number(process.env.TILEWRIGHT_RUNS ?? 200));
 
 const N = 32;
 

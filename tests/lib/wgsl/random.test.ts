@@ -12,7 +12,7 @@ import { assertAgrees, wholeNumbers } from "./harness.ts";
 
 const asked = process.env.TILEWRIGHT_SEED ?? "20261122";
 const seed = asked === "random" ? Date.now() % 2 ** 31 : Number(asked);
-const runs = Math.min(1000, Number(process.env.TILEWRIGHT_RUNS ?? 150));
+const runs = Math.min(1000, Number(process.env.TILEWRIGHT_RUNS ?? 1000));
 
 /** What a GPU schedule is mostly made of. */
 const GPU_STEPS = ["grid", "threads", "fetch", "keep", "serialOutside"] as const;
