@@ -27,7 +27,9 @@ const LANGUAGES: Partial<Record<Target, SourceLanguage>> = { wasm: "wat", webgpu
 
 export function executableBundle(lib: ExecutableMethods): MimeBundle {
   const rows = signatures(lib).map((s) => [s.name, s.params.join(", ")]);
-  const title = `Executable (${lib.target})`;
+  const { count, reason } = lib.threads;
+  const why = reason ? `: ${reason}` : "";
+  const title = `Executable (${lib.target}, ${count === 1 ? "1 thread" : `${count} threads`}${why})`;
   const columns: Column[] = [{ title: "function" }, { title: "arguments" }];
   const language = LANGUAGES[lib.target];
   const code =
