@@ -2,6 +2,8 @@
 
 import type { OpenNotebook } from "./documents.ts";
 import { button, element } from "./dom.ts";
+import { LiveViews } from "./live-views.ts";
+import { namesOf } from "./names.ts";
 import { copies, type StepView, type Views, viewsIn } from "./views.ts";
 
 /** How long after an output changed the panel follows, in milliseconds. */
@@ -26,7 +28,8 @@ export class ViewPanel {
   readonly #observer = new MutationObserver(() => this.#later());
   readonly #watched = new WeakSet<OpenNotebook>();
   #open: OpenNotebook | undefined;
-  #output: Element | undefined;
+  readonly #live = new LiveViews();
+  #cell: object | undefined;
   #views: Views | undefined;
   #tab = 0;
   #step = 0;
@@ -72,6 +75,7 @@ export class ViewPanel {
     if (!this.#watched.has(open)) {
       this.#watched.add(open);
       open.panel.content.activeCellChanged.connect(() => this.#later());
+      open.runs.ended.connect(() => this.#later());
     }
     this.#later();
   }
@@ -89,27 +93,37 @@ export class ViewPanel {
 
   #later(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#follow(), pause);
+    this.#timer = setTimeout(() => void this.#follow(), pause);
   }
 
-  /** Takes the views of the active cell; a cell without any leaves those that are shown. */
-  #follow(): void {
-    const { content } = this.#open!.panel;
-    const cell = content.activeCell;
+  /** Takes the views of the active cell, or of the variables it sets; a cell without any leaves what is shown. */
+  async #follow(): Promise<void> {
+    const open = this.#open!;
+    const cell = open.panel.content.activeCell;
     this.#observer.disconnect();
-    const output = cell?.node.querySelector(".jp-Cell-outputArea");
+    if (cell?.model.type !== "code") return;
+    const output = cell.node.querySelector(".jp-Cell-outputArea");
     if (output) this.#observer.observe(output, { childList: true, subtree: true });
-    const views = output ? viewsIn(output) : undefined;
-    if (!views && this.#output?.isConnected) return;
-    const isSame = output === this.#output;
-    this.#output = views ? (output ?? undefined) : undefined;
+    const source = cell.model.sharedModel.getSource();
+    const shown = output ? viewsIn(output) : undefined;
+    if (shown) {
+      this.#take(shown, cell, `of the cell that ends in  ${source.trim().split("\n").at(-1)}`);
+      return;
+    }
+    const kernel = open.panel.sessionContext.session?.kernel;
+    if (!kernel || !open.stale.hasRun(cell)) return;
+    const found = await this.#live.ask(kernel, [...namesOf(source).defines]).catch(() => undefined);
+    const isStill = this.#open === open && open.panel.content.activeCell === cell;
+    if (found && isStill) this.#take(found.views, cell, `of the variable  ${found.name}`);
+  }
+
+  #take(views: Views, cell: object, title: string): void {
+    if (cell !== this.#cell) this.#tab = 0;
+    this.#cell = cell;
     this.#views = views;
-    if (!isSame) this.#tab = 0;
     // The newest step is what the reader has just done.
-    this.#step = Math.max(0, (views?.steps.length ?? 0) - 1);
-    const place =
-      cell?.model.type === "code" ? cell.model.sharedModel.getSource().trim().split("\n").at(-1) : "";
-    this.#head.textContent = views ? `of the cell that ends in  ${place}` : "";
+    this.#step = Math.max(0, views.steps.length - 1);
+    this.#head.textContent = title;
     this.#draw();
   }
 

@@ -53,6 +53,11 @@ export class StaleMarks {
     return this.#panel.content.widgets.filter((cell) => this.#marks.has(cell));
   }
 
+  /** Whether a cell ran since the kernel started. */
+  hasRun(cell: Cell): boolean {
+    return this.#runs.has(cell.model.id);
+  }
+
   /** Why each stale cell is: what the mark says. */
   reasons(): Map<string, string> {
     const cells = this.#panel.content.widgets.filter(({ model }) => model.type === "code");

@@ -31,7 +31,8 @@ export function viewsIn(output: Element): Views | undefined {
   return made.findLast(({ steps }) => steps.length > 0) ?? made.at(-1);
 }
 
-function viewsOf(root: HTMLElement): Views {
+/** The views of one display. */
+export function viewsOf(root: HTMLElement): Views {
   const outermost = (selector: string) =>
     [...root.querySelectorAll<HTMLElement>(selector)].filter((one) => !one.parentElement?.closest(selector));
   const steps = outermost(".tw-step").map((step) => {

@@ -77,6 +77,35 @@ describe("browser: the workbench", function () {
     await page.context().close();
   });
 
+  it("shows the steps of a schedule that no cell displayed, asked from the kernel", async () => {
+    const build = `import { T, Schedule } from "tilewright";
+const add = T.primFunc({ A: T.buffer([64]), B: T.buffer([64]) }, ({ A, B }) => {
+  for (const i of T.serial(64)) {
+    T.block("B", () => {
+      const vi = T.axis.spatial(64, i);
+      B[vi] = A[vi] + 1;
+    });
+  }
+});
+const sch = new Schedule(T.module({ add }));
+{
+  const [i] = sch.getLoops(sch.getBlock("B", "add"));
+  const [outer] = sch.split(i, [null, 8]);
+  sch.parallel(outer);
+}`;
+    write("quiet.ipynb", notebookOf([build]));
+    const { page, problems } = await openNotebook(browser, server, "quiet.ipynb");
+    await select(page, 0);
+    await page.keyboard.press("Control+Enter");
+    const steps = page.locator(".wb-steps li");
+    await steps.nth(1).waitFor();
+    assert.match(await page.locator(".wb-view-cell").innerText(), /of the variable\s+sch/);
+    await page.keyboard.press(",");
+    assert.match(await page.locator(".wb-steps [aria-current]").innerText(), /split/);
+    assert.deepEqual(problems, []);
+    await page.context().close();
+  });
+
   it("marks cells whose inputs changed, and takes the marks away when they ran again", async () => {
     write("stale.ipynb", notebookOf(["const a = 1;", "const b = a + 1;", "b * 10", "[1].map((a) => a)"]));
     const { page, problems } = await openNotebook(browser, server, "stale.ipynb");

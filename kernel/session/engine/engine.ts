@@ -9,6 +9,7 @@ import { cellGlobals } from "./globals.ts";
 import type { CellApi, EngineHost, Task } from "./host.ts";
 import { Shadows } from "./shadows.ts";
 import { CellSources } from "./stack.ts";
+import { acceptViews } from "./views.ts";
 
 interface Running {
   cell: RunnableCell;
@@ -41,6 +42,7 @@ export class CellEngine {
     const emit = (event: CellEvent, task = this.task()) => this.#emit(event, task);
     this.displays = new Displays(host, emit, this.task);
     this.comms = new Comms(emit);
+    acceptViews(this.comms, (name) => this.#shadows.home(name)[name]);
     // The constructor of the scope's own realm, which need not be this module's.
     Object.assign(host.scope.Error as object, { prepareStackTrace: this.#sources.prepare });
     const globals = cellGlobals(this.displays, (question) => {

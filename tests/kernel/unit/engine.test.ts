@@ -113,4 +113,22 @@ describe("kernel unit: displays", () => {
     assert.match(tableHtml([{ "<a>": "&" }])!, /<th>&#60;a&#62;<\/th>[\s\S]*<td>&#38;<\/td>/);
     assert.match(tableHtml(Array.from({ length: 100 }, (_, i) => ({ i })))!, /40 more rows/);
   });
+
+  it("tells a front end what variables would show, and leaves out those that show nothing", async () => {
+    const { engine: made, run, events } = engine();
+    const shows = (html: string) =>
+      `({ [Symbol.for("Jupyter.display")]: () => ({ "text/html": "${html}" }) })`;
+    const bad = '({ [Symbol.for("Jupyter.display")]() { throw new Error("no"); } })';
+    await run(`a = ${shows("<b>a</b>")}; n = 1; bad = ${bad};`, ["a", "n", "bad"]);
+    const message = { id: "panel", target: "tilewright.views", metadata: {}, buffers: [] };
+    const send = (kind: "open" | "msg", data: { [key: string]: unknown }) =>
+      new Promise<void>((done) => made.receive(`panel ${kind}`, { ...message, kind, data } as never, done));
+    await send("open", {});
+    await send("msg", { id: 7, names: ["a", "n", "bad", "missing", 3] });
+    const answer = events.findLast(({ type }) => type === "comm");
+    assert.deepEqual((answer as unknown as { message: { data: unknown } }).message.data, {
+      id: 7,
+      views: [{ name: "a", html: "<b>a</b>" }],
+    });
+  });
 });
