@@ -130,7 +130,9 @@ program
 
 program
   .command("start", { isDefault: true })
-  .description("start the workbench: a Jupyter server on this machine, and its page in the browser")
+  .description(
+    "start the workbench, also without a command: a Jupyter server on this machine, and its page in the browser",
+  )
   .argument("[folder]", "the notebooks to serve; the course when none is named")
   .option("--port <port>", "listen here (8878, or the next free one)", port)
   .option(
