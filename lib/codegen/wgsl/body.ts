@@ -9,7 +9,6 @@ import {
   unreachable,
 } from "../../ir/index.ts";
 import { isBarrier } from "./barriers.ts";
-import type { WgslLine } from "./emit.ts";
 import { WgslError } from "./error.ts";
 import {
   accessKey,
@@ -22,6 +21,7 @@ import {
   offsetText,
   vectorText,
 } from "./expr.ts";
+import type { WgslLine } from "./line.ts";
 import { loadsOfRun, runsOf, vectorFrom, vectorStore } from "./runs.ts";
 import { elementType } from "./types.ts";
 

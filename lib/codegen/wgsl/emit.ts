@@ -5,17 +5,12 @@ import { WgslError } from "./error.ts";
 import { type ExprEnv, indexText, LANES } from "./expr.ts";
 import { helperTexts } from "./helpers.ts";
 import type { WgslLimits } from "./limits.ts";
+import type { WgslLine } from "./line.ts";
 import { Names } from "./names.ts";
 import type { KernelPlan } from "./plan.ts";
 import { registerBuffers, vectorBuffers } from "./runs.ts";
 import { checkBytes, lengthOf, workgroupSize } from "./sizes.ts";
 import { elementType, valueType } from "./types.ts";
-
-export interface WgslLine {
-  readonly text: string;
-  /** The statement or buffer of the lowered program that the line comes from. */
-  readonly node?: object;
-}
 
 export interface Binding {
   readonly buffer: Buffer;

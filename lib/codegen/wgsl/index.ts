@@ -32,9 +32,10 @@ import { isGrid, lowerForGpu, reducingLoops } from "./lower.ts";
 import { planKernel } from "./plan.ts";
 import { type GridAxis, RunSerially } from "./threads.ts";
 
-export type { Binding, EmittedKernel, WgslLine } from "./emit.ts";
+export type { Binding, EmittedKernel } from "./emit.ts";
 export { WgslError } from "./error.ts";
 export { DEFAULT_LIMITS, type WgslLimits } from "./limits.ts";
+export type { WgslLine } from "./line.ts";
 export { elementBytes } from "./types.ts";
 
 export interface WgslOptions {
