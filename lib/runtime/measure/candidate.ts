@@ -3,16 +3,20 @@ import { type PrimFunc, structuralHash } from "../../ir/index.ts";
 import type { MeasureRequest, Outcome } from "../../tune/measure.ts";
 import type { Prepared } from "../backend.ts";
 import { build } from "../build.ts";
-import { measureTogether } from "../timing.ts";
+import { measureTogether, quantile } from "../timing.ts";
 import { type WasmCodeOptions, wasmCode } from "../wasm-code.ts";
 import { asInModels } from "./layouts.ts";
 import { Workbench } from "./reference.ts";
 
 export const LIMITS = { buildMs: 10_000, runMs: 15_000, codeBytes: 256 * 1024, measureMs: 500 } as const;
 
-/** Measurements of a candidate; of one that is so many times slower than the best, fewer. */
+/** Measurements of every candidate, and how many more of one that may be the best. */
+const FEW = 3;
 const REPEATS = 8;
-const FAR_SLOWER = 3;
+/** Less than so many times the time of the best may be the best after all. */
+const PROMISING = 1.4;
+/** Times the time that measuring takes otherwise. */
+const BUSY = 3;
 /** One whose first call, in code that is not optimised yet, takes so many times as long is measured once. */
 const HOPELESS = 20;
 const HOPELESS_MS = 200;
@@ -26,11 +30,17 @@ const messageOf = (e: unknown): string => (e instanceof Error ? e.message : Stri
 /** What candidates are built for. */
 type Machine = Required<Pick<WasmCodeOptions, "relaxedSimd" | "threads">>;
 
+/** What makes a call of it, and the shortest it has ever taken, in milliseconds. */
+interface Yardstick {
+  readonly run: Prepared;
+  quickest: number;
+}
+
 interface Bench {
   readonly hash: string;
   readonly workbench: Workbench;
-  /** The yardstick, warm; undefined where there is none, or it cannot be run. */
-  readonly yardstick: Prepared | undefined;
+  /** Undefined where there is none, or it cannot be run. */
+  readonly yardstick: Yardstick | undefined;
 }
 
 /** Measures candidates of one program after another; operands are kept as long as the program stays the same. */
@@ -72,18 +82,30 @@ export class CandidateRunner {
       if (difference !== undefined) return failed("wrong", difference);
       const run = lib.prepare("main", operands.args);
       const hopeless = first > HOPELESS_MS && first > HOPELESS * best;
-      const slow = !hopeless && (await warm(run)) > FAR_SLOWER * best;
+      if (!hopeless) await warm(run);
       const things = [{ name: "candidate", target: "wasm" as const, run }];
-      if (yardstick) things.push({ name: "yardstick", target: "wasm", run: yardstick });
-      const [own, other] = await measureTogether(things, {
-        warmup: 0,
-        minMs: 2,
-        repeats: hopeless ? 1 : slow ? 2 : REPEATS,
-        maxMs: limits.measureMs / things.length,
-      });
+      if (yardstick) things.push({ name: "yardstick", target: "wasm", run: yardstick.run });
+      const timed = async (repeats: number, maxMs: number): Promise<readonly number[][]> => {
+        const timings = await measureTogether(things, {
+          warmup: 0,
+          minMs: 2,
+          repeats,
+          maxMs: maxMs / things.length,
+        });
+        return timings.map((t) => [...t.runs]);
+      };
+      const runs = await timed(hopeless ? 1 : FEW, limits.measureMs);
+      // What may be the best is measured more often, also where the machine is busy.
+      if (!hopeless && isPromising(runs, best, yardstick)) {
+        const more = await timed(REPEATS, BUSY * limits.measureMs);
+        more.forEach((list, i) => {
+          runs[i].push(...list);
+        });
+      }
+      if (yardstick) yardstick.quickest = Math.min(yardstick.quickest, ...runs[1]);
       lib.dispose();
-      const measured = { status: "measured", runs: own.runs, codeBytes, buildMs } as const;
-      return other ? { ...measured, yardstick: other.runs } : measured;
+      const measured = { status: "measured", runs: runs[0], codeBytes, buildMs } as const;
+      return yardstick ? { ...measured, yardstick: runs[1] } : measured;
     } catch (e) {
       return failed("failed", messageOf(e));
     }
@@ -99,7 +121,7 @@ export class CandidateRunner {
     return this.bench;
   }
 
-  private async prepared(workbench: Workbench, func: PrimFunc | undefined): Promise<Prepared | undefined> {
+  private async prepared(workbench: Workbench, func: PrimFunc | undefined): Promise<Yardstick | undefined> {
     if (!func) return undefined;
     try {
       const { mod, bind } = asInModels(func, this.options.threads);
@@ -107,8 +129,7 @@ export class CandidateRunner {
       const { args } = await bind(lib, workbench.args);
       await lib.functions.main(...args);
       const run = lib.prepare("main", args);
-      await warm(run);
-      return run;
+      return { run, quickest: await warm(run) };
     } catch {
       // The first candidate is this very program mostly, and will say what is wrong.
       return undefined;
@@ -119,6 +140,13 @@ export class CandidateRunner {
     this.bench?.workbench.dispose();
     this.bench = undefined;
   }
+}
+
+/** Whether the candidate may be the best: relative to the yardstick, where there is one. */
+function isPromising(runs: readonly number[][], best: number, yardstick: Yardstick | undefined): boolean {
+  const middle = (ms: readonly number[]): number => quantile(ms, 0.5);
+  const ms = yardstick ? (middle(runs[0]) / middle(runs[1])) * yardstick.quickest : middle(runs[0]);
+  return ms < PROMISING * best;
 }
 
 /** Calls until optimised code is there; milliseconds of the shortest call. */
