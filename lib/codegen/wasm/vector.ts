@@ -15,6 +15,7 @@ import { type ArithOp, type CompareOp, type DType, type IntrinsicName, isIntrins
 import type { Graph, Value } from "./graph.ts";
 import { roundLanes, vectorLanes } from "./half-float.ts";
 import { MATH } from "./math.ts";
+import { vectorTrig } from "./math-trig.ts";
 
 export type Lanes = 2 | 4;
 type Maybe = Value | undefined;
@@ -291,6 +292,10 @@ const math =
   (name: keyof typeof MATH): Call =>
   (g, _, t, [a]) =>
     t === "f64" ? undefined : normaliseVector(g, t, MATH[name](vectorLanes(g), a));
+const trig =
+  (name: "sin" | "cos"): Call =>
+  (g, _, t, [a]) =>
+    t === "f64" ? undefined : normaliseVector(g, t, vectorTrig(g, name, a));
 const bitwise =
   (name: string): Call =>
   (g, _, t, args) =>
@@ -308,8 +313,8 @@ const CALLS: Record<IntrinsicName, Call> = {
     const one = splat(g, t, lanes, g.const(t === "f64" ? "f64" : "f32", 1));
     return normaliseVector(g, t, g.make(`${SHAPE[t]}.div`, [one, g.make(`${SHAPE[t]}.sqrt`, args)]));
   },
-  sin: lanewise,
-  cos: lanewise,
+  sin: trig("sin"),
+  cos: trig("cos"),
   tan: lanewise,
   asin: lanewise,
   acos: lanewise,

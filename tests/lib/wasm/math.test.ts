@@ -21,6 +21,8 @@ const LIMITS: Record<string, { f: (x: number) => number; ulp: number }> = {
   tanh: { f: Math.tanh, ulp: 5 },
   sigmoid: { f: (x) => 1 / (1 + Math.exp(-x)), ulp: 3 },
   erf: { f: erf, ulp: 6 },
+  sin: { f: Math.sin, ulp: 1.5 },
+  cos: { f: Math.cos, ulp: 1.5 },
 };
 
 const N = 1 << 16;
@@ -89,4 +91,23 @@ describe("wasm math", () => {
       }
     });
   }
+
+  it("sine and cosine keep their digits beside their zeros, and their sign at 0", () => {
+    const xs = Float32Array.from({ length: N }, (_, i) => (i % 2 ? -1 : 1) * ((i * 10 * Math.PI) / 2));
+    xs.set([0, -0, 1e-40, -1e-40, 1048575, 1048576, Number.NaN, Number.POSITIVE_INFINITY]);
+    for (const [name, f] of [
+      ["sin", Math.sin],
+      ["cos", Math.cos],
+    ] as const) {
+      const ys = run(name, "vectorized", hasRelaxedSimd(), xs);
+      ys.forEach((y, k) => {
+        const want = f(xs[k]);
+        const near = Math.abs(y - want) <= 1.5 * ulpAt(want) && (y !== 0 || Object.is(y, Math.fround(want)));
+        assert.ok(
+          near || (Number.isNaN(want) && Number.isNaN(y)),
+          `${name}(${xs[k]}) is ${y}, expected ${want}`,
+        );
+      });
+    }
+  });
 });
