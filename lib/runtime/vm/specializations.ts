@@ -12,7 +12,7 @@ import type { Output } from "./held.ts";
 import { compileKernels, type KernelOptions } from "./kernels.ts";
 import { LinkedProgram } from "./linked.ts";
 import { type LowerOptions, lowerFunction } from "./lower.ts";
-import type { Host } from "./types.ts";
+import type { Host, Specialize } from "./types.ts";
 
 /** Programs that are kept unless the caller says otherwise. */
 export const CACHE_SIZE = 16;
@@ -88,12 +88,12 @@ export class Specializations {
   }
 
   private compile(mod: IRModule, name: string, sizes: ReadonlyMap<number, number>): Specialized {
-    const { module: lowered, program } = lowerFunction(mod, name, sizes, this.options.pipeline);
+    const { module: lowered, program, unscheduled } = lowerFunction(mod, name, sizes, this.options.pipeline);
     const isWasm = this.options.target !== "interpreter";
     const module = isWasm ? spreadLoops(lowered, threadsFor(this.options.threads).count) : lowered;
-    const linked = new LinkedProgram(program, compileKernels(module, this.options), (from, func, args) =>
-      this.rest(from, func, args),
-    );
+    const kernels = compileKernels(module, this.options);
+    const rest: Specialize = (from, func, args) => this.rest(from, func, args);
+    const linked = new LinkedProgram(program, kernels, rest, unscheduled);
     this.modules.set(linked, module);
     return { linked, module };
   }
