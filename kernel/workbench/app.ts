@@ -9,6 +9,8 @@ import { Chapters } from "./chapters.ts";
 import { createCommands, type Stage } from "./commands.ts";
 import { Documents, goTo, type OpenNotebook, restartKernel, type Workshop } from "./documents.ts";
 import { button, element } from "./dom.ts";
+import { keysNode } from "./help.ts";
+import { keyText } from "./keys.ts";
 import { Library } from "./library.ts";
 import { remember, remembered } from "./memory.ts";
 import { Outline } from "./outline.ts";
@@ -48,6 +50,7 @@ export class App implements Stage {
     const commands = createCommands(this);
     commands.addCommand("previous-step", { execute: () => this.#panel.go(-1) });
     commands.addCommand("next-step", { execute: () => this.#panel.go(1) });
+    commands.addCommand("show-keys", { execute: () => this.#showKeys() });
     this.#toolbar = new Toolbar(commands, () => this.#goToStale());
     this.#build(theme);
     addEventListener("hashchange", () => void this.#route());
@@ -166,6 +169,11 @@ export class App implements Stage {
     if (wanted !== undefined && wanted !== this.current?.path) await this.open(wanted, cell);
   }
 
+  #showKeys(): void {
+    const body = new Widget({ node: keysNode() });
+    void showDialog({ title: "Keys", body, buttons: [Dialog.okButton({ label: "Close" })] });
+  }
+
   #goToStale(): void {
     const [first] = this.current?.stale.cells ?? [];
     if (this.current && first)
@@ -214,6 +222,7 @@ export class App implements Stage {
       toggle("left", "menu", "Chapters"),
       element("h1", {}, "Tilewright"),
       this.#toolbar.node,
+      button("keys", "Keys", () => this.#showKeys(), { keys: keyText("show-keys") }),
       themes,
       toggle("right", "panel", "Compiler views"),
     );

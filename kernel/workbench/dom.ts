@@ -29,7 +29,7 @@ const drawings = {
   add: "M8 3v10M3 8h10",
   theme: "M8 2.5a5.5 5.5 0 1 0 0 11zM8 2.5a5.5 5.5 0 0 1 0 11",
   panel: "M2.5 3h11v10h-11zM9.5 3v10",
-  close: "M4 4l8 8M12 4l-8 8",
+  keys: "M2 4.5h12v7H2zM4.5 7h.01M7 7h.01M9.5 7h.01M12 7h.01M5 9.3h6",
   previous: "M10 3L5 8l5 5",
   next: "M6 3l5 5-5 5",
   done: "M3 8.5l3.2 3L13 4.5",

@@ -45,6 +45,7 @@ export const keys: readonly Key[] = [
   ["0 0", "command", "restart"],
   [",", "command", "previous-step"],
   [".", "command", "next-step"],
+  ["H", "command", "show-keys"],
   ["Accel S", "page", "save"],
   ["Accel Shift F", "page", "search"],
 ];
