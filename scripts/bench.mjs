@@ -1,5 +1,5 @@
 // npm run bench: installs the peers into their own packages when they are not there, then runs the comparison; with
-// --kernels, the comparison of Jupyter kernels.
+// --kernels, the comparison of Jupyter kernels; with --gpu, kernels on the GPU at hand, which need no peers.
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -14,7 +14,8 @@ function run(command, args, options) {
 }
 
 const kernels = process.argv.includes("--kernels");
-for (const peers of kernels ? ["tests/bench", "tests/compat"] : ["tests/bench"]) {
+const gpu = process.argv.includes("--gpu");
+for (const peers of gpu ? [] : kernels ? ["tests/bench", "tests/compat"] : ["tests/bench"]) {
   if (!(await installPeers(peers))) process.exit(1);
 }
 if (kernels) {
@@ -22,6 +23,6 @@ if (kernels) {
   run("npm", ["run", "--silent", "build"]);
   process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 }
-const script = kernels ? "kernels.ts" : "bench.ts";
-const args = process.argv.slice(2).filter((arg) => arg !== "--kernels");
+const script = gpu ? "gpu.ts" : kernels ? "kernels.ts" : "bench.ts";
+const args = process.argv.slice(2).filter((arg) => arg !== "--kernels" && arg !== "--gpu");
 run(process.execPath, ["--import", "tsx", `${folder}${script}`, ...args]);
