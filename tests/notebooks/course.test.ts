@@ -58,4 +58,23 @@ describe("notebooks: the course", () => {
     assert.ok(Number(accuracy) >= 86, `${accuracy} % by the library`);
     assert.ok(texts.some((t) => /= vendor\.linear\(x\) {2}[\d.]+ (µs|ms)/.test(t)));
   });
+
+  it("chapter 7 says what it was measured on, fetches 130 elements, and gains by blocking", async function () {
+    this.timeout(300_000);
+    const { cells } = await execute("07-gpu");
+    const texts = cells.map(({ text }) => text);
+    assert.ok(texts.some((t) => /Times: .*(wall clock|GPU's own clock)|No GPU, and nothing/.test(t)));
+    assert.ok(texts.some((t) => /T\.serial\(130\)/.test(t)));
+    const [, gain] = texts.map((t) => /local blocking is ([\d.]+) times as fast/.exec(t)).find(Boolean) ?? [];
+    assert.ok(Number(gain) > 1, `local blocking is ${gain} times as fast as naive`);
+  });
+
+  it("chapter 8 puts the micro-kernel into a shader, and says whether there are matrix units", async function () {
+    this.timeout(300_000);
+    const { cells } = await execute("08-specialised-hardware");
+    const texts = cells.map(({ text }) => text);
+    assert.ok(texts.some((t) => /var<workgroup> A_shared_A_tile/.test(t)));
+    assert.ok(texts.some((t) => /scope of C: global against local/.test(t)));
+    assert.ok(texts.some((t) => /no matrix units|the adapter offers/.test(t)));
+  });
 });
