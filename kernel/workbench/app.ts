@@ -31,6 +31,7 @@ export class App implements Stage {
   readonly #chapters: Chapters;
   readonly #outline: Outline;
   readonly #panel = new ViewPanel();
+  readonly #attached = new Set<OpenNotebook>();
   readonly #toolbar: Toolbar;
   readonly #center = element("main", { class: "wb-center", "aria-label": "Notebook" });
   readonly #banner = element("div", { class: "wb-banner", role: "alert", hidden: true });
@@ -55,7 +56,7 @@ export class App implements Stage {
     this.#build(theme);
     addEventListener("hashchange", () => void this.#route());
     addEventListener("beforeunload", (event) => {
-      if (this.current?.autosave.hasChanges) event.preventDefault();
+      if ([...this.#attached].some(({ autosave }) => autosave.hasChanges)) event.preventDefault();
     });
     workshop.services.connectionFailure.connect(() => this.#tellLost());
   }
@@ -146,6 +147,7 @@ export class App implements Stage {
   #attach(open: OpenNotebook): void {
     const { panel, runs, path } = open;
     Widget.attach(panel, this.#center);
+    this.#attached.add(open);
     new Accessible(panel.content);
     runs.ended.connect((_, { cell, success }) => {
       noteProgress(path, codeCells(open), success ? cell.model.id : undefined);

@@ -11,10 +11,10 @@ const headings: readonly (readonly [Mode, string])[] = [
 /** All keys, for a dialog. */
 export function keysNode(): HTMLElement {
   const sections = headings.map(([mode, heading]) => {
-    const commands = new Map<string, string[]>();
+    const commands = new Map<string, Set<string>>();
     for (const [pressed, where, command] of keys)
       if (where === mode)
-        commands.set(command, [...(commands.get(command) ?? []), pressed.replace("Accel", "Ctrl")]);
+        commands.set(command, (commands.get(command) ?? new Set()).add(pressed.replace("Accel", "Ctrl")));
     const rows = [...commands].map(([command, pressed]) =>
       element(
         "tr",
@@ -22,7 +22,7 @@ export function keysNode(): HTMLElement {
         element(
           "td",
           {},
-          ...pressed.flatMap((one, index) => [index === 0 ? "" : " or ", element("kbd", {}, one)]),
+          ...[...pressed].flatMap((one, index) => [index === 0 ? "" : " or ", element("kbd", {}, one)]),
         ),
         element("td", {}, command.replaceAll("-", " ")),
       ),
