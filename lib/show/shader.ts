@@ -14,7 +14,7 @@ import {
 import { BOUNDS, boundText, count } from "./bounds.ts";
 import { type CodeLine, codeHtml, colouredLines } from "./code.ts";
 import { type Displayable, displayable } from "./display.ts";
-import { type Html, html, plain } from "./html.ts";
+import { type Html, html, markup, plain } from "./html.ts";
 import { nodeKey } from "./lines.ts";
 import { programHtml } from "./program.ts";
 import { programOf, type Side } from "./side-by-side.ts";
@@ -47,10 +47,20 @@ export function shader(x: Side, o: ShaderOptions = {}): Displayable & { toString
       "text/plain": boundText(plain(`${title}\n${all.map(textOf).join("\n")}`)),
       "text/html": frame(
         ["code", "sides"],
-        html`<p class="tw-head"><b>${title}</b></p><div class="tw-sides"><div class="tw-side"><p class="tw-head">Program</p>${program}</div><div class="tw-side">${shaders}</div></div>`,
+        html`${linked(shaders)}<p class="tw-head"><b>${title}</b></p><div class="tw-sides"><div class="tw-side"><p class="tw-head">Program</p>${program}</div><div class="tw-side">${shaders}</div></div>`,
       ),
     };
   });
+}
+
+/** What the pointer is on is lit up on the other side, without a script: a rule for each loop and block of a shader. */
+function linked(shaders: readonly Html[]): Html {
+  const keys = new Set([...shaders.join("").matchAll(/\b(?:loop|block):\d+\b/g)].map(([key]) => key));
+  const rules = [...keys].map((key) => {
+    const lines = `[data-node~="${key}"]`;
+    return `.tw:has(${lines}:hover) ${lines}{background:var(--tw-chg)}`;
+  });
+  return html`<style>${markup(rules.join(""))}</style>`;
 }
 
 const getProgram = (mod: IRModule, name: string): PrimFunc => primFuncs(mod)[name];

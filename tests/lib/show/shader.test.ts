@@ -33,6 +33,12 @@ describe("show: shaders beside their programs", () => {
     for (const l of [serial, ...bound])
       assert.match(wgsl, new RegExp(`data-node="[^"]*\\bloop:${l.v.id}\\b`));
     for (const b of blocksIn(main.body).slice(1)) assert.match(wgsl, new RegExp(`data-node="block:${b.id}"`));
+    // One lights up the other.
+    assert.ok(
+      markup.includes(
+        `.tw:has([data-node~="loop:${serial.v.id}"]:hover) [data-node~="loop:${serial.v.id}"]{`,
+      ),
+    );
   });
 
   it("colours WGSL", () => {
