@@ -21,7 +21,8 @@ export class Accessible {
   }
 
   #later(): void {
-    this.#timer ??= setTimeout(() => {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#go();
     }, pause);
