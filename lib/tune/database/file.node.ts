@@ -28,7 +28,8 @@ export class FileDatabase extends MemoryDatabase {
 
 /**
  * Appends a whole line by one write, so that lines of several writers do not mix. Where the file does not end in a
- * newline, somebody was killed while writing: the line begins with one.
+ * newline, somebody was killed while writing, or is just writing: the line begins with one, and at worst an empty line
+ * stands between, which readers pass over.
  */
 function appendLine(path: string, line: string): void {
   const file = openSync(path, "a+");

@@ -213,7 +213,8 @@ describe("tune: files of records", function () {
       });
     await Promise.all([writer(), writer()]);
     assert.deepEqual(new FileDatabase(file).skipped, []);
-    assert.equal(lines(file).length, 301);
+    // A line that the other is just writing looks torn; what then comes before the next is an empty line.
+    assert.equal(lines(file).filter((line) => line !== "").length, 300);
     assert.equal(new FileDatabase(file).records().length, 300);
   });
 });
