@@ -5,7 +5,9 @@ import { Kernel } from "./kernel.ts";
 /** How often a kernel that Jupyter started looks whether its parent still lives, in milliseconds. */
 const parentCheck = 1000;
 
-/** `tilewright kernel`: serves the connection until it is shut down, then ends the process. */
+/**
+ * `tilewright kernel`: serves the connection until it is shut down, then ends the process: with 1 when it cannot be served.
+ */
 export async function runKernel(connectionFile: string): Promise<void> {
   const kernel = new Kernel(readConnectionFile(connectionFile), process.cwd());
   process.on("SIGINT", () => kernel.interrupt());
@@ -20,6 +22,12 @@ export async function runKernel(connectionFile: string): Promise<void> {
     if (process.ppid !== parent) void kernel.stop();
   }, parentCheck);
   watch.unref();
-  await kernel.serve();
-  process.exit(0);
+  try {
+    await kernel.serve();
+    process.exit(0);
+  } catch (error) {
+    // A port was taken in the meantime, say. Whoever started the kernel sees it end, and can try another connection.
+    log(`the kernel cannot serve ${connectionFile}: ${error instanceof Error ? error.message : error}`);
+    process.exit(1);
+  }
 }

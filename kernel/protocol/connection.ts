@@ -31,11 +31,23 @@ export function address(info: ConnectionInfo, port: number): string {
   return info.transport === "ipc" ? `ipc://${info.ip}-${port}` : `tcp://${info.ip}:${port}`;
 }
 
+/** Ports that were given out lately: their kernels may not have bound them yet. */
+const given: number[] = [];
+const remembered = 500;
+
 /** A connection with five free loopback ports and a fresh key, for a kernel that we start ourselves. */
 export async function newConnection(): Promise<ConnectionInfo> {
-  // All five are held open together so that the system cannot hand out one twice.
-  const servers = await Promise.all(Array.from({ length: 5 }, listen));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  // All are held open together so that the system cannot hand out one twice.
+  const servers: ReturnType<typeof createServer>[] = [];
+  const ports: number[] = [];
+  while (ports.length < 5) {
+    const server = await listen();
+    servers.push(server);
+    const { port } = server.address() as { port: number };
+    if (!given.includes(port)) ports.push(port);
+  }
+  given.push(...ports);
+  given.splice(0, Math.max(0, given.length - remembered));
   await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
   return {
     transport: "tcp",

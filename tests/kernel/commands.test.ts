@@ -1,8 +1,11 @@
 // The commands run, check and strip, as a reader calls them.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import path from "node:path";
+import { newConnection } from "../../kernel/protocol/connection.ts";
 import { temporaryFolder } from "./support.ts";
 
 const cli = path.resolve("dist/kernel/cli.js");
@@ -60,6 +63,21 @@ describe("kernel: commands", function () {
       during?.(() => child.kill("SIGINT"));
     });
   }
+
+  it("kernel: a port that is taken ends it, and it says why", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
+    const connection = { ...(await newConnection()), control_port: port };
+    writeFileSync(inside("connection.json"), JSON.stringify(connection));
+    try {
+      const { code, stderr } = await call(["kernel", "--connection-file", "connection.json"]);
+      assert.equal(code, 1);
+      assert.match(stderr, /cannot serve connection\.json: .*in use/);
+    } finally {
+      taken.close();
+    }
+  });
 
   it("run: parameters replace the ones before, and stand in the stamp", async () => {
     write("nb.ipynb", [
