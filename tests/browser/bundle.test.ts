@@ -4,12 +4,13 @@ import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { bundle } from "../../lib/deploy/index.ts";
 import { writeBundle } from "../../lib/deploy/write.node.ts";
 import { type NDArray, numbersOf } from "../../lib/ir/index.ts";
 import { chosenColumns, mlp, withFolder } from "../lib/deploy/support.ts";
 import { oracle } from "../lib/runtime/vm-support.ts";
+import { startBrowser } from "../support/page.ts";
 import { randomData } from "../support/random-graph.ts";
 import { requireSystem } from "../support/system.ts";
 
@@ -42,20 +43,12 @@ function serve(folder: string): Promise<Server> {
   });
 }
 
-/** Nothing but the page itself: no updates, no network of the browser's own. */
-const quiet = [
-  "--no-sandbox",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--no-first-run",
-];
-
 describe("browser: a deployment bundle", function () {
   this.timeout(60_000);
   let browser: Browser;
   before(async function () {
     requireSystem(this, "chromium");
-    browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: quiet });
+    browser = await startBrowser();
   });
   after(() => browser?.close());
 

@@ -4,11 +4,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import ts from "typescript";
 import { BlockBuilder, R } from "../../lib/graph/index.ts";
 import { DISPLAY } from "../../lib/show/display.ts";
 import { graphView } from "../../lib/show/index.ts";
+import { startBrowser } from "../support/page.ts";
 import { requireSystem } from "../support/system.ts";
 
 /** Serves files of lib/show as a bundler would: without types, and packages by their place. Not those of `missing`. */
@@ -35,20 +36,12 @@ function serve(missing: readonly string[]): Promise<Server> {
   });
 }
 
-/** Nothing but the page itself: no updates, no network of the browser's own. */
-const quiet = [
-  "--no-sandbox",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--no-first-run",
-];
-
 describe("browser: the graph view", function () {
   this.timeout(60_000);
   let browser: Browser;
   before(async function () {
     requireSystem(this, "chromium");
-    browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: quiet });
+    browser = await startBrowser();
   });
   after(() => browser?.close());
 

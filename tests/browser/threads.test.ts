@@ -4,10 +4,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import ts from "typescript";
 import { script } from "../../lib/script/index.ts";
 import { scheduledMatmul } from "../bench/matmul.ts";
+import { startBrowser } from "../support/page.ts";
 import { requireSystem } from "../support/system.ts";
 
 const require = createRequire(import.meta.url);
@@ -50,14 +51,6 @@ function serve(isolated: boolean, missing: readonly string[]): Promise<Server> {
   });
 }
 
-/** Nothing but the page itself: no updates, no network of the browser's own. */
-const quiet = [
-  "--no-sandbox",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--no-first-run",
-];
-
 interface Seen {
   readonly isolated: boolean;
   readonly shared: boolean;
@@ -71,7 +64,7 @@ describe("browser: parallel loops", function () {
   let browser: Browser;
   before(async function () {
     requireSystem(this, "chromium");
-    browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: quiet });
+    browser = await startBrowser();
   });
   after(() => browser?.close());
 

@@ -6,6 +6,7 @@ import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { KernelManager } from "@jupyterlab/services";
 import { WebSocket } from "ws";
+import { skipBecause } from "../../scripts/skip.ts";
 import { type RunningServer, startWorkbench } from "../support/workbench.ts";
 
 /** Kernels started and stopped, and how many of them at once. */
@@ -45,7 +46,7 @@ describe("server: kernels", function () {
   let server: RunningServer;
 
   before(async function () {
-    if (process.platform !== "linux") this.skip();
+    if (process.platform !== "linux") skipBecause(this, "processes are counted under /proc");
     makeSnapshot();
     const [name, value] = mark.split("=") as [string, string];
     server = await startWorkbench([], { [name]: value });
@@ -296,7 +297,7 @@ describe("server: kernels", function () {
 describe("server: its end", function () {
   this.timeout(60_000);
   before(function () {
-    if (process.platform !== "linux") this.skip();
+    if (process.platform !== "linux") skipBecause(this, "processes are counted under /proc");
     makeSnapshot();
   });
 

@@ -28,6 +28,7 @@ import {
 } from "../../../lib/runtime/index.ts";
 import { Schedule } from "../../../lib/schedule/index.ts";
 import { T } from "../../../lib/script/index.ts";
+import { skipBecause } from "../../../scripts/skip.ts";
 
 const product = T.primFunc(
   { A: T.buffer([96, 80]), B: T.buffer([80, 64]), C: T.buffer([96, 64]) },
@@ -66,7 +67,7 @@ const elements = (t: Tensor): number[] => Array.from(t.data as Float32Array | In
 describe("runtime: parallel loops on threads", function () {
   this.timeout(60_000);
   before(function () {
-    if (!cpuMemory().isShared) this.skip();
+    if (!cpuMemory().isShared) skipBecause(this, "the memory is not shared: the machine has one core");
     setThreads(3, { oversubscribe: true });
   });
   after(() => setThreads());
