@@ -23,6 +23,8 @@ export default class Reporter extends Base {
   constructor(runner, options) {
     super(runner, options);
     const file = options?.reporterOption?.events ?? options?.reporterOptions?.events;
+    // What libraries tell themselves belongs to the error stream, which is shown beside a failure only.
+    console.debug = console.error;
     const record = (event) => file !== undefined && appendFileSync(file, `${JSON.stringify(event)}\n`);
     let suite = { passed: 0, failed: 0, skipped: 0, began: performance.now() };
 
@@ -39,9 +41,10 @@ export default class Reporter extends Base {
       record({ event: "skip", title: test.fullTitle(), reason: skipReason(test) });
     });
     // A failing hook comes here too: it is one failure, and the tests that it kept from running are not counted.
-    runner.on(on.EVENT_TEST_FAIL, (test) => {
+    runner.on(on.EVENT_TEST_FAIL, (test, error) => {
       suite.failed++;
-      record({ event: "fail", title: test.fullTitle() });
+      const message = String(error?.message ?? error);
+      record({ event: "fail", title: test.fullTitle(), message, stack: error?.stack });
       console.log(Base.color("fail", `  ✗ ${test.fullTitle()}`));
     });
     runner.on(on.EVENT_SUITE_END, ({ title, parent }) => {

@@ -10,13 +10,13 @@ export function duration(seconds) {
 
 /**
  * Runs a command to its end and gives `{ code, signal, output, seconds }`. Both streams are kept, in the order in which
- * they came; with `live` they go to the terminal instead.
+ * they came; with `live` they go to the terminal instead, or the second one to the open file `errors`.
  */
-export function execute(command, args, { live = false, env = process.env, watch } = {}) {
+export function execute(command, args, { live = false, errors = "inherit", env = process.env, watch } = {}) {
   const began = performance.now();
   return new Promise((resolve) => {
     const child = spawn(command, args, {
-      stdio: ["ignore", ...(live ? ["inherit", "inherit"] : ["pipe", "pipe"])],
+      stdio: ["ignore", ...(live ? ["inherit", errors] : ["pipe", "pipe"])],
       env,
     });
     let output = "";

@@ -1,6 +1,15 @@
 // `npm test`: everything. A stage that fails does not keep the later ones from running. What could not be tested here is
 // listed before the last line, which is alone and reads: N passed, N failed, N skipped
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,10 +32,10 @@ const skips = [];
 /** What the system lacks; the tests that need it skip themselves, so this adds nothing to the counts. */
 const lacks = [];
 
-/** Counts one failure. */
-function fail(what) {
+/** Counts one failure; `why` is what the list at the end says of it. */
+function fail(what, why) {
   total.failed++;
-  failures.push(what);
+  failures.push({ what, why });
 }
 
 /** Runs one stage under a heading, and says how long it took. */
@@ -94,9 +103,21 @@ function watchdog(child, path, verdict) {
 
 let runs = 0;
 
+/** How much is shown of what a failing run wrote to its error stream. */
+const LINES_OF_ERRORS = 200;
+
+/** Shows the end of what a run wrote to its error stream. */
+function showErrors(name, path) {
+  const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+  if (lines.join("") === "") return;
+  console.log(`   what ${name} wrote to its error stream:`);
+  for (const line of lines.slice(-LINES_OF_ERRORS)) console.log(`   | ${line}`);
+}
+
 /** Runs test files in one Mocha process and adds up what became of them. */
 async function runMocha(name, files) {
-  const path = join(scratch, `${runs++}.jsonl`);
+  const path = join(scratch, `${runs}.jsonl`);
+  const errors = join(scratch, `${runs++}.err`);
   const verdict = { text: undefined };
   const options = [
     "--no-config",
@@ -115,18 +136,27 @@ async function runMocha(name, files) {
     `events=${path}`,
   ];
   const watch = (child) => watchdog(child, path, verdict);
-  const { code, signal } = await execute(process.execPath, [...mocha, ...files], { live: true, watch });
+  // Servers and kernels that tests break on purpose complain there: it is shown only beside a failure, lest it hide one.
+  const file = openSync(errors, "w");
+  const { code, signal } = await execute(process.execPath, [...mocha, ...files], {
+    live: true,
+    errors: file,
+    watch,
+  });
+  closeSync(file);
 
   const events = eventsIn(path);
   // A file that cannot even be loaded takes the others with it: find it, and run the others.
   if (events.length === 0 && files.length > 1) {
+    showErrors(name, errors);
     console.log(`   ${name} could not be loaded; running its files one by one`);
     for (const file of files) await runMocha(file, [file]);
     return;
   }
-  for (const { event, title, reason } of events) {
+  const before = total.failed;
+  for (const { event, title, reason, message, stack } of events) {
     if (event === "pass") total.passed++;
-    else if (event === "fail") fail(title);
+    else if (event === "fail") fail(title, stack ?? message);
     else if (event === "skip") skips.push({ what: title, reason });
   }
   if (verdict.text !== undefined) fail(`${name}: ${verdict.text}`);
@@ -138,6 +168,7 @@ async function runMocha(name, files) {
       `${name}: died ${how} ${last === undefined ? "before its first test ended" : `in what follows "${last}"`}`,
     );
   } else if (code !== 0 && !events.some(({ event }) => event === "fail")) fail(`${name}: exit code ${code}`);
+  if (total.failed > before) showErrors(name, errors);
 }
 
 const began = performance.now();
@@ -174,7 +205,10 @@ rmSync(scratch, { recursive: true, force: true });
 console.log(`\nEverything took ${duration((performance.now() - began) / 1000)}.`);
 if (failures.length > 0) {
   console.log("\nFAILED");
-  for (const what of failures) console.log(`  ${what}`);
+  for (const { what, why } of failures) {
+    console.log(`  ${what}`);
+    if (why !== undefined) console.log(why.split("\n").slice(0, 12).join("\n").replace(/^/gm, "      "));
+  }
 }
 if (lacks.length + skips.length > 0) {
   console.log("\nNOT TESTED");
