@@ -7,6 +7,9 @@ import Mocha from "mocha";
 const { Base } = Mocha.reporters;
 const on = Mocha.Runner.constants;
 
+/** How many times the limits that the tests set are waited for: they are there for what hangs, not for slow machines. */
+const PATIENCE = 4;
+
 /** The reason given to `skipBecause` (scripts/skip.ts) by a test, its suite's hooks, or a suite around it. */
 function skipReason(test) {
   if (test.skipReason !== undefined) return test.skipReason;
@@ -27,6 +30,14 @@ export default class Reporter extends Base {
     console.debug = console.error;
     const record = (event) => file !== undefined && appendFileSync(file, `${JSON.stringify(event)}\n`);
     let suite = { passed: 0, failed: 0, skipped: 0, began: performance.now() };
+
+    const given = new WeakSet();
+    const giveTime = (runnable) => {
+      if (!given.has(runnable)) runnable.timeout(runnable.timeout() * PATIENCE);
+      given.add(runnable);
+    };
+    runner.on(on.EVENT_HOOK_BEGIN, giveTime);
+    runner.on(on.EVENT_TEST_BEGIN, giveTime);
 
     runner.once(on.EVENT_RUN_BEGIN, () => record({ event: "begin" }));
     runner.on(on.EVENT_SUITE_BEGIN, ({ parent }) => {

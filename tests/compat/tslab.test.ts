@@ -50,8 +50,10 @@ describe("compat: tslab's cells", function () {
   for (const [index, { title, code, fails }] of examples.entries()) {
     it(title, async () => {
       const [mine, first] = await Promise.all([see(ours, code), see(theirs, code)]);
-      // tslab loses a message now and then: it is asked once more, in a session of its own.
-      const reference = isDeepStrictEqual(mine, first) ? first : await seeAgain(index);
+      // tslab loses a message now and then: it is asked again, up to three times, each in a session of its own.
+      let reference = first;
+      for (let again = 0; again < 3 && !isDeepStrictEqual(mine, reference); again++)
+        reference = await seeAgain(index);
       assert.deepEqual(mine, reference);
       assert.equal(mine.failed, fails);
       // It also drops every cell that comes within 200 ms of a failed one.

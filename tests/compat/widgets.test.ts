@@ -99,7 +99,7 @@ describe("compat: controls in Jupyter Notebook's page, with ipywidgets' own fron
   /** Waits until the text below a cell matches. */
   async function shows(cell: number, text: RegExp): Promise<void> {
     let seen = "";
-    for (const end = Date.now() + 10_000; Date.now() < end; await page.waitForTimeout(50)) {
+    for (const end = Date.now() + 40_000; Date.now() < end; await page.waitForTimeout(50)) {
       seen = await output(cell).innerText();
       if (text.test(seen)) return;
     }

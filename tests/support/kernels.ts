@@ -65,7 +65,7 @@ export async function startPeer(name: KernelName, folder: string): Promise<Runni
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null) {
       client.request("shutdown_request", { restart: false }, { channel: "control" });
-      const killer = setTimeout(() => child.kill("SIGKILL"), 2000);
+      const killer = setTimeout(() => child.kill("SIGKILL"), 20_000);
       await ended;
       clearTimeout(killer);
     }

@@ -25,6 +25,8 @@ export interface OpenPage {
 /** Opens the page at a notebook, and waits until a cell can be run. */
 export async function openNotebook(browser: Browser, server: RunningServer, name: string): Promise<OpenPage> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light" });
+  // For what never comes: slow machines take their time.
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   const problems: string[] = [];
   page.on("console", (message) => {
@@ -42,7 +44,7 @@ export async function openNotebook(browser: Browser, server: RunningServer, name
 /** Waits until the kernel of the notebook that is shown is idle. */
 export async function ready(page: Page): Promise<void> {
   await page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").first().waitFor();
-  await page.locator(".wb-kernel[data-state=idle]").waitFor({ timeout: 30_000 });
+  await page.locator(".wb-kernel[data-state=idle]").waitFor();
 }
 
 /** The cell at a place, 0 for the first, of the notebook that is shown. */

@@ -2,9 +2,9 @@
 import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
 
-/** Waits until a server answers at `url`; throws after half a minute. */
+/** Waits until a server answers at `url`; throws after two minutes. */
 export async function answers(url: string): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     const response = await fetch(url).catch(() => undefined);
     if (response?.ok) return;
     await setTimeout(100);
