@@ -38,5 +38,9 @@ export class Accessible {
       area.setAttribute("role", "group");
       area.setAttribute("aria-label", "Wide output");
     }
+    for (const handle of this.#notebook.node.querySelectorAll(".noUi-handle:not([aria-label])")) {
+      const label = handle.closest(".jupyter-widgets")?.querySelector(".widget-label")?.textContent;
+      handle.setAttribute("aria-label", label || "Value");
+    }
   }
 }

@@ -13,6 +13,7 @@ import {
 import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import type { Kernel, ServiceManager } from "@jupyterlab/services";
 import { Autosave } from "./autosave.ts";
+import { Controls } from "./controls/controls.ts";
 import type { Editors } from "./editors.ts";
 import { Runs } from "./runs.ts";
 import { StaleMarks } from "./stale.ts";
@@ -100,6 +101,7 @@ export class Documents {
     });
     const panel = this.#panels.createNew(context);
     panel.toolbar.hide();
+    new Controls(panel);
     try {
       await context.initialize(false);
       await context.ready;

@@ -27,6 +27,8 @@ export async function openNotebook(browser: Browser, server: RunningServer, name
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light" });
   // For what never comes: slow machines take their time.
   context.setDefaultTimeout(120_000);
+  // For what hangs, not for slow machines.
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   const problems: string[] = [];
   page.on("console", (message) => {
