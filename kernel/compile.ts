@@ -3,7 +3,7 @@ import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
 import { bundle, DeployError, sizeReport } from "../lib/deploy/index.ts";
 import { writeBundle } from "../lib/deploy/write.node.ts";
-import { decodeModel, fromOnnx, NeedsValue } from "../lib/frontend/onnx/index.ts";
+import { decodeModel, fromOnnx, givenInputs, NeedsValue, openSizes } from "../lib/frontend/onnx/index.ts";
 import { constantData } from "../lib/graph/index.ts";
 import type { IRModule, NDArray } from "../lib/ir/index.ts";
 import { FileDatabase } from "../lib/tune/database/file.node.ts";
@@ -69,18 +69,9 @@ export function importEntries(
   flags: Pick<CompileFlags, "shape" | "value">,
   externalData: (l: string) => Uint8Array,
 ): IRModule[] {
-  const inputs = file.graph.inputs.filter((v) => !file.graph.initializers.has(v.name));
   const asked = flags.shape.map((text) => sizesOf(text));
-  const names = new Set(inputs.map((v) => v.name));
-  const open = new Map<string, string[]>();
-  for (const { name, type } of inputs) {
-    const dims = type.kind === "tensor" ? (type.dims ?? []) : [];
-    dims.forEach((d, i) => {
-      if (typeof d === "number") return;
-      const size = d ?? `${name}_${i}`;
-      open.set(size, [...(open.get(size) ?? []), name]);
-    });
-  }
+  const names = new Set(givenInputs(file).map((v) => v.name));
+  const open = openSizes(file);
   for (const { name } of asked) {
     if (open.has(name) || names.has(name)) continue;
     const known = [...open.keys()].join(", ") || "none: all are fixed";
@@ -91,7 +82,7 @@ export function importEntries(
     ([size, of]) => !asked.some((a) => a.name === size) && !of.every((input) => whole.has(input)),
   );
   if (missing.length > 0) {
-    const list = missing.map(([size, of]) => `${size} (of ${[...new Set(of)].join(", ")})`).join(", ");
+    const list = missing.map(([size, of]) => `${size} (of ${of.join(", ")})`).join(", ");
     throw new DeployError(
       `a bundle has fixed sizes, and the model leaves open: ${list}. Give each: ` +
         missing.map(([size]) => `--shape ${JSON.stringify(size).slice(1, -1)}=N`).join(" "),

@@ -4,12 +4,23 @@ import "./show/install.ts";
 export { prove, regionsOf, simplify } from "./arith/index.ts";
 export { ArgumentError, InterpretError, interpret } from "./codegen/index.ts";
 export {
+  type Bundle,
+  type BundleEntry,
+  type BundleOptions,
+  bundle,
+  DeployError,
+  sizeReport,
+} from "./deploy/index.ts";
+export {
   decodeModel,
   fromOnnx,
+  type ModelSummary,
+  modelSummary,
   NeedsValue,
   OnnxError,
   OnnxModel,
   type OnnxOptions,
+  openSizes,
 } from "./frontend/onnx/index.ts";
 export {
   BlockBuilder,
@@ -20,6 +31,7 @@ export {
   GraphError,
   getOp,
   listOps,
+  OPTIONAL_STAGES,
   type OpDef,
   PassRecorder,
   PIPELINE,

@@ -68,6 +68,8 @@ interface Stage {
   readonly pass: (o: PipelineOptions, entry: string) => Pass | undefined;
   /** Why it stands where it stands. */
   readonly why: string;
+  /** What it brings, for stages without which programs are slower or larger and compute the same. */
+  readonly brings?: string;
 }
 
 /** The order, and the reasons for it. */
@@ -96,11 +98,13 @@ export const PIPELINE = [
     name: "decomposeForInference",
     pass: () => decomposeForInference,
     why: "while operators are operators; what it leaves of batch norms are constants to fold",
+    brings: "batch norms become a product and a sum, which may join the weights",
   },
   {
     name: "foldConstant",
     pass: () => foldConstant(),
     why: "before legalization: operators on constants need no program in the module",
+    brings: "what depends on constants alone is computed once, now",
   },
   {
     name: "decideIfs",
@@ -116,6 +120,7 @@ export const PIPELINE = [
     name: "winogradConv2d",
     pass: (o) => (o.winograd ? winogradConv2d : undefined),
     why: "before legalization makes sums of convolutions; when scales have joined the weights",
+    brings: "convolutions of 3 × 3 take fewer products, with weights of 16/9 the bytes",
   },
   {
     name: "legalizeOps",
@@ -131,11 +136,13 @@ export const PIPELINE = [
     name: "rewriteReshape",
     pass: () => rewriteReshape,
     why: "before fusion: a view is free, and index arithmetic in a fused loop is not",
+    brings: "a reshape is a view instead of a copy",
   },
   {
     name: "eliminateCommonSubexpr",
     pass: () => eliminateCommonSubexpr,
     why: "before fusion, which would hide equal values in groups",
+    brings: "equal values are computed once",
   },
   {
     name: "removeUnused",
@@ -152,12 +159,18 @@ export const PIPELINE = [
     pass: () => toDataflow(),
     why: "fusion works on dataflow blocks; importers write none around ifs",
   },
-  { name: "fuseOps", pass: () => fuseOps(), why: "on patterns, in dataflow blocks" },
+  {
+    name: "fuseOps",
+    pass: () => fuseOps(),
+    why: "on patterns, in dataflow blocks",
+    brings: "operators that follow each other become one program: intermediates never reach memory",
+  },
   { name: "fuseTir", pass: () => fuseTir, why: "after fuseOps, whose groups it makes programs of" },
   {
     name: "embedScalars",
     pass: () => embedScalars,
     why: "after fuseTir, which makes the programs that the literals go into",
+    brings: "small constants stand in the code instead of memory",
   },
   {
     name: "removeFused",
@@ -168,11 +181,13 @@ export const PIPELINE = [
     name: "annotateLayoutFree",
     pass: (o) => (o.schedule ? annotateLayoutFree : undefined),
     why: "on the calls that will run, before schedules, which may lay weights out anew",
+    brings: "weights are laid out once, as the kernels read them",
   },
   {
     name: "schedule",
     pass: (o) => o.schedule,
     why: "on the programs that will run; before memory is planned, as a schedule may work in place",
+    brings: "loops get tiles, vectors and an order that suits the caches",
   },
   {
     name: "splitLayoutRewritePreproc",
@@ -189,7 +204,12 @@ export const PIPELINE = [
     pass: () => callTirRewrite,
     why: "after everything that moves or drops calls: from here on order matters",
   },
-  { name: "planMemory", pass: () => planMemory, why: "after callTirRewrite, which shows what is allocated" },
+  {
+    name: "planMemory",
+    pass: () => planMemory,
+    why: "after callTirRewrite, which shows what is allocated",
+    brings: "intermediates share one piece of memory",
+  },
   {
     name: "killAfterLastUse",
     pass: () => killAfterLastUse,
@@ -198,6 +218,10 @@ export const PIPELINE = [
 ] as const satisfies readonly Stage[];
 
 export type StageName = (typeof PIPELINE)[number]["name"];
+
+/** The stages that `skip` may name without a program ending up broken, and what each of them brings. */
+export const OPTIONAL_STAGES: readonly { readonly name: StageName; readonly brings: string }[] =
+  PIPELINE.flatMap(({ name, brings }: Stage) => (brings ? [{ name: name as StageName, brings }] : []));
 
 /** What a run of the pipeline does, in order. Throws where the entry is no graph-level function. */
 export function pipelinePasses(options: PipelineOptions = {}): readonly Pass[] {

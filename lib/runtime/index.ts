@@ -16,6 +16,7 @@ export {
 } from "./data.ts";
 export type { Nested } from "./elements.ts";
 export { type Estimate, type EstimateOptions, estimate, type LoopEstimate } from "./estimate.ts";
+export { type ExampleOptions, exampleInputs } from "./example-inputs.ts";
 export {
   Built,
   compare,

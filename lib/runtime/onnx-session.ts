@@ -6,6 +6,7 @@ import {
   OnnxModel,
   type OnnxModelOptions,
   type OnnxType,
+  onnxTypeText,
 } from "../frontend/onnx/index.ts";
 import { type IRModule, ndarray } from "../ir/index.ts";
 import type { BuildOptions } from "./build.ts";
@@ -74,11 +75,11 @@ export class OnnxSession {
   }
 
   get inputs(): readonly SessionPort[] {
-    return this.model.inputs.map(({ name, type }) => ({ name, type: typeText(type) }));
+    return this.model.inputs.map(({ name, type }) => ({ name, type: onnxTypeText(type) }));
   }
 
   get outputs(): readonly SessionPort[] {
-    return this.model.outputs.map(({ name, type }) => ({ name, type: typeText(type) }));
+    return this.model.outputs.map(({ name, type }) => ({ name, type: onnxTypeText(type) }));
   }
 
   /**
@@ -224,7 +225,7 @@ const sameForm = (a: GraphArg, b: GraphArg | undefined): boolean =>
 
 /** An input on the device. Tensors that are made for it are added to `own`. */
 function argumentOf(what: string, given: SessionInput, type: OnnxType, own: Tensor[]): Argument {
-  const must = (): string => `${what} must be ${typeText(type)}`;
+  const must = (): string => `${what} must be ${onnxTypeText(type)}`;
   if (type.kind === "optional") {
     return given === null ? { arg: [], form: () => null } : argumentOf(what, given, type.elem, own);
   }
@@ -264,17 +265,5 @@ function tensorOf(must: () => string, given: SessionInput, type: OnnxType, own: 
     return t;
   } catch (e) {
     throw new ArgumentError(`${must()}: ${(e as Error).message}`, { cause: e });
-  }
-}
-
-function typeText(t: OnnxType): string {
-  switch (t.kind) {
-    case "tensor":
-      return `${t.dtype ?? t.dtypeName}${t.dims ? `[${t.dims.map((d) => d ?? "?").join(", ")}]` : " of any shape"}`;
-    case "sequence":
-    case "optional":
-      return `${t.kind} of ${typeText(t.elem)}`;
-    case "other":
-      return t.name;
   }
 }

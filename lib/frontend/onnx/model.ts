@@ -3,6 +3,7 @@ import type { IRModule, NDArray } from "../../ir/index.ts";
 import { decodeModel } from "./decode.ts";
 import { NeedsValue, refuseOnnx } from "./error.ts";
 import { fromOnnx, type InputForm, type OnnxOptions } from "./from-onnx.ts";
+import { givenInputs } from "./summary.ts";
 import type { OnnxFile, ValueInfo } from "./types.ts";
 
 /** What an input is given: a tensor, a sequence, or null for an empty optional. */
@@ -26,8 +27,7 @@ export class OnnxModel {
   constructor(model: Uint8Array | OnnxFile, options: OnnxModelOptions = {}) {
     this.file = model instanceof Uint8Array ? decodeModel(model, options) : model;
     this.options = options;
-    const { inputs, initializers } = this.file.graph;
-    this.inputs = inputs.filter((v) => !initializers.has(v.name));
+    this.inputs = givenInputs(this.file);
   }
 
   /** The inputs that callers give: those that the file has no data for. */
