@@ -3,6 +3,7 @@ export class DeployError extends Error {
   override readonly name = "DeployError";
 }
 
+/** Throws a `DeployError`. */
 export function refuseDeploy(reason: string): never {
   throw new DeployError(reason);
 }

@@ -1,12 +1,14 @@
 /** Deployment bundles. */
-export {
-  type Bundle,
-  type BundleEntry,
-  type BundleFile,
-  type BundleOptions,
-  bundle,
-  type Manifest,
-} from "./bundle.ts";
+export { bundle } from "./bundle.ts";
 export { DeployError } from "./error.ts";
+export type { Port } from "./ports.ts";
 export { sizeReport } from "./report.ts";
-export type { Port } from "./template.ts";
+export type {
+  Bundle,
+  BundleEntry,
+  BundleFile,
+  BundleOptions,
+  BundleTarget,
+  GpuManifest,
+  Manifest,
+} from "./types.ts";

@@ -1,5 +1,5 @@
 /** The sizes of a bundle's parts as text. */
-import type { Bundle } from "./bundle.ts";
+import type { Bundle } from "./types.ts";
 
 const KB = (n: number): string => (n < 1000 ? `${n} B` : `${(n / 1000).toFixed(1)} kB`);
 

@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import type { Bundle, Manifest } from "./bundle.ts";
 import { refuseDeploy } from "./error.ts";
+import type { Bundle, Manifest } from "./types.ts";
 
 /**
  * Writes the files aside and puts them in place of the folder when all are there: a reader sees the old bundle or the

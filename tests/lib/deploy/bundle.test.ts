@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import ts from "typescript";
 import { hostFunctions } from "../../../lib/codegen/index.ts";
 import { bundle, DeployError, sizeReport } from "../../../lib/deploy/index.ts";
-import { HOST_TEXT } from "../../../lib/deploy/template.ts";
+import { HOST_TEXT } from "../../../lib/deploy/wasm/hosts.ts";
 import { writeBundle } from "../../../lib/deploy/write.node.ts";
 import { BlockBuilder, R } from "../../../lib/graph/index.ts";
 import { graphIf, type NDArray, numbersOf, variable } from "../../../lib/ir/index.ts";

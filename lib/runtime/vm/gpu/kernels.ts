@@ -3,12 +3,15 @@ import { compileWgslFunction, WgslError, type WgslFunction, wgslText } from "../
 import { bufferParams, getPrimFunc, type IRModule, type PrimFunc } from "../../../ir/index.ts";
 import type { GpuDevice } from "../../webgpu/device.ts";
 
+/** What code is generated for: a device, or what any is asked for. */
+export type GpuTraits = Pick<GpuDevice, "limits" | "features">;
+
 export class GpuKernels {
   private readonly mod: IRModule;
-  private readonly device: GpuDevice;
+  private readonly device: GpuTraits;
   private readonly compiled = new Map<string, WgslFunction | WgslError>();
 
-  constructor(mod: IRModule, device: GpuDevice) {
+  constructor(mod: IRModule, device: GpuTraits) {
     this.mod = mod;
     this.device = device;
   }

@@ -7,14 +7,13 @@ import type { Bound } from "../../../codegen/index.ts";
 import { WgslError, type WgslFunction } from "../../../codegen/wgsl/index.ts";
 import type { VmFunction, VmInstr, VmProgram } from "../../../graph/vm-code.ts";
 import type { Attrs, DType, PrimFunc, Scalar } from "../../../ir/index.ts";
-import type { GpuDevice } from "../../webgpu/device.ts";
 import { type LaunchStep, launchSteps } from "../../webgpu/launch.ts";
 import { checkBytes } from "../../webgpu/tensor.ts";
 import { writtenBy } from "../../written.ts";
 import { sizesOfCall } from "../kernels.ts";
 import type { StepInfo } from "../types.ts";
 import { unfit } from "./constants.ts";
-import type { GpuKernels } from "./kernels.ts";
+import type { GpuKernels, GpuTraits } from "./kernels.ts";
 import { type GpuValue, GpuValues, placeValues, touch } from "./values.ts";
 
 /** A value under the shape that a step sees. */
@@ -71,7 +70,7 @@ export function obstacle(program: VmProgram, name: string): string | undefined {
   return undefined;
 }
 
-export function link(program: VmProgram, name: string, kernels: GpuKernels, device: GpuDevice): GpuLinked {
+export function link(program: VmProgram, name: string, kernels: GpuKernels, device: GpuTraits): GpuLinked {
   return new Linker(program, program.functions[name], kernels, device).run();
 }
 
@@ -84,7 +83,7 @@ class Linker {
   private readonly program: VmProgram;
   private readonly func: VmFunction;
   private readonly kernels: GpuKernels;
-  private readonly device: GpuDevice;
+  private readonly device: GpuTraits;
   private readonly values: GpuValues;
   private readonly steps: GpuStep[] = [];
   private readonly valid = new Map<GpuValue, Valid>();
@@ -92,7 +91,7 @@ class Linker {
   private readonly onCpu = new Set<number>();
   private readonly unfitConstants = new Map<number, string | undefined>();
 
-  constructor(program: VmProgram, func: VmFunction, kernels: GpuKernels, device: GpuDevice) {
+  constructor(program: VmProgram, func: VmFunction, kernels: GpuKernels, device: GpuTraits) {
     this.program = program;
     this.func = func;
     this.kernels = kernels;
@@ -111,7 +110,7 @@ class Linker {
       const { dtype, shape } = this.func.slots[slot];
       const v = this.validity(value);
       const on = v.gpu && !v.cpu ? ("gpu" as const) : ("cpu" as const);
-      if (on === "gpu" && value.span) value.span.end = this.steps.length;
+      touch(value, this.steps.length, on);
       return { value, shape, dtype, on };
     });
     return {
@@ -228,6 +227,7 @@ class Linker {
     });
     const written = operands.filter((_, k) => isOut[k]).map((o) => o.value);
     for (const v of written) this.valid.set(v, { gpu: false, cpu: true });
+    for (const { value } of operands) touch(value, this.steps.length, "cpu");
     this.steps.push({ kind: "cpu", info, why, operands, written, run });
   }
 
@@ -235,7 +235,7 @@ class Linker {
     if (v.kind === "param") (to === "gpu" ? this.onGpu : this.onCpu).add(v.index);
     const valid = this.validity(v);
     if (valid[to]) return;
-    touch(v, this.steps.length);
+    for (const on of ["gpu", "cpu"] as const) touch(v, this.steps.length, on);
     this.steps.push({ kind: to === "gpu" ? "up" : "down", value: v });
     valid[to] = true;
   }

@@ -12,6 +12,12 @@ const ALIGNMENT = 256;
 /** `planOffsets` works in multiples of 64. */
 const SCALE = ALIGNMENT / 64;
 
+/** The first and the last step, by their numbers. */
+export interface Span {
+  start: number;
+  end: number;
+}
+
 export interface GpuValue {
   readonly kind: "param" | "constant" | "between" | "result";
   readonly name: string;
@@ -23,7 +29,9 @@ export interface GpuValue {
   /** Which parameter or constant it is. */
   readonly index: number;
   /** First and last step that touches it there; undefined as long as none does. */
-  span: { start: number; end: number } | undefined;
+  span: Span | undefined;
+  /** The same for what it is on the CPU. */
+  here: Span | undefined;
   /** Its place in the shared buffer. */
   offset: number;
 }
@@ -88,16 +96,21 @@ export class GpuValues {
     const { name, dtype, shape } = this.func.slots[slot];
     const size = shape.reduce((n, x) => n * x, 1);
     const bytes = bytesOnDevice(dtype, shape);
-    const made: GpuValue = { kind, name, dtype, size, bytes, index, span: undefined, offset: 0 };
+    const made: GpuValue = {
+      ...{ kind, name, dtype, size, bytes, index },
+      ...{ span: undefined, here: undefined, offset: 0 },
+    };
     this.all.push(made);
     return made;
   }
 }
 
-/** Says that a step touches a value on the GPU. */
-export function touch(v: GpuValue, step: number): void {
-  v.span = v.span
-    ? { start: Math.min(v.span.start, step), end: Math.max(v.span.end, step) }
+/** Says that a step touches a value on the GPU, or what it is on the CPU. */
+export function touch(v: GpuValue, step: number, on: "gpu" | "cpu" = "gpu"): void {
+  const key = on === "gpu" ? "span" : "here";
+  const known = v[key];
+  v[key] = known
+    ? { start: Math.min(known.start, step), end: Math.max(known.end, step) }
     : { start: step, end: step };
 }
 
