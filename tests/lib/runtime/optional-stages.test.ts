@@ -1,7 +1,7 @@
 // Stages of the pipeline that may be left out: what is computed stays the same.
 import assert from "node:assert/strict";
 import { OPTIONAL_STAGES, PIPELINE, type StageName } from "../../../lib/graph/index.ts";
-import { allclose, loadOnnx, type type type OnnxSession, Tensor } from "../../../lib/runtime/index.ts";
+import { allclose, loadOnnx, type OnnxSession, Tensor } from "../../../lib/runtime/index.ts";
 import { smallCnn } from "../../support/small-cnn.ts";
 
 describe("runtime: optional stages of the pipeline", function () {
