@@ -2,8 +2,8 @@
 import { applyDatabase, sequential } from "../graph/passes/index.ts";
 import { graphFuncs, type IRModule } from "../ir/index.ts";
 import type { Database } from "../tune/database/database.ts";
-import { applyDefaultSchedule } from "../tune/default/index.ts";
-import { tuningTarget } from "./tuning-target.ts";
+import { defaultSchedules } from "../tune/default/index.ts";
+import { engineName, tuningTarget } from "./tuning-target.ts";
 import type { LowerOptions } from "./vm/lower.ts";
 
 /** For which machine schedules are looked up; where the database has none for it, those for others do. */
@@ -24,7 +24,8 @@ export function tunedPipeline(
   machine: TunedFor = {},
 ): LowerOptions {
   if (!database) return pipeline;
-  const passes = [applyDatabase(sourceOf(database, machine)), pipeline.schedule ?? applyDefaultSchedule];
+  const others = pipeline.schedule ?? defaultSchedules(engineName());
+  const passes = [applyDatabase(sourceOf(database, machine)), others];
   return { ...pipeline, schedule: sequential(passes, "applyDatabase") };
 }
 

@@ -3,9 +3,10 @@
 import type { Pass } from "../../graph/passes/pass.ts";
 import { type Lowered, lowerGraph, type PipelineOptions } from "../../graph/pipeline.ts";
 import { type IRModule, type PrimFunc, primFuncs } from "../../ir/index.ts";
-import { applyDefaultSchedule } from "../../tune/default/index.ts";
+import { defaultSchedules } from "../../tune/default/index.ts";
+import { engineName } from "../tuning-target.ts";
 
-/** What users may change of the pipeline. Without a schedule of theirs, programs get one by analysis. */
+/** What users may change of the pipeline. Without a schedule of theirs, programs get one by analysis, for this engine. */
 export type LowerOptions = Omit<PipelineOptions, "entry" | "sizes">;
 
 /**
@@ -19,7 +20,7 @@ export function lowerFunction(
   options: LowerOptions = {},
 ): Lowered & { readonly unscheduled: ReadonlyMap<string, PrimFunc> } {
   let unscheduled: ReadonlyMap<string, PrimFunc> = new Map();
-  const { name, run } = options.schedule ?? applyDefaultSchedule;
+  const { name, run } = options.schedule ?? defaultSchedules(engineName());
   const schedule: Pass = {
     name,
     run: (m) => {

@@ -12,8 +12,9 @@ import { type Block, type BlockAxis, constInt } from "../../ir/index.ts";
 import type { BlockRV, LoopRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
 import { epilogueOf } from "./inline.ts";
+import type { Setting } from "./setting.ts";
 import { type Contraction, contractionOf, divisor, extentOf, moves, product, strideAlong } from "./shape.ts";
-import { tileFor } from "./tile.ts";
+import { type Tile, tileFor } from "./tile.ts";
 
 /** Rows of a tile that is read in place. */
 const ROWS = 4;
@@ -28,8 +29,7 @@ const MIN_CHUNK = 64;
 const L1_BYTES = 32 * 1024;
 /** From so few rows on a panel is not used often enough to be copied. */
 const PACK_ROWS = 8;
-/** At so few columns, or rows, a ragged last tile costs more than padding. */
-const PAD_COLUMNS = 512;
+/** At so few rows a ragged last tile costs more than padding. */
 const PAD_ROWS = 128;
 
 /** Copies of one iteration that are written out. */
@@ -68,18 +68,14 @@ export function rolesOf(b: Block, c: Contraction): Roles | undefined {
   return { batch, rows, columns, reduce, x, y };
 }
 
-/** Schedules the product in `block`, unless it is none that this knows. `constants`: buffers that are the same in every call. */
-export function scheduleContraction(
-  sch: Schedule,
-  block: BlockRV,
-  constants: ReadonlySet<number> = new Set(),
-): Schedule {
-  const packed = attempt(sch, (s) => withPanel(s, block, constants));
+/** Schedules the product in `block`, unless it is none that this knows. */
+export function scheduleContraction(sch: Schedule, block: BlockRV, setting: Setting): Schedule {
+  const packed = attempt(sch, (s) => withPanel(s, block, setting));
   return packed !== sch ? packed : attempt(sch, (s) => inPlace(s, block));
 }
 
 /** Y is laid out by panels: what was said at the top. */
-function withPanel(sch: Schedule, block: BlockRV, constants: ReadonlySet<number>): boolean {
+function withPanel(sch: Schedule, block: BlockRV, { constants, loads }: Setting): boolean {
   const b = sch.get(block);
   const c = contractionOf(b);
   const roles = c && rolesOf(b, c);
@@ -88,7 +84,7 @@ function withPanel(sch: Schedule, block: BlockRV, constants: ReadonlySet<number>
   const once = constants.has(roles.y.buffer.id);
   if ((m < PACK_ROWS && !once) || n < 4) return false;
   const lastRow = roles.rows[roles.rows.length - 1];
-  const { mr, nr } = tileFor(lastRow ? extentOf(lastRow) : 1, n);
+  const { mr, nr } = tileFor(lastRow ? extentOf(lastRow) : 1, n, loads);
 
   const made = epilogueOf(sch, block) ?? sch.cacheWrite(block, 0, "global");
   const panel = sch.reindex(block, [
@@ -97,7 +93,7 @@ function withPanel(sch: Schedule, block: BlockRV, constants: ReadonlySet<number>
   ]);
   layOut(sch, panel, roles);
   const kinds = fuseColumns(sch, block, made, b.axes, roles);
-  const padding = paddingOf(sch, block, kinds, { mr, nr, once });
+  const padding = paddingOf(sch, block, kinds, { mr, nr });
   const { source, epilogue } = padding
     ? padded(sch, block, panel, made, padding)
     : { source: panel, epilogue: made };
@@ -157,23 +153,17 @@ function chunkOfReduce(m: number, k: number, steps: number): number | undefined 
   return (chunk * k) / steps >= MIN_CHUNK && chunk < steps ? chunk : undefined;
 }
 
-interface Padding {
-  readonly mr: number;
-  readonly nr: number;
-  readonly once: boolean;
-}
-
 /** What the axes of the block are padded to multiples of, or undefined when they are whole tiles, or too many to pad. */
 function paddingOf(
   sch: Schedule,
   block: BlockRV,
   kinds: readonly Kind[],
-  { mr, nr, once }: Padding,
+  { mr, nr }: Tile,
 ): readonly number[] | undefined {
   const extents = sch.get(block).axes.map(extentOf);
   const lastRow = kinds.lastIndexOf("row");
   const padding = extents.map((n, i) => {
-    if (kinds[i] === "column" && n % nr !== 0 && (once || n <= PAD_COLUMNS)) return nr;
+    if (kinds[i] === "column" && n % nr !== 0) return nr;
     return i === lastRow && n % mr !== 0 && n <= PAD_ROWS ? mr : 1;
   });
   return padding.some((p) => p > 1) ? padding : undefined;

@@ -5,6 +5,7 @@
  */
 
 import { layoutFreeBuffers } from "../../graph/passes/layout-free.ts";
+import type { Pass } from "../../graph/passes/pass.ts";
 import { type Block, type IRModule, irModule, type PrimFunc, primFuncs } from "../../ir/index.ts";
 import { type BlockRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
@@ -15,7 +16,9 @@ import { autoInline } from "./inline.ts";
 import { schedulePhases } from "./phases.ts";
 import { scheduleReduction } from "./reduction.ts";
 import { scheduleRows } from "./rows.ts";
+import type { Setting } from "./setting.ts";
 import { isStatic } from "./shape.ts";
+import { operandLoads } from "./tile.ts";
 import { scheduleWindow } from "./window.ts";
 
 const NAME = "main";
@@ -26,24 +29,29 @@ const NAME = "main";
  */
 const isScheduled = (f: PrimFunc): boolean => f.attrs.scheduled === true || f.attrs.scheduled === "tuned";
 
-/** A program with a good schedule. Programs with symbolic sizes, and parts that no rule knows, stay as they are. */
-export function defaultSchedule(f: PrimFunc): PrimFunc {
-  return isScheduled(f) ? f : scheduleOf(f).func(NAME);
+/**
+ * A program with a good schedule. Programs with symbolic sizes, and parts that no rule knows, stay as they are. `engine`:
+ * what is to run it, as `TuningTarget` has it; for any engine when not given.
+ */
+export function defaultSchedule(f: PrimFunc, engine?: string): PrimFunc {
+  return isScheduled(f) ? f : scheduleOf(f, engine).func(NAME);
 }
 
 /** The same, as the schedule: to be looked at step by step. */
-export function scheduleOf(f: PrimFunc): Schedule {
+export function scheduleOf(f: PrimFunc, engine?: string): Schedule {
   const sch = autoInline(new Schedule(irModule({ [NAME]: f })), NAME);
   const root = sch.getBlock("root", NAME);
   const rows = scheduleRows(sch, root);
-  return rows !== sch ? rows : scheduleWithin(sch, root, layoutFreeBuffers(f));
+  return rows !== sch
+    ? rows
+    : scheduleWithin(sch, root, { constants: layoutFreeBuffers(f), loads: operandLoads(engine) });
 }
 
 /**
  * Schedules the blocks of a scope, and of the scopes in it: the steps of a recurrence are programs of their own, in which
  * nothing can be laid out once for all calls.
  */
-function scheduleWithin(given: Schedule, scope: BlockRV, constants: ReadonlySet<number>): Schedule {
+function scheduleWithin(given: Schedule, scope: BlockRV, setting: Setting): Schedule {
   let sch = given;
   const done = new Set<number>();
   // Heavy blocks first: they take their consumers along.
@@ -54,22 +62,22 @@ function scheduleWithin(given: Schedule, scope: BlockRV, constants: ReadonlySet<
       const reduces = b.axes.some((a) => a.type === "R");
       if (reduces !== heavy || !isStatic(b) || isTouched(sch, rv)) continue;
       done.add(rv.id);
-      sch = scheduleBlock(sch, rv, constants);
+      sch = scheduleBlock(sch, rv, setting);
     }
   }
   return sch;
 }
 
-/** The first rule that knows the block; the schedule itself where none does. `constants`: buffers that no call changes. */
-export function scheduleBlock(sch: Schedule, rv: BlockRV, constants: ReadonlySet<number>): Schedule {
+/** The first rule that knows the block; the schedule itself where none does. */
+export function scheduleBlock(sch: Schedule, rv: BlockRV, setting: Setting): Schedule {
   if (sch.get(rv).axes.some((a) => a.type === "R")) {
     for (const rule of [scheduleWindow, schedulePhases, scheduleContraction, scheduleReduction]) {
-      const done = rule(sch, rv, constants);
+      const done = rule(sch, rv, setting);
       if (done !== sch) return done;
     }
     return sch;
   }
-  if (sch.getChildBlocks(rv).length > 0) return scheduleWithin(sch, rv, new Set());
+  if (sch.getChildBlocks(rv).length > 0) return scheduleWithin(sch, rv, { ...setting, constants: new Set() });
   const written = scheduleFormulas(sch, rv);
   return written === sch ? scheduleElementwise(sch, rv) : written;
 }
@@ -90,17 +98,20 @@ function isTouched(sch: Schedule, rv: BlockRV): boolean {
   return kinds.some((k) => k !== "serial");
 }
 
-/** `defaultSchedule` for every tensor program of a module: a pass of the pipeline. */
-export const applyDefaultSchedule = {
+/** `defaultSchedule` for every tensor program of a module, for an engine: a pass of the pipeline. */
+export const defaultSchedules = (engine?: string): Pass => ({
   name: "applyDefaultSchedule",
   run(mod: IRModule): IRModule {
     const programs = primFuncs(mod);
     const funcs = Object.entries(mod.funcs).map(([name, f]) => [
       name,
-      Object.hasOwn(programs, name) ? defaultSchedule(programs[name]) : f,
+      Object.hasOwn(programs, name) ? defaultSchedule(programs[name], engine) : f,
     ]);
     return irModule(Object.fromEntries(funcs), mod.attrs);
   },
-};
+});
+
+/** The same for any engine. */
+export const applyDefaultSchedule: Pass = defaultSchedules();
 
 export type { Block };

@@ -6,13 +6,14 @@ import { type Block, type BlockAxis, constInt, type Expr, visitExpr } from "../.
 import type { BlockRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
 import { scheduleContraction } from "./contraction.ts";
+import type { Setting } from "./setting.ts";
 import { extentOf, storeOf } from "./shape.ts";
 
 /** Takes the places of `block` apart and schedules the product that comes out; the schedule given when there is none. */
-export function schedulePhases(sch: Schedule, block: BlockRV, constants: ReadonlySet<number>): Schedule {
+export function schedulePhases(sch: Schedule, block: BlockRV, setting: Setting): Schedule {
   const apart = splitPhases(sch, block);
   if (apart === sch) return sch;
-  const done = scheduleContraction(apart, block, constants);
+  const done = scheduleContraction(apart, block, setting);
   return done === apart ? sch : done;
 }
 

@@ -4,11 +4,10 @@
  */
 import type { ExprRV, Schedule } from "../../schedule/index.ts";
 import type { Random } from "../../schedule/random.ts";
+import type { Setting } from "../default/setting.ts";
 
-export interface Draw {
+export interface Draw extends Setting {
   readonly random: Random;
-  /** Buffers that are the same in every call: weights, which may be laid out once. */
-  readonly constants: ReadonlySet<number>;
 }
 
 /** True with probability p. */

@@ -7,6 +7,8 @@ import { WORKLOAD_FUNC } from "../database/record.ts";
 import { attempt } from "../default/attempt.ts";
 import { autoInline } from "../default/inline.ts";
 import { isStatic } from "../default/shape.ts";
+import { operandLoads } from "../default/tile.ts";
+import type { TuningTarget } from "../target.ts";
 import type { Draw } from "./draw.ts";
 import { RULES, type Rule } from "./rules.ts";
 import { type Space, workloadModule } from "./space.ts";
@@ -15,14 +17,15 @@ import { type Space, workloadModule } from "./space.ts";
 export function postOrderSpace(rules: readonly Rule[] = RULES, name = "rules for WebAssembly"): Space {
   return {
     name,
-    sample: (func, seed) => samplePoint(func, seed, rules),
+    sample: (func, seed, target) => samplePoint(func, seed, rules, target),
   };
 }
 
-function samplePoint(func: PrimFunc, seed: number, rules: readonly Rule[]): Schedule {
+function samplePoint(func: PrimFunc, seed: number, rules: readonly Rule[], target: TuningTarget): Schedule {
   const random = new Random(seed);
   let sch = autoInline(new Schedule(workloadModule(func), { seed: random.fork() }), WORKLOAD_FUNC);
-  const d: Draw = { random, constants: layoutFreeBuffers(func) };
+  const loads = operandLoads("engine" in target ? target.engine : undefined);
+  const d: Draw = { random, constants: layoutFreeBuffers(func), loads };
   const done = new Set<number>();
   // Reductions first: they take their consumers along.
   for (const reductions of [true, false]) {

@@ -58,6 +58,6 @@ export const RULES: readonly Rule[] = [
     name: "byAnalysis",
     what: "as without search, so that one block can be as it was while another changes; blocks of blocks always",
     weight: (b) => (reduces(b) ? 1 : 0.3),
-    apply: (sch, rv, d) => scheduleBlock(sch, rv, d.constants),
+    apply: (sch, rv, d) => scheduleBlock(sch, rv, d),
   },
 ];

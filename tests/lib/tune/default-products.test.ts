@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { bufferParams, constInt, type PrimFunc } from "../../../lib/ir/index.ts";
 import { assertAllclose, build, Tensor } from "../../../lib/runtime/index.ts";
 import { scheduleOf } from "../../../lib/tune/default/index.ts";
-import { tileFor } from "../../../lib/tune/default/tile.ts";
+import { fits, operandLoads, registersOf, tileFor } from "../../../lib/tune/default/tile.ts";
 import { convolution, linear } from "./programs.ts";
 
 /** Compiled as scheduled against compiled as written; gives the schedule as text. */
-async function check(f: PrimFunc): Promise<string> {
-  const sch = scheduleOf(f);
+async function check(f: PrimFunc, engine?: string): Promise<string> {
+  const sch = scheduleOf(f, engine);
   const args = (): Tensor[] =>
     bufferParams(f).map((p, n) =>
       Tensor.random(
@@ -64,12 +64,60 @@ describe("tune: the default schedule of large products", function () {
   it("tiles have registers for their sums and operands, and no more rows than there are", () => {
     for (const m of [1, 2, 3, 4, 5, 7, 17, 64, 1000]) {
       for (const n of [4, 10, 16, 49, 100, 200, 1024]) {
-        const { mr, nr } = tileFor(m, n);
-        assert.ok(mr <= m && (mr * nr) / 4 + mr + nr / 4 <= 15, `${m} × ${n}: ${mr} × ${nr}`);
-        assert.ok(Math.ceil(n / nr) * nr < 2 * n, `${n} columns in tiles of ${nr}`);
+        for (const loads of ["early", "late"] as const) {
+          const t = tileFor(m, n, loads);
+          assert.ok(t.mr <= m && fits(t, loads), `${m} × ${n}, ${loads}: ${t.mr} × ${t.nr}`);
+          assert.ok(Math.ceil(n / t.nr) * t.nr < 2 * n, `${n} columns in tiles of ${t.nr}`);
+        }
       }
     }
     assert.deepEqual(tileFor(512, 512), { mr: 2, nr: 16 });
     assert.deepEqual(tileFor(512, 49), { mr: 4, nr: 8 });
+    assert.deepEqual(tileFor(512, 512, "late"), { mr: 6, nr: 8 });
+    assert.equal(registersOf({ mr: 6, nr: 8 }, "early"), 20);
+    assert.equal(registersOf({ mr: 6, nr: 8 }, "late"), 15);
+  });
+
+  it("engines are known by what they call themselves; the worse is assumed of others", () => {
+    for (const [engine, loads] of [
+      ["node 20.20.2, V8 11.3.244.8-node.38", "early"],
+      ["node 23.11.1, V8 12.9.202.28-node.14", "early"],
+      ["node 24.21.0, V8 13.6.233.17-node.53", "late"],
+      [
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+        "late",
+      ],
+      [
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/119.0.0.0 Safari/537.36",
+        "early",
+      ],
+      ["Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "early"],
+      ["unknown", "early"],
+      [undefined, "early"],
+    ] as const)
+      assert.equal(operandLoads(engine), loads, engine);
+  });
+
+  it("a schedule depends on the engine it is for, not on the one that makes it", async () => {
+    const f = linear(48, 40, 64);
+    const [any, early, late] = [undefined, "node 20.20.2, V8 11.3", "node 24.21.0, V8 13.6"].map((engine) =>
+      scheduleOf(f, engine).script(),
+    );
+    assert.equal(early, any);
+    assert.notEqual(late, any);
+    assert.match(await check(f, "node 24.21.0, V8 13.6"), /T\.unroll\(6\)/);
+  });
+
+  it("columns and rows that are no whole tiles are padded, also in large products", async () => {
+    for (const engine of [undefined, "node 24.21.0, V8 13.6"]) {
+      for (const [m, k, n] of [
+        [33, 24, 1009],
+        [130, 40, 515],
+        [131, 20, 770],
+      ]) {
+        const text = await check(linear(m, k, n), engine);
+        assert.match(text, /_pad\w* = T\.alloc/, `${m} × ${k} × ${n}`);
+      }
+    }
   });
 });

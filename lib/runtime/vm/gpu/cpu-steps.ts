@@ -1,8 +1,9 @@
 /** The steps of a program that run on the CPU: tensor programs as WebAssembly, and library functions. */
 import { type Attrs, type IRModule, irModule, primFuncs } from "../../../ir/index.ts";
-import { applyDefaultSchedule } from "../../../tune/default/index.ts";
+import { defaultSchedules } from "../../../tune/default/index.ts";
 import { cpuMemory } from "../../memory.ts";
 import { Tensor } from "../../tensor.ts";
+import { engineName } from "../../tuning-target.ts";
 import { compileKernels, type Kernels } from "../kernels.ts";
 import { getFunc } from "../packed.ts";
 import type { GpuStep } from "./link.ts";
@@ -17,7 +18,9 @@ export function cpuRuns(steps: readonly CpuStep[], mod: IRModule): ReadonlyMap<C
   const programs = Object.entries(primFuncs(mod)).filter(([name]) => names.has(name));
   const kernels =
     programs.length > 0
-      ? compileKernels(applyDefaultSchedule.run(irModule(Object.fromEntries(programs))), { threads: 1 })
+      ? compileKernels(defaultSchedules(engineName()).run(irModule(Object.fromEntries(programs))), {
+          threads: 1,
+        })
       : undefined;
   return new Map(steps.map((s) => [s, "program" in s.run ? program(s, kernels as Kernels) : packed(s)]));
 }
