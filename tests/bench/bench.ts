@@ -14,6 +14,7 @@ import { features, measureRoofline } from "../../lib/index.ts";
 import { enableRelaxedSimd } from "../../lib/runtime/features.node.ts";
 import { chapter3, matmul } from "./by-hand.ts";
 import { writeDocs } from "./docs.ts";
+import { callOverhead, firstRun } from "./first-run.ts";
 import { modelMatches } from "./models.ts";
 import { OPERATORS, operatorMatch } from "./operators.ts";
 import { ratioPlot } from "./ratio-plot.ts";
@@ -96,6 +97,19 @@ const PLANS: readonly Plan[] = [
     name: "start: from the start of a process to the first output, 784-200-10",
     baseline: BASELINE,
     cases: () => [["784-200-10", startup]],
+  },
+  {
+    name: "first run: from the bytes of a model to its first output",
+    baseline: BASELINE,
+    cases: () =>
+      modelMatches()
+        .filter((m) => m.name.startsWith("resnet18"))
+        .map((m) => [m.name, async () => firstRun(m)] as const),
+  },
+  {
+    name: "call: two kernels that do next to nothing",
+    baseline: BASELINE,
+    cases: () => [["8-8-8", callOverhead]],
   },
 ];
 

@@ -114,7 +114,7 @@ function run(script: string): number {
   return Number(stdout.trim().split("\n").at(-1));
 }
 
-function measured(name: string, times: readonly number[]): Measured {
+export function measured(name: string, times: readonly number[]): Measured {
   const sorted = times.toSorted((a, b) => a - b);
   const at = (q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
   return { name, median: at(0.5), p25: at(0.25), p75: at(0.75), rounds: times.length, number: 1 };
