@@ -69,7 +69,7 @@ export class OnnxSession {
     this.cacheSize = options.cacheSize ?? CACHE_SIZE;
     this.model =
       model instanceof OnnxModel ? model : new OnnxModel(model, { ...options, keep: this.cacheSize });
-    const database = options.target === undefined || options.target === "wasm" ? options.database : undefined;
+    const database = options.target === "interpreter" ? undefined : options.database;
     this.options = { ...options, pipeline: tunedPipeline(options.pipeline, database, options) };
     forgotten.register(this, this.cache, this);
   }

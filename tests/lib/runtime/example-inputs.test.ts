@@ -63,7 +63,7 @@ describe("runtime: a model that is looked at", () => {
       ),
       { values: { axes: [0, 2], scalar: [0.5] } },
     );
-    assert.deepEqual([...new Set(made.ids?.data)].sort(), [0n, 1n]);
+    assert.deepEqual([...new Set(made.ids?.data as BigInt64Array)].sort(), [0n, 1n]);
     assert.deepEqual([...(made.axes?.data ?? [])], [0n, 2n]);
     assert.deepEqual([made.scalar?.shape, made.scalar?.data[0]], [[], 0.5]);
   });
