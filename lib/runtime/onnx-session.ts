@@ -202,10 +202,10 @@ export class OnnxSession {
 }
 
 /**
- * A model from the bytes of its file. Throws an `OnnxError` when the file cannot be read; what is not supported shows
- * when it is first run, when its shapes are known.
+ * A model from the bytes of its file, or from what `decodeModel` read there. Throws an `OnnxError` when the file cannot be
+ * read; what is not supported shows when it is first run, when its shapes are known.
  */
-export function loadOnnx(model: Uint8Array, options: SessionOptions = {}): OnnxSession {
+export function loadOnnx(model: Uint8Array | OnnxFile, options: SessionOptions = {}): OnnxSession {
   return new OnnxSession(model, options);
 }
 
