@@ -10,6 +10,7 @@ import type { LowerOptions } from "./vm/lower.ts";
 import { wasmBackend } from "./wasm.ts";
 import type { WasmCodeOptions } from "./wasm-code.ts";
 import { webgpuBackend } from "./webgpu/backend.ts";
+import { gpuDevice } from "./webgpu/device.ts";
 
 export interface BuildOptions extends WasmCodeOptions {
   /** "wasm" (default): generated WebAssembly. "interpreter": slow, exact, checks every access. "webgpu": compute shaders. */
@@ -18,7 +19,7 @@ export interface BuildOptions extends WasmCodeOptions {
   readonly cacheSize?: number;
   /** Changes to the pipeline of graph-level functions: passes of one's own, a recorder, other schedules. */
   readonly pipeline?: LowerOptions;
-  /** Schedules that search has found (`tuneTir`, `tuneModel`), for programs that are in it. Target "wasm" uses them. */
+  /** Schedules that search has found for the target (`tuneTir`, `tuneModel`), for programs that are in it. */
   readonly database?: Database;
 }
 
@@ -37,7 +38,9 @@ export async function build(program: IRModule | BaseFunc, options: BuildOptions 
   if (!TARGETS.includes(target)) {
     throw new TypeError(`unknown target ${JSON.stringify(target)}; there are ${TARGETS.join(", ")}`);
   }
-  const database = target === "wasm" ? options.database : undefined;
+  const database = target === "interpreter" ? undefined : options.database;
+  // Which schedules are known depends on the adapter.
+  if (database && target === "webgpu") await gpuDevice();
   const mod = tunedPrograms(assertModuleWellFormed(toModule(program)), database, options);
   const hasGraphs = Object.keys(graphFuncs(mod)).length > 0;
   const backend = await BACKENDS[target](mod, options);

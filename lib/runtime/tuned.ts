@@ -3,19 +3,16 @@ import { applyDatabase, sequential } from "../graph/passes/index.ts";
 import { graphFuncs, type IRModule } from "../ir/index.ts";
 import type { Database } from "../tune/database/database.ts";
 import { defaultSchedules } from "../tune/default/index.ts";
-import { engineName, tuningTarget } from "./tuning-target.ts";
+import { scheduleForGpu } from "../tune/default-gpu/index.ts";
+import { engineName, type TunedFor, tuningTarget } from "./tuning-target.ts";
 import type { LowerOptions } from "./vm/lower.ts";
 
-/** For which machine schedules are looked up; where the database has none for it, those for others do. */
-export interface TunedFor {
-  readonly relaxedSimd?: boolean;
-  readonly threads?: number;
-}
+export type { TunedFor } from "./tuning-target.ts";
 
-const sourceOf = (database: Database, machine: TunedFor): Parameters<typeof applyDatabase>[0] => {
-  const target = tuningTarget(machine);
-  return { queryFunc: (f) => database.queryFunc(f, target) };
-};
+/** The machine is asked for when a program is looked up: which GPU it is, is known when its device was made. */
+const sourceOf = (database: Database, machine: TunedFor): Parameters<typeof applyDatabase>[0] => ({
+  queryFunc: (f) => database.queryFunc(f, tuningTarget(machine)),
+});
 
 /** The pipeline with the database's schedules where it has some; the others as without it. */
 export function tunedPipeline(
@@ -24,7 +21,8 @@ export function tunedPipeline(
   machine: TunedFor = {},
 ): LowerOptions {
   if (!database) return pipeline;
-  const others = pipeline.schedule ?? defaultSchedules(engineName());
+  const byAnalysis = machine.target === "webgpu" ? scheduleForGpu : defaultSchedules(engineName());
+  const others = pipeline.schedule ?? byAnalysis;
   const passes = [applyDatabase(sourceOf(database, machine)), others];
   return { ...pipeline, schedule: sequential(passes, "applyDatabase") };
 }

@@ -1,12 +1,51 @@
 /** The machine, as far as it decides which schedule is best. */
-import type { TuningTarget } from "../tune/target.ts";
+import { DEFAULT_LIMITS } from "../codegen/wgsl/index.ts";
+import type { TuningTarget, WasmTarget, WebgpuTarget } from "../tune/target.ts";
+import type { Target } from "./backend.ts";
 import { features } from "./features.ts";
 import { threadsFor } from "./thread-count.ts";
+import { type GpuDevice, gpuDeviceNow } from "./webgpu/device.ts";
 
-/** The machine and engine this runs on; `options` ask for less than they have. */
-export function tuningTarget(
-  options: { readonly relaxedSimd?: boolean; readonly threads?: number } = {},
-): TuningTarget {
+/** For which machine schedules are looked up; where there is none for it, those for others of its kind do. */
+export interface TunedFor {
+  /** Default "wasm". */
+  readonly target?: Target;
+  /** Of "wasm": less than the machine has. */
+  readonly relaxedSimd?: boolean;
+  readonly threads?: number;
+}
+
+/** The machine at hand, as far as it is known without waiting for it: see `gpuTarget`. */
+export const tuningTarget = (options: TunedFor = {}): TuningTarget =>
+  options.target === "webgpu" ? gpuTarget(gpuDeviceNow()) : wasmTarget(options);
+
+/** A GPU's device; without one, what every adapter has. */
+export function gpuTarget(device?: GpuDevice): WebgpuTarget {
+  const limits = device?.limits ?? DEFAULT_LIMITS;
+  const { description, vendor, architecture } = device?.adapter ?? {
+    description: "unknown",
+    vendor: "",
+    architecture: "",
+  };
+  return {
+    kind: "webgpu",
+    adapter: description || [vendor, architecture].filter((x) => x !== "").join(" ") || "unknown",
+    limits: {
+      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+      maxComputeWorkgroupSizeY: limits.maxComputeWorkgroupSizeY,
+      maxComputeWorkgroupSizeZ: limits.maxComputeWorkgroupSizeZ,
+      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+      maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+    },
+    features: [...(device?.features ?? [])].sort(),
+    engine: engineName(),
+  };
+}
+
+/** The processor and engine this runs on. */
+export function wasmTarget(options: Pick<TunedFor, "relaxedSimd" | "threads"> = {}): WasmTarget {
   return {
     kind: "wasm",
     relaxedSimd: options.relaxedSimd ?? features().relaxedSimd,

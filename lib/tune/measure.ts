@@ -6,14 +6,25 @@ import type { PrimFunc } from "../ir/index.ts";
 import type { TuningTarget } from "./target.ts";
 
 /**
- * What became of a candidate: measured; refused by a primitive or a postprocessor; more code or more time to compile than
- * allowed; an error while it was built or run; too slow to wait for; a wrong result.
+ * What became of a candidate: measured; refused by a primitive or a postprocessor; over a limit of the GPU's adapter; more
+ * code or more time to compile than allowed; an error while it was built or run; too slow to wait for; a wrong result.
  */
-export const STATUSES = ["measured", "illegal", "tooLarge", "failed", "timedOut", "wrong"] as const;
+export const STATUSES = [
+  "measured",
+  "illegal",
+  "overLimits",
+  "tooLarge",
+  "failed",
+  "timedOut",
+  "wrong",
+] as const;
 export type Status = (typeof STATUSES)[number];
 
+/** Those that are told from the program: such candidates are dropped before they are built, and do not count as trials. */
+export type Dropped = "illegal" | "overLimits";
+
 export interface Outcome {
-  readonly status: Exclude<Status, "illegal">;
+  readonly status: Exclude<Status, Dropped>;
   /** Milliseconds for one call, every measurement. Empty unless `status` is "measured". */
   readonly runs: readonly number[];
   /** Milliseconds of the yardstick, each measured right after the run of the same place in `runs`. */
@@ -30,7 +41,7 @@ export interface MeasureLimits {
   readonly buildMs?: number;
   /** Milliseconds for all runs of a candidate, with the comparison of its result. Default 15 s. */
   readonly runMs?: number;
-  /** Bytes of WebAssembly. Default 256 KiB: what is larger compiles slowly and does not stay in the instruction cache. */
+  /** Bytes of WebAssembly, or of WGSL. Default 256 KiB: what is larger compiles slowly and stays in no instruction cache. */
   readonly codeBytes?: number;
   /** Milliseconds that the measured runs of one candidate take together, roughly. Default 500. */
   readonly measureMs?: number;
@@ -58,6 +69,9 @@ export interface Measurer {
 }
 
 export interface MeasurerOptions {
+  /** What candidates are built for. Default "wasm". */
+  readonly kind?: TuningTarget["kind"];
+  /** Of "wasm". */
   readonly threads?: number;
   readonly relaxedSimd?: boolean;
 }

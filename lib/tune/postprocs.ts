@@ -3,12 +3,17 @@
  * takes to compile are known only then: the measurer has limits for them.)
  */
 import { BYTES, constInt, type Expr, type PrimFunc, type Stmt, verify, visitStmt } from "../ir/index.ts";
+import { overLimit } from "./gpu-limits.ts";
+import type { Dropped } from "./measure.ts";
+import type { TuningTarget } from "./target.ts";
 
 export interface Postproc {
   readonly name: string;
   readonly why: string;
+  /** What candidates that it rejects count as. Default "illegal". */
+  readonly status?: Dropped;
   /** What is wrong with the candidate, or undefined. */
-  readonly check: (f: PrimFunc) => string | undefined;
+  readonly check: (f: PrimFunc, target: TuningTarget) => string | undefined;
 }
 
 /** Stores that unrolled and vectorised loops may become; more do not fit the instruction cache of any machine. */
@@ -73,6 +78,12 @@ export const POSTPROCS: readonly Postproc[] = [
     },
   },
   {
+    name: "gpuLimits",
+    why: "what the adapter cannot do need not be compiled to find out",
+    status: "overLimits",
+    check: (f, target) => (target.kind === "webgpu" ? overLimit(f, target.limits) : undefined),
+  },
+  {
     name: "wellFormed",
     why: "a candidate that is no program is an error of a rule, and must not be measured",
     check: (f) => {
@@ -109,10 +120,14 @@ function storesOf(s: Stmt): number {
 }
 
 /** What the first postprocessor that objects says, or undefined. */
-export function rejected(f: PrimFunc, postprocs: readonly Postproc[] = POSTPROCS): string | undefined {
+export function rejected(
+  f: PrimFunc,
+  target: TuningTarget,
+  postprocs: readonly Postproc[] = POSTPROCS,
+): { readonly status: Dropped; readonly why: string } | undefined {
   for (const p of postprocs) {
-    const why = p.check(f);
-    if (why !== undefined) return `${p.name}: ${why}`;
+    const why = p.check(f, target);
+    if (why !== undefined) return { status: p.status ?? "illegal", why: `${p.name}: ${why}` };
   }
   return undefined;
 }

@@ -50,7 +50,7 @@ export interface Progress {
   readonly best?: number;
   /** Candidates that were measured, by this search. */
   readonly measured: number;
-  /** Those that were not, by what became of them. Illegal ones were dropped before they counted as trials. */
+  /** Those that were not, by what became of them. Illegal ones and those over limits were dropped before they counted as trials. */
   readonly failed: Readonly<Record<Exclude<Status, "measured">, number>>;
   /** What the cost model expected of the last candidate. */
   readonly predicted?: number;

@@ -1,6 +1,7 @@
 /** What schedules are searched for: the machine, as far as it decides which one is best. */
 
-export interface TuningTarget {
+/** The processor, by generated WebAssembly. */
+export interface WasmTarget {
   /** The name that `build` knows it by. */
   readonly kind: "wasm";
   /** Fused multiply-add and its kin. */
@@ -11,12 +12,42 @@ export interface TuningTarget {
   readonly engine: string;
 }
 
-/** How alike two targets are: what was measured on the more similar one is trusted more. */
+/** Limits of a GPU's adapter that decide what a schedule may be, by their names in the WebGPU specification. */
+export interface GpuLimits {
+  readonly maxComputeInvocationsPerWorkgroup: number;
+  readonly maxComputeWorkgroupSizeX: number;
+  readonly maxComputeWorkgroupSizeY: number;
+  readonly maxComputeWorkgroupSizeZ: number;
+  readonly maxComputeWorkgroupStorageSize: number;
+  readonly maxComputeWorkgroupsPerDimension: number;
+  readonly maxStorageBuffersPerShaderStage: number;
+}
+
+/** A GPU, by compute shaders. */
+export interface WebgpuTarget {
+  readonly kind: "webgpu";
+  /** What the driver calls the adapter. */
+  readonly adapter: string;
+  readonly limits: GpuLimits;
+  /** Features that generated code may use, by their WebGPU names, in order. */
+  readonly features: readonly string[];
+  /** Where WebGPU comes from: the version of Node for Dawn, else the browser. */
+  readonly engine: string;
+}
+
+export type TuningTarget = WasmTarget | WebgpuTarget;
+
+/**
+ * How alike two targets are: what was measured on the more similar one is trusted more. Below 0: a schedule for the one is
+ * of no use on the other.
+ */
 export function similarity(a: TuningTarget, b: TuningTarget): number {
-  if (a.kind !== b.kind) return -1;
-  return (
-    Number(a.relaxedSimd === b.relaxedSimd) * 4 +
-    Number(a.threads === b.threads) * 2 +
-    Number(a.engine === b.engine)
-  );
+  const score = (same: readonly boolean[]): number => same.reduce((n, x) => 2 * n + Number(x), 0);
+  if (a.kind === "wasm" && b.kind === "wasm")
+    return score([a.relaxedSimd === b.relaxedSimd, a.threads === b.threads, a.engine === b.engine]);
+  if (a.kind === "webgpu" && b.kind === "webgpu") {
+    const features = a.features.join() === b.features.join();
+    return score([a.adapter === b.adapter, features, a.engine === b.engine]);
+  }
+  return -1;
 }

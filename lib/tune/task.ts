@@ -1,6 +1,7 @@
 /** The search for one function: rounds of candidates that are chosen, measured, recorded and learned from. */
 import { type PrimFunc, structuralHash } from "../ir/index.ts";
 import { Trace } from "../schedule/index.ts";
+import { withoutSearch } from "./by-target.ts";
 import type { Database } from "./database/database.ts";
 import {
   bare,
@@ -8,9 +9,9 @@ import {
   mergeRepeats,
   quickestYardsticks,
   type TuningRecord,
+  WORKLOAD_FUNC,
   workloadOf,
 } from "./database/record.ts";
-import { defaultSchedule, scheduleOf } from "./default/index.ts";
 import type { MeasureLimits, Measurer, Outcome } from "./measure.ts";
 import { type Candidate, type Effort, type Known, SearchState } from "./search/candidates.ts";
 import type { Strategy } from "./search/strategies.ts";
@@ -83,7 +84,8 @@ export class TuningTask {
       parts.seed,
       parts.effort,
     );
-    const func = bare(defaultSchedule(this.state.func));
+    const { target } = parts.measurer;
+    const func = bare(withoutSearch(this.state.func, target).func(WORKLOAD_FUNC));
     this.yardstick = { func, hash: structuralHash(func) };
     this.resume();
   }
@@ -123,7 +125,7 @@ export class TuningTask {
     const { strategy, withDefault } = this.parts;
     const plain =
       withDefault && this.trials === 0
-        ? this.state.made("default", () => scheduleOf(this.state.func))
+        ? this.state.made("default", () => withoutSearch(this.state.func, this.state.target))
         : undefined;
     const begin = plain ? [plain] : [];
     for (const c of begin) this.state.seen.add(c.hash);

@@ -2,6 +2,7 @@
 import type { PipelineOptions } from "../graph/pipeline.ts";
 import { type BaseFunc, graphFuncs, type IRModule, irModule, type PrimFunc, primFuncs } from "../ir/index.ts";
 import type { Schedule } from "../schedule/index.ts";
+import { spaceFor } from "./by-target.ts";
 import { type Database, MemoryDatabase } from "./database/database.ts";
 import { scheduleInModule, WORKLOAD_FUNC } from "./database/record.ts";
 import { defaultMeasurer, type MeasureLimits, type Measurer, type MeasurerOptions } from "./measure.ts";
@@ -9,11 +10,11 @@ import { noFailures, type Progress, type Trial } from "./progress.ts";
 import { TaskScheduler } from "./scheduler.ts";
 import type { Effort } from "./search/candidates.ts";
 import { STRATEGIES, type StrategyName } from "./search/strategies.ts";
-import { postOrderSpace } from "./space/post-order.ts";
 import { type ScheduleFunction, type Space, scheduleFunction } from "./space/space.ts";
 import type { TuningTarget } from "./target.ts";
 import { type Tried, TuningTask } from "./task.ts";
 import { type ExtractedTask, extractTasks, mergeTasks, whyNotTuned } from "./tasks.ts";
+import { tellWatchers } from "./watch.ts";
 
 export interface TuneOptions {
   /** Candidates in all; what the database holds already for a function and this machine counts. Default 64. */
@@ -22,7 +23,7 @@ export interface TuneOptions {
   readonly trialsPerRound?: number;
   /** Where random numbers start: the same seed makes the same choices, as far as they do not depend on timings. */
   readonly seed?: number;
-  /** The search space, or a function that schedules and draws: `(sch) => { … }`. Default: rules for WebAssembly. */
+  /** The search space, or a function that schedules and draws: `(sch) => { … }`. Default: the rules for the target. */
   readonly space?: Space | ScheduleFunction;
   /** How candidates are chosen. Default "evolutionary". */
   readonly strategy?: StrategyName;
@@ -32,9 +33,12 @@ export interface TuneOptions {
   readonly effort?: Partial<Effort>;
   /** Where records go, and what is known already. Default: a new one in memory. */
   readonly database?: Database;
-  /** What to search for: this machine, with so many threads (default 1), with or without relaxed SIMD. */
-  readonly target?: MeasurerOptions;
-  /** What builds and runs candidates. Default: workers where there are some, else this thread. */
+  /**
+   * What to search for: "wasm" (default), the processor, with so many threads (default 1), with or without relaxed SIMD;
+   * "webgpu", the GPU at hand.
+   */
+  readonly target?: TuningTarget["kind"] | MeasurerOptions;
+  /** What builds and runs candidates. Default: in Node a process of its own, else this thread. */
   readonly measurer?: Measurer;
   readonly limits?: MeasureLimits;
   /** Called after every candidate. */
@@ -136,7 +140,9 @@ async function search(
   if (!Number.isInteger(total) || total < 1)
     throw new RangeError(`numTrials ${total}: a whole number above 0 is wanted`);
   if (!Number.isInteger(perRound) || perRound < 1) throw new RangeError(`trialsPerRound ${perRound}`);
-  const measurer = o.measurer ?? (await defaultMeasurer(o.target ?? {}));
+  const measurer =
+    o.measurer ??
+    (await defaultMeasurer(typeof o.target === "string" ? { kind: o.target } : (o.target ?? {})));
   try {
     return await new Search(extracted, o, measurer, total, perRound).run();
   } finally {
@@ -170,7 +176,8 @@ class Search {
     this.total = total;
     this.perRound = perRound;
     this.database = options.database ?? new MemoryDatabase();
-    const points = typeof space === "function" ? scheduleFunction(space) : (space ?? postOrderSpace());
+    const points =
+      typeof space === "function" ? scheduleFunction(space) : (space ?? spaceFor(measurer.target));
     this.tasks = extracted.map(
       (t, i) =>
         new TuningTask({
@@ -202,9 +209,10 @@ class Search {
       // The first round of each function of a model tells how much it matters.
       const first = this.tasks.length > 1 && task.trials === 0;
       const n = Math.min(first ? 1 : this.perRound, this.total - this.trials);
-      const illegal = task.state.illegal;
+      const before = { ...task.state.dropped };
       await task.round(n, (t) => this.noted(task, t), pause, signal);
-      this.failed.illegal += task.state.illegal - illegal;
+      for (const what of ["illegal", "overLimits"] as const)
+        this.failed[what] += task.state.dropped[what] - before[what];
       scheduler.noted(task);
       await pause();
     }
@@ -247,7 +255,7 @@ class Search {
     }));
     const all = tasks.every((t) => t.best !== undefined);
     const best = tasks.reduce((n, t) => n + t.weight * (t.best ?? 0), 0);
-    this.options.onProgress?.({
+    const progress: Progress = {
       trials: Math.min(this.trials, this.total),
       total: this.total,
       ...(all ? { best } : {}),
@@ -257,7 +265,9 @@ class Search {
       history: this.history,
       tasks,
       done,
-    });
+    };
+    this.options.onProgress?.(progress);
+    tellWatchers(progress);
   }
 
   private refuse(): never {

@@ -2,10 +2,8 @@
 import { type PrimFunc, structuralHash } from "../../ir/index.ts";
 import type { MeasureRequest, Outcome } from "../../tune/measure.ts";
 import type { Prepared } from "../backend.ts";
-import { build } from "../build.ts";
 import { measureTogether, quantile } from "../timing.ts";
-import { type WasmCodeOptions, wasmCode } from "../wasm-code.ts";
-import { asInModels } from "./layouts.ts";
+import type { Machine } from "./machine.ts";
 import { Workbench } from "./reference.ts";
 
 export const LIMITS = { buildMs: 10_000, runMs: 15_000, codeBytes: 256 * 1024, measureMs: 500 } as const;
@@ -27,9 +25,6 @@ const WARM_CALLS = 40;
 const failed = (status: Outcome["status"], message: string): Outcome => ({ status, runs: [], message });
 const messageOf = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
-/** What candidates are built for. */
-type Machine = Required<Pick<WasmCodeOptions, "relaxedSimd" | "threads">>;
-
 /** What makes a call of it, and the shortest it has ever taken, in milliseconds. */
 interface Yardstick {
   readonly run: Prepared;
@@ -45,11 +40,11 @@ interface Bench {
 
 /** Measures candidates of one program after another; operands are kept as long as the program stays the same. */
 export class CandidateRunner {
-  private readonly options: Machine;
+  private readonly machine: Machine;
   private bench: Bench | undefined;
 
-  constructor(options: Machine) {
-    this.options = options;
+  constructor(machine: Machine) {
+    this.machine = machine;
   }
 
   /** `built` is called between building and running. Only hangs and crashes of the engine keep it from giving an outcome. */
@@ -63,28 +58,29 @@ export class CandidateRunner {
       return failed("failed", messageOf(e));
     }
     const { workbench, yardstick } = bench;
-    const { mod, bind } = asInModels(candidate, this.options.threads);
     const start = performance.now();
     try {
-      const codeBytes = wasmCode(mod, this.options).code.bytes.length;
+      const { codeBytes, make } = await this.machine.compile(candidate);
       if (codeBytes > limits.codeBytes)
         return failed("tooLarge", `${codeBytes} bytes of code, at most ${limits.codeBytes} are allowed`);
-      const lib = await build(mod, this.options);
+      const { lib, bind } = await make();
       const buildMs = performance.now() - start;
       if (buildMs > limits.buildMs) return failed("tooLarge", `it took ${Math.round(buildMs)} ms to compile`);
       built();
       workbench.reset();
-      using operands = await bind(lib, workbench.args);
+      using operands = await bind(workbench.args);
       const began = performance.now();
       await lib.functions.main(...operands.args);
       const first = performance.now() - began;
+      await operands.results();
       const difference = workbench.difference();
       if (difference !== undefined) return failed("wrong", difference);
       const run = lib.prepare("main", operands.args);
       const hopeless = first > HOPELESS_MS && first > HOPELESS * best;
       if (!hopeless) await warm(run);
-      const things = [{ name: "candidate", target: "wasm" as const, run }];
-      if (yardstick) things.push({ name: "yardstick", target: "wasm", run: yardstick.run });
+      const { target } = this.machine;
+      const things = [{ name: "candidate", target, run }];
+      if (yardstick) things.push({ name: "yardstick", target, run: yardstick.run });
       const timed = async (repeats: number, maxMs: number): Promise<readonly number[][]> => {
         const timings = await measureTogether(things, {
           warmup: 0,
@@ -124,9 +120,8 @@ export class CandidateRunner {
   private async prepared(workbench: Workbench, func: PrimFunc | undefined): Promise<Yardstick | undefined> {
     if (!func) return undefined;
     try {
-      const { mod, bind } = asInModels(func, this.options.threads);
-      const lib = await build(mod, this.options);
-      const { args } = await bind(lib, workbench.args);
+      const { lib, bind } = await (await this.machine.compile(func)).make();
+      const { args } = await bind(workbench.args);
       await lib.functions.main(...args);
       const run = lib.prepare("main", args);
       return { run, quickest: await warm(run) };

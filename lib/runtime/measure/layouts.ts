@@ -4,10 +4,13 @@ import { bufferParams, constInt, type IRModule, irModule, type PrimFunc } from "
 import { spreadLoops } from "../../tune/default/parallel.ts";
 import type { Executable } from "../executable.ts";
 import { Tensor } from "../tensor.ts";
+import type { GpuTensor } from "../webgpu/tensor.ts";
 
 /** Operands of a candidate; those that were made for it go with it. */
 export interface Operands {
-  readonly args: readonly Tensor[];
+  readonly args: readonly (Tensor | GpuTensor)[];
+  /** Puts what the candidate has written into the program's operands, where it lies elsewhere. */
+  results(): Promise<void>;
   [Symbol.dispose](): void;
 }
 
@@ -23,6 +26,7 @@ export function asInModels(
   if (!split) {
     const bind = async (_: Executable, args: readonly Tensor[]): Promise<Operands> => ({
       args,
+      results: async () => {},
       [Symbol.dispose]() {},
     });
     return { mod: spreadLoops(irModule({ main: candidate }), threads), bind };
@@ -45,6 +49,7 @@ export function asInModels(
     }
     return {
       args: all,
+      results: async () => {},
       [Symbol.dispose]() {
         for (const t of own) t.dispose();
       },

@@ -2,8 +2,8 @@
 import process from "node:process";
 import { getPrimFunc, type PrimFunc, reviveModule } from "../../ir/index.ts";
 import { enableRelaxedSimd } from "../features.node.ts";
-import { tuningTarget } from "../tuning-target.ts";
 import { CandidateRunner } from "./candidate.ts";
+import { machineFor } from "./machine.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 const say = (m: FromWorker): void => void process.send?.(m);
@@ -15,8 +15,9 @@ let yardstick: PrimFunc | undefined;
 async function answer(m: ToWorker): Promise<void> {
   if (m.kind === "begin") {
     if (m.options.relaxedSimd !== false) enableRelaxedSimd();
-    const target = tuningTarget(m.options);
-    runner = new CandidateRunner({ relaxedSimd: target.relaxedSimd, threads: target.threads });
+    const machine = machineFor(m.options);
+    const target = await machine.tuningTarget();
+    runner = new CandidateRunner(machine);
     say({ kind: "ready", target });
     return;
   }

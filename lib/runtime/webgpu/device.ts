@@ -212,6 +212,10 @@ const REQUESTED = new Set([
 ]);
 
 let current: Promise<GpuDevice> | undefined;
+let ready: GpuDevice | undefined;
+
+/** The device in use, if there is one already. */
+export const gpuDeviceNow = (): GpuDevice | undefined => (ready?.lost === undefined ? ready : undefined);
 
 /** The device in use, made at first use, and anew after it was lost. */
 export async function gpuDevice(): Promise<GpuDevice> {
@@ -220,12 +224,16 @@ export async function gpuDevice(): Promise<GpuDevice> {
   if (known && known.lost === undefined) return known;
   // Somebody else may have asked for another meanwhile.
   if (current === asked) current = GpuDevice.request();
-  return current as Promise<GpuDevice>;
+  const mine = current as Promise<GpuDevice>;
+  const device = await mine;
+  if (current === mine) ready = device;
+  return device;
 }
 
 /** Gives the device back. The next call makes another. */
 export async function releaseGpu(): Promise<void> {
   const known = await current?.catch(() => undefined);
   current = undefined;
+  ready = undefined;
   known?.destroy();
 }

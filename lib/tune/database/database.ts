@@ -2,6 +2,7 @@
 import { type PrimFunc, structuralEqual, withAttrs } from "../../ir/index.ts";
 import type { Schedule } from "../../schedule/index.ts";
 import { parsePrimFunc } from "../../script/index.ts";
+import { overLimit } from "../gpu-limits.ts";
 import { similarity, type TuningTarget } from "../target.ts";
 import {
   bare,
@@ -42,7 +43,10 @@ abstract class Queries implements Database {
   querySchedule(func: PrimFunc, target?: TuningTarget): Schedule | undefined {
     for (const r of this.ranked(func, target)) {
       try {
-        return scheduleOfRecord(r);
+        const found = scheduleOfRecord(r);
+        // What was found on a larger GPU may be too much for this one.
+        const gpu = target?.kind === "webgpu" ? target : undefined;
+        if (!gpu || overLimit(found.func(WORKLOAD_FUNC), gpu.limits) === undefined) return found;
       } catch {
         // A record of another version: its trace no longer fits, and the next best has to do.
       }

@@ -18,7 +18,7 @@ const NAME = "main";
 
 /** A program with a schedule for a GPU. Programs that have one, and parts with symbolic sizes, stay as they are. */
 export function gpuSchedule(f: PrimFunc): PrimFunc {
-  return f.attrs.scheduled === true ? f : gpuScheduleOf(f).func(NAME);
+  return f.attrs.scheduled === true || f.attrs.scheduled === "tuned" ? f : gpuScheduleOf(f).func(NAME);
 }
 
 /** The same, as the schedule: to be looked at step by step. */

@@ -6,12 +6,27 @@
  */
 import { regionsOf } from "../../arith/index.ts";
 import { constInt } from "../../ir/index.ts";
-import type { BlockRV, LoopRV, Schedule } from "../../schedule/index.ts";
+import type { BlockRV, ExprRV, LoopRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "../default/attempt.ts";
 import { fuseColumns, layOut, type Roles, rolesOf } from "../default/contraction.ts";
 import { epilogueOf } from "../default/inline.ts";
 import { type Access, contractionOf, extentOf, product } from "../default/shape.ts";
 import { LANES } from "./elementwise.ts";
+
+/** A number, or one that was drawn. */
+export type Count = number | ExprRV;
+
+/** How a product is tiled: asked for when the loops are there. */
+export interface Choices {
+  /** Threads along a side, and sums of each, which divide it. */
+  readonly side: (loop: LoopRV, which: "row" | "column") => readonly [threads: Count, sums: Count];
+  /** Steps of the reduction that are fetched at a time, and those of them that are written out. */
+  readonly steps: (loop: LoopRV) => readonly [fetched: Count, written: Count];
+  /** Whether the threads of a workgroup fetch the operand together. One that is gathered always is. */
+  readonly shared: (operand: "x" | "y") => boolean;
+  /** Elements of one access while fetching: 4, or 1. */
+  readonly lanes: () => Count;
+}
 
 /** Threads and sums of each along one side of a tile. */
 interface Side {
@@ -27,28 +42,38 @@ const STEPS = [8, 16, 4, 9, 7, 6, 5, 3, 2];
 const LARGE = 1024;
 
 export function scheduleProduct(sch: Schedule, block: BlockRV): Schedule {
-  return attempt(sch, (s) => tiled(s, block));
+  const b = sch.get(block);
+  const c = contractionOf(b);
+  const roles = c && rolesOf(b, c);
+  if (!roles) return sch;
+  const [m, n] = [sideOf(roles.rows), product(roles.columns.map(extentOf))];
+  const large = Math.min(m, n) >= LARGE;
+  const [row, column] = [divided(m, large), divided(n, large)];
+  // Tiles of a few elements are no use: then a thread for each result does as well.
+  if (!column || !row || row.threads * column.threads < 16) return sch;
+  const choices: Choices = {
+    side: (_, which) => (which === "row" ? [row.threads, row.sums] : [column.threads, column.sums]),
+    steps: (k) => [STEPS.find((n) => extentOfLoop(sch, k) % n === 0) ?? 1, 1],
+    shared: () => true,
+    lanes: () => LANES,
+  };
+  return attempt(sch, (s) => tileProduct(s, block, choices));
 }
 
-function tiled(s: Schedule, block: BlockRV): boolean {
+/** Tiles the product in the block; false, or a primitive's refusal, where it is none that this knows. */
+export function tileProduct(s: Schedule, block: BlockRV, choices: Choices): boolean {
   const b = s.get(block);
   const c = contractionOf(b);
   const roles = c && rolesOf(b, c);
   if (!roles || roles.columns.length === 0) return false;
-  const [m, n] = [sideOf(roles.rows), product(roles.columns.map(extentOf))];
-  const large = Math.min(m, n) >= LARGE;
-  const [rows, columns] = [divided(m, large), divided(n, large)];
-  // Tiles of a few elements are no use: then a thread for each result does as well.
-  if (!columns || !rows || rows.threads * columns.threads < 16) return false;
-
   const made = epilogueOf(s, block) ?? s.cacheWrite(block, 0, "local");
   const number = (of: Access): number =>
     regionsOf(s.get(block)).reads.findIndex((r) => r.buffer.id === of.buffer.id);
   const plain = roles.columns.length === 1 && isPlain(roles.y);
-  const fetchY = plain
-    ? s.cacheRead(block, number(roles.y), "shared")
-    : gathered(s, block, number(roles.y), roles);
-  const fetchX = s.cacheRead(block, number(roles.x), "shared");
+  const fetches: BlockRV[] = [];
+  if (!plain) fetches.push(gathered(s, block, number(roles.y), roles));
+  else if (choices.shared("y")) fetches.push(s.cacheRead(block, number(roles.y), "shared"));
+  if (choices.shared("x")) fetches.unshift(s.cacheRead(block, number(roles.x), "shared"));
   const kinds = fuseColumns(s, block, made, b.axes, roles);
   s.setScope(block, 0, "local");
 
@@ -60,30 +85,31 @@ function tiled(s: Schedule, block: BlockRV): boolean {
   const [column] = of("column");
   if (!row || !column || reduce.length === 0) return false;
   const outer = [...of("batch", "unit"), ...allRows].filter((l) => l.id !== row.id);
-  const [r0, r1, r2] = s.split(row, [null, rows.threads, rows.sums]);
-  const [c0, c1, c2] = s.split(column, [null, columns.threads, columns.sums]);
+  const [ty, rowSums] = choices.side(row, "row");
+  const [r0, r1, r2] = s.split(row, [null, ty, rowSums]);
+  const [tx, columnSums] = choices.side(column, "column");
+  const [c0, c1, c2] = s.split(column, [null, tx, columnSums]);
   // The axis of the reduction with the most steps is gone through in parts; the others stand around it.
-  const extent = (l: LoopRV): number => constInt(s.get(l).extent) ?? 1;
-  const long = reduce.reduce((a, l) => (extent(l) > extent(a) ? l : a));
-  const steps = STEPS.find((k) => extent(long) % k === 0) ?? 1;
-  const [k0, k1] = s.split(long, [null, steps]);
+  const long = reduce.reduce((a, l) => (extentOfLoop(s, l) > extentOfLoop(s, a) ? l : a));
+  const [fetched, written] = choices.steps(long);
+  const [k0, ...k] = s.split(long, written === 1 ? [null, fetched] : [null, fetched, written]);
   const windows = reduce.filter((l) => l.id !== long.id);
-  s.reorder(...outer, r0, c0, r1, c1, ...windows, k0, k1, r2, c2);
+  s.reorder(...outer, r0, c0, r1, c1, ...windows, k0, ...k, r2, c2);
   const group = s.fuse(...outer, r0, c0);
   s.bind(group, "blockIdx.x");
   s.bind(r1, "threadIdx.y");
   s.bind(c1, "threadIdx.x");
   s.reverseComputeAt(made, c1);
   for (const l of s.getLoops(made).slice(depthOf(s, made, c1))) s.unroll(l);
-  const fetches = [fetchX, fetchY];
   for (const fetch of fetches) s.computeAt(fetch, k0);
-  s.unroll(r2);
-  s.unroll(c2);
+  for (const l of [...k.slice(1), r2, c2]) s.unroll(l);
   s.decomposeReduction(block, windows[0] ?? k0);
   // Last: where threads have no even share, nothing more can be proven of what they fill.
-  for (const fetch of fetches) fetchTogether(s, fetch, k0, rows.threads, columns.threads);
+  for (const fetch of fetches) fetchTogether(s, fetch, k0, [ty, tx], choices);
   return true;
 }
+
+const extentOfLoop = (s: Schedule, l: LoopRV): number => constInt(s.get(l).extent) ?? 1;
 
 const sideOf = (axes: Roles["rows"]): number => (axes.length === 0 ? 1 : extentOf(axes[axes.length - 1]));
 
@@ -123,15 +149,22 @@ const depthOf = (s: Schedule, block: BlockRV, at: LoopRV): number =>
   s.getLoops(block).findIndex((l) => s.get(l).v.id === s.get(at).v.id) + 1;
 
 /** The tile of an operand, fetched by all threads of the workgroup; in vectors where they come out even. */
-function fetchTogether(s: Schedule, fetch: BlockRV, at: LoopRV, ty: number, tx: number): void {
+function fetchTogether(
+  s: Schedule,
+  fetch: BlockRV,
+  at: LoopRV,
+  threads: readonly [Count, Count],
+  choices: Choices,
+): void {
   const own = s.getLoops(fetch).slice(depthOf(s, fetch, at));
   if (own.length === 0) return;
-  const inner = constInt(s.get(own[own.length - 1]).extent) ?? 1;
-  const all = product(own.map((l) => constInt(s.get(l).extent) ?? 1));
+  const inner = extentOfLoop(s, own[own.length - 1]);
+  const all = product(own.map((l) => extentOfLoop(s, l)));
   const fused = own.length > 1 ? s.fuse(...own) : own[0];
-  const vectors = inner % LANES === 0 && all % (LANES * ty * tx) === 0;
-  const [, y, x, lanes] = s.split(fused, [null, ty, tx, ...(vectors ? [LANES] : [])]);
+  const together = product(threads.map((n) => (typeof n === "number" ? n : s.get(n))));
+  const lanes = inner % LANES === 0 && all % (LANES * together) === 0 ? choices.lanes() : 1;
+  const [, y, x, vector] = s.split(fused, [null, ...threads, ...(lanes === 1 ? [] : [lanes])]);
   s.bind(y, "threadIdx.y");
   s.bind(x, "threadIdx.x");
-  if (vectors) s.vectorize(lanes);
+  if (vector) s.vectorize(vector);
 }

@@ -3,21 +3,28 @@
  * computed of it stays in its memory, and sums over it are shared among its threads.
  */
 import { BYTES } from "../../ir/index.ts";
-import type { BlockRV, Schedule } from "../../schedule/index.ts";
+import type { BlockRV, ExprRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "../default/attempt.ts";
 import { extentOf, isStatic, product, storeOf } from "../default/shape.ts";
 import { THREADS } from "./elementwise.ts";
-import { partialSums, shareParts } from "./sum.ts";
+import { partialSums, type Sharing, shareParts } from "./sum.ts";
 
 /** Bytes of a row and its sums that every adapter has in the memory of a workgroup (16 KiB). */
 const ROW_BYTES = 15 * 1024;
+
+/** Threads of a row: for a walk along it, and for sums of so many elements. */
+export interface RowThreads {
+  readonly walk: number | ExprRV;
+  readonly sum?: Sharing;
+}
 
 /** The schedule of a whole program; the one given when it is no chain over rows. */
 export function scheduleRows(sch: Schedule, func: string): Schedule {
   return attempt(sch, (s) => chain(s, func));
 }
 
-function chain(s: Schedule, func: string): boolean {
+/** Does that in the schedule given; false where it is no chain over rows. */
+export function chain(s: Schedule, func: string, threads: RowThreads = { walk: THREADS }): boolean {
   const blocks = s.getChildBlocks(s.getBlock("root", func));
   const last = blocks.at(-1);
   if (!last || blocks.length < 3 || !blocks.every((b) => isStatic(s.get(b)) && storeOf(s.get(b))))
@@ -40,22 +47,29 @@ function chain(s: Schedule, func: string): boolean {
     .slice(0, -1)
     .reduce((n, b) => n + product(lead(b).slice(rows)) * BYTES[storeOf(s.get(b))?.buffer.dtype ?? "f32"], 0);
   const same = blocks.every((b) => lead(b).slice(0, rows).join() === sizes.join());
-  if (rows === 0 || !same || bytes + sums.length * THREADS * 4 > ROW_BYTES) return false;
+  if (
+    rows === 0 ||
+    !same ||
+    bytes + sums.length * (typeof threads.walk === "number" ? threads.walk : s.get(threads.walk)) * 4 >
+      ROW_BYTES
+  )
+    return false;
   if (product(lead(last).slice(rows)) < 8) return false;
 
   const loops = s.getLoops(last);
   const row = rows > 1 ? s.fuse(...loops.slice(0, rows)) : loops[0];
   s.bind(row, "blockIdx.x");
-  share(s, last, 1);
+  share(s, last, 1, threads.walk);
   for (const b of blocks.slice(0, -1).reverse()) {
     const { axes } = s.get(b);
     const reduce = s.getLoops(b).filter((_, i) => axes[i].type === "R");
     const alone = axes.every((a, i) => a.type === "R" || i < rows || extentOf(a) === 1);
     let part: BlockRV | undefined;
-    if (reduce.length > 0 && alone) part = partialSums(s, reduce.length > 1 ? s.fuse(...reduce) : reduce[0]);
+    if (reduce.length > 0 && alone)
+      part = partialSums(s, reduce.length > 1 ? s.fuse(...reduce) : reduce[0], threads.sum);
     s.computeAt(b, row);
     s.setScope(b, 0, "shared");
-    if (reduce.length === 0) share(s, b, 1);
+    if (reduce.length === 0) share(s, b, 1, threads.walk);
     if (!part) continue;
     s.computeAt(part, row);
     shareParts(s, part, 1);
@@ -64,10 +78,10 @@ function chain(s: Schedule, func: string): boolean {
 }
 
 /** The loops of a block from `depth` on, among the threads. */
-function share(s: Schedule, block: BlockRV, depth: number): void {
+function share(s: Schedule, block: BlockRV, depth: number, threads: number | ExprRV): void {
   const own = s.getLoops(block).slice(depth);
   if (own.length === 0) return;
   const fused = own.length > 1 ? s.fuse(...own) : own[0];
-  const [, mine] = s.split(fused, [null, THREADS]);
+  const [, mine] = s.split(fused, [null, threads]);
   s.bind(mine, "threadIdx.x");
 }

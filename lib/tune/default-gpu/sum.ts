@@ -3,7 +3,7 @@
  * rows, the threads of a workgroup share a row: each has a part of it, and the parts are put together at the end.
  */
 import { constInt, usesVar } from "../../ir/index.ts";
-import type { BlockRV, LoopRV, Schedule } from "../../schedule/index.ts";
+import type { BlockRV, ExprRV, LoopRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "../default/attempt.ts";
 import { epilogueOf } from "../default/inline.ts";
 import { extentOf, product } from "../default/shape.ts";
@@ -21,7 +21,7 @@ export function scheduleSum(sch: Schedule, block: BlockRV): Schedule {
 }
 
 /** A thread for each result. */
-function apart(s: Schedule, block: BlockRV): boolean {
+export function apart(s: Schedule, block: BlockRV, threads: number | ExprRV = THREADS): boolean {
   const b = s.get(block);
   const loops = s.getLoops(block);
   if (loops.length !== b.axes.length) return false;
@@ -31,7 +31,7 @@ function apart(s: Schedule, block: BlockRV): boolean {
   if (spatial.length === 0) return false;
   s.reorder(...spatial, ...reduce);
   const fused = spatial.length > 1 ? s.fuse(...spatial) : spatial[0];
-  spread(s, fused, false);
+  spread(s, fused, 1, threads);
   if (epilogue) {
     const [, inner] = s.getLoops(block);
     s.reverseComputeAt(epilogue, inner);
@@ -40,8 +40,8 @@ function apart(s: Schedule, block: BlockRV): boolean {
   return true;
 }
 
-/** A workgroup for each result. */
-function together(s: Schedule, block: BlockRV): boolean {
+/** A workgroup for each result. `among`: the threads that share a row of so many elements; undefined where none can. */
+export function together(s: Schedule, block: BlockRV, among: Sharing = sharing): boolean {
   const b = s.get(block);
   const loops = s.getLoops(block);
   if (loops.length !== b.axes.length) return false;
@@ -52,7 +52,7 @@ function together(s: Schedule, block: BlockRV): boolean {
   if (spatial.length > 1) s.fuse(...spatial);
   else if (spatial.length === 0) s.addUnitLoop(block);
   const epilogue = epilogueOf(s, block);
-  const part = partialSums(s, row);
+  const part = partialSums(s, row, among);
   if (!part) return false;
   const [result] = s.getLoops(block);
   s.computeAt(part, result);
@@ -65,16 +65,18 @@ function together(s: Schedule, block: BlockRV): boolean {
   return true;
 }
 
-/** Threads that get the same share of a row of so many elements; 1 where there is no number of them worth it. */
-function sharing(n: number): number {
+export type Sharing = (n: number) => number | ExprRV | undefined;
+
+/** Threads that get the same share of a row of so many elements; undefined where there is no number of them worth it. */
+function sharing(n: number): number | undefined {
   for (let t = THREADS; t >= THREADS / 4; t--) if (n % t === 0) return t;
-  return 1;
+  return undefined;
 }
 
 /** Makes a row's sum the sum of parts, one for each thread; undefined where they come out uneven. */
-export function partialSums(s: Schedule, row: LoopRV): BlockRV | undefined {
-  const threads = sharing(constInt(s.get(row).extent) ?? 1);
-  if (threads === 1) return undefined;
+export function partialSums(s: Schedule, row: LoopRV, among: Sharing = sharing): BlockRV | undefined {
+  const threads = among(constInt(s.get(row).extent) ?? 1);
+  if (threads === undefined) return undefined;
   const [, mine] = s.split(row, [null, threads]);
   return s.rfactor(mine, 0);
 }

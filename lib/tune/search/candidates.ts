@@ -3,6 +3,7 @@ import { type PrimFunc, structuralHash } from "../../ir/index.ts";
 import { applyTrace, Schedule, ScheduleError, type Trace } from "../../schedule/index.ts";
 import { Random } from "../../schedule/random.ts";
 import { WORKLOAD_FUNC } from "../database/record.ts";
+import type { Dropped } from "../measure.ts";
 import { CostModel } from "../model/cost-model.ts";
 import { POSTPROCS, type Postproc, rejected } from "../postprocs.ts";
 import { type Space, workloadModule } from "../space/space.ts";
@@ -42,8 +43,8 @@ export class SearchState {
   readonly seen = new Set<string>();
   /** The fastest first. */
   known: readonly Known[] = [];
-  /** Points that a primitive or a postprocessor refused. */
-  illegal = 0;
+  /** Points that a primitive or a postprocessor refused, by what they count as. */
+  readonly dropped: Record<Dropped, number> = { illegal: 0, overLimits: 0 };
   /** What the last of them said. */
   refusal = "";
   readonly effort: Effort;
@@ -88,15 +89,15 @@ export class SearchState {
     try {
       const sch = make();
       const func = sch.func(WORKLOAD_FUNC);
-      const why = rejected(func, this.postprocs);
-      if (why === undefined)
-        return { trace: sch.trace.simplified(), func, hash: structuralHash(func), origin };
-      this.refusal = why;
+      const bad = rejected(func, this.target, this.postprocs);
+      if (!bad) return { trace: sch.trace.simplified(), func, hash: structuralHash(func), origin };
+      this.refusal = bad.why;
+      this.dropped[bad.status]++;
     } catch (e) {
       if (!(e instanceof ScheduleError) && !isReplay) throw e;
       this.refusal = (e as Error).message;
+      this.dropped.illegal++;
     }
-    this.illegal++;
     return undefined;
   }
 

@@ -108,7 +108,10 @@ describe("runtime: measuring candidates in a process", function () {
     const records = database.records();
     assert.equal(records.length, 4);
     assert.ok(
-      records.every((r) => r.status === "measured" && r.target.threads === 1 && /V8/.test(r.target.engine)),
+      records.every(
+        ({ status, target: t }) =>
+          status === "measured" && t.kind === "wasm" && t.threads === 1 && /V8/.test(t.engine),
+      ),
     );
     const schedule = compileTir(database, linear(12, 40, 24));
     assert.equal(schedule.trace.decisions.length, 1);

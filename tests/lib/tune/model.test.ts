@@ -59,7 +59,7 @@ describe(`tune: models (seed ${seed})`, function () {
         trialsPerRound: 3,
         confirm: 0,
         seed,
-        measurer: localMeasurer({ threads: 1 }),
+        measurer: await localMeasurer({ threads: 1 }),
         limits: { measureMs: 30 },
         onProgress: (p) => {
           last = p;
@@ -106,7 +106,7 @@ describe(`tune: models (seed ${seed})`, function () {
       numTrials: 2,
       confirm: 0,
       database: new MemoryDatabase(),
-      measurer: localMeasurer({ threads: 1 }),
+      measurer: await localMeasurer({ threads: 1 }),
       limits: { measureMs: 20 },
     });
     assert.equal(again.records().length, 2);

@@ -148,7 +148,7 @@ describe(`tune: search (seed ${seed})`, function () {
     });
     assert.deepEqual(
       { ...last?.failed, illegal: 0 },
-      { illegal: 0, tooLarge: 4, failed: 4, timedOut: 4, wrong: 4 },
+      { illegal: 0, overLimits: 0, tooLarge: 4, failed: 4, timedOut: 4, wrong: 4 },
     );
     assert.equal(last?.measured, 4);
     assert.equal(

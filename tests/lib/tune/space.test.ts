@@ -63,7 +63,7 @@ describe(`tune: the default space (seed ${seed}, ${points} points each)`, functi
             changed++;
           } catch {}
         }
-        assert.equal(rejected(sch.func("main"), []), undefined);
+        assert.equal(rejected(sch.func("main"), target, []), undefined);
         const again = applyTrace(
           Trace.from(JSON.parse(JSON.stringify(sch.trace))),
           new Schedule(workloadModule(f)),

@@ -139,7 +139,9 @@ export class GpuGraphLibrary implements GraphRunner {
   }
 
   private cpu(): GraphLibrary {
-    this.fallback ??= new GraphLibrary(this.module, { ...this.options, target: "wasm" });
+    // A schedule for a GPU is none for the CPU.
+    const { schedule: _, ...pipeline } = this.options.pipeline ?? {};
+    this.fallback ??= new GraphLibrary(this.module, { ...this.options, target: "wasm", pipeline });
     return this.fallback;
   }
 
@@ -164,6 +166,8 @@ export class GpuGraphLibrary implements GraphRunner {
     if (this.disposed) throw new Error(`${name}: the executable was disposed and may not be used any more`);
     const func = getGraphFunc(this.module, name);
     const tensors = checkTensors(name, func, args, isInput);
+    // Which schedules are known depends on the adapter, where there is one.
+    await gpuDevice().catch(() => undefined);
     const keep = tensors.some((t) => t instanceof GpuTensor);
     const sizes = symbolicSizesOf(func).length === 0 ? NO_SIZES : await this.sizesOf(name, func, tensors);
     return { lowered: this.loweredFor(name, sizes), tensors, keep };
