@@ -1,12 +1,13 @@
 /**
  * The style of all displays. Every output carries it once, since an output may be opened without the others. Colours
  * follow JupyterLab's theme where its variables are there, else the reader's system; they are never the only sign:
- * where styles are stripped, structure and marks still read as text.
+ * where styles are stripped, structure and marks still read as text. The colours of code have a contrast of 4.5 on every
+ * ground that a diff puts under them.
  */
 import { type Html, html, markup } from "./html.ts";
 
-const LIGHT = `--tw-bg:var(--jp-layout-color0,#fff);--tw-fg:var(--jp-content-font-color1,#1f2328);--tw-dim:var(--jp-content-font-color2,#656d76);--tw-line:var(--jp-border-color2,#d8dee4);--tw-soft:var(--jp-layout-color2,#f3f4f6);--tw-k:#8250df;--tw-n:#0550ae;--tw-s:#0a6640;--tw-c:#6a737d;--tw-f:#6639ba;--tw-t:#953800;--tw-red:#cf222e;--tw-green:#1a7f37;--tw-blue:#0969da;--tw-add:#2da44e26;--tw-addw:#2da44e66;--tw-del:#ff575626;--tw-delw:#ff575666;--tw-mov:#8250df1f;--tw-chg:#d4a72c26;--tw-serial:#57606a;--tw-parallel:#0969da;--tw-vectorized:#1a7f37;--tw-unrolled:#bc4c00;--tw-thread:#8250df`;
-const DARK = `--tw-bg:var(--jp-layout-color0,#0d1117);--tw-fg:var(--jp-content-font-color1,#e6edf3);--tw-dim:var(--jp-content-font-color2,#9198a1);--tw-line:var(--jp-border-color2,#3d444d);--tw-soft:var(--jp-layout-color2,#1c2129);--tw-k:#d2a8ff;--tw-n:#79c0ff;--tw-s:#7ee787;--tw-c:#9198a1;--tw-f:#d2b6ff;--tw-t:#ffa657;--tw-red:#ff7b72;--tw-green:#56d364;--tw-blue:#58a6ff;--tw-add:#2ea04333;--tw-addw:#2ea04380;--tw-del:#f8514933;--tw-delw:#f8514980;--tw-mov:#8957e533;--tw-chg:#bb800933;--tw-serial:#9198a1;--tw-parallel:#58a6ff;--tw-vectorized:#56d364;--tw-unrolled:#f0883e;--tw-thread:#bc8cff`;
+const LIGHT = `--tw-bg:var(--jp-layout-color0,#fff);--tw-fg:var(--jp-content-font-color1,#1f2328);--tw-dim:var(--jp-content-font-color2,#656d76);--tw-line:var(--jp-border-color2,#d8dee4);--tw-soft:var(--jp-layout-color2,#f3f4f6);--tw-k:#6930c3;--tw-n:#0550ae;--tw-s:#0a6640;--tw-c:#525a63;--tw-f:#6639ba;--tw-t:#8f3300;--tw-red:#cf222e;--tw-green:#1a7f37;--tw-blue:#0969da;--tw-add:#2da44e22;--tw-addw:#2da44e40;--tw-del:#ff575622;--tw-delw:#ff575640;--tw-mov:#8250df1a;--tw-chg:#d4a72c26;--tw-serial:#57606a;--tw-parallel:#0969da;--tw-vectorized:#1a7f37;--tw-unrolled:#bc4c00;--tw-thread:#8250df`;
+const DARK = `--tw-bg:var(--jp-layout-color0,#0d1117);--tw-fg:var(--jp-content-font-color1,#e6edf3);--tw-dim:var(--jp-content-font-color2,#9198a1);--tw-line:var(--jp-border-color2,#3d444d);--tw-soft:var(--jp-layout-color2,#1c2129);--tw-k:#d2a8ff;--tw-n:#8fccff;--tw-s:#7ee787;--tw-c:#b4bcc6;--tw-f:#d9c1ff;--tw-t:#ffa657;--tw-red:#ff7b72;--tw-green:#56d364;--tw-blue:#58a6ff;--tw-add:#2ea04333;--tw-addw:#2ea0434d;--tw-del:#f8514933;--tw-delw:#f851494d;--tw-mov:#8957e533;--tw-chg:#bb800933;--tw-serial:#9198a1;--tw-parallel:#58a6ff;--tw-vectorized:#56d364;--tw-unrolled:#f0883e;--tw-thread:#bc8cff`;
 
 const BASE = `
 .tw{${LIGHT};background:var(--tw-bg);color:var(--tw-fg);font:13px/1.5 var(--jp-content-font-family,system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif);padding:2px 4px;max-width:100%;overflow-x:auto;text-align:left}
