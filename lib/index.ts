@@ -113,4 +113,5 @@ export {
   tuneTir,
   UnionDatabase,
   unionSpace,
+  watchSearches,
 } from "./tune/index.ts";

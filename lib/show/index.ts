@@ -1,6 +1,7 @@
 /** Values → HTML, SVG, Vega-Lite, text. Each view has a JSON twin. */
 
 export { animate } from "./animation.ts";
+export { assembly } from "./assembly.ts";
 export { type BarPlotOptions, barPlot } from "./bar-plot.ts";
 export {
   type BlockGraph,
@@ -14,6 +15,14 @@ export {
 export { graph } from "./block-graph-svg.ts";
 export { type BoxCall, boxDiagram } from "./box-diagram.ts";
 export { changeText } from "./change-text.ts";
+export { comparePasses, type PassPair, passPairs } from "./compare-passes.ts";
+export {
+  type ComparisonView,
+  type CompilerView,
+  comparisonViews,
+  compilerViews,
+  valueKind,
+} from "./compiler-views.ts";
 export { type DiffRow, type DiffSide, type DiffStats, diffStats, programDiff } from "./diff.ts";
 export { type DiffOptions, diff } from "./diff-view.ts";
 export { DISPLAY, type Displayable, displayable, type MimeBundle } from "./display.ts";
@@ -47,6 +56,7 @@ export { type PassesOptions, passDiff, passesView } from "./passes-view.ts";
 export type { MemoryPlanLike } from "./planned-function.ts";
 export { Plot, type PlotSpec } from "./plot.ts";
 export { type ProfileLike, profileBundle, profileView } from "./profile-view.ts";
+export { programTree } from "./program-tree.ts";
 export {
   type PlacedTiming,
   type RooflineLike,

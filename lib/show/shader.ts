@@ -6,7 +6,6 @@ import {
   blocksIn,
   type For,
   type IRModule,
-  irModule,
   loopsIn,
   type PrimFunc,
   primFuncs,
@@ -14,10 +13,11 @@ import {
 import { BOUNDS, boundText, count } from "./bounds.ts";
 import { type CodeLine, codeHtml, colouredLines } from "./code.ts";
 import { type Displayable, displayable } from "./display.ts";
-import { type Html, html, markup, plain } from "./html.ts";
+import { type Html, html, plain } from "./html.ts";
 import { nodeKey } from "./lines.ts";
+import { linked } from "./linked.ts";
 import { programHtml } from "./program.ts";
-import { programOf, type Side } from "./side-by-side.ts";
+import { moduleOf, programOf, type Side } from "./side-by-side.ts";
 import { foldable } from "./source.ts";
 import { frame } from "./style.ts";
 
@@ -53,23 +53,7 @@ export function shader(x: Side, o: ShaderOptions = {}): Displayable & { toString
   });
 }
 
-/** What the pointer is on is lit up on the other side, without a script: a rule for each loop and block of a shader. */
-function linked(shaders: readonly Html[]): Html {
-  const keys = new Set([...shaders.join("").matchAll(/\b(?:loop|block):\d+\b/g)].map(([key]) => key));
-  const rules = [...keys].map((key) => {
-    const lines = `[data-node~="${key}"]`;
-    return `.tw:has(${lines}:hover) ${lines}{background:var(--tw-chg)}`;
-  });
-  return html`<style>${markup(rules.join(""))}</style>`;
-}
-
 const getProgram = (mod: IRModule, name: string): PrimFunc => primFuncs(mod)[name];
-
-function moduleOf(p: ReturnType<typeof programOf>): IRModule {
-  if (p.kind === "graphFunc")
-    throw new TypeError("shader: a graph-level function has no shader of its own; give it a tensor program");
-  return p.kind === "primFunc" ? irModule({ main: p }) : p;
-}
 
 const notesOf = (f: WgslFunction): string => f.notes.map((n) => `// ${n}\n`).join("");
 const textOf = (f: WgslFunction): string =>

@@ -1,6 +1,6 @@
 /** Two schedules (or programs) next to each other: what they are, what they cost, how they came about. */
 
-import { blocksIn, loopsIn, type PrimFunc } from "../ir/index.ts";
+import { blocksIn, type IRModule, irModule, loopsIn, type PrimFunc } from "../ir/index.ts";
 import { estimate } from "../runtime/estimate.ts";
 import { BOUNDS, boundText, count, cut, take } from "./bounds.ts";
 import { diffStats, programDiff } from "./diff.ts";
@@ -54,6 +54,13 @@ export function comparable(a: Side, b: Side): [Program, Program] {
   const [p, q] = [programOf(a), programOf(b)];
   const [fs, gs] = [functionsOf(p), functionsOf(q)];
   return fs.length === 1 && gs.length === 1 ? [fs[0], gs[0]] : [p, q];
+}
+
+/** The module to generate code from. Throws a TypeError for a graph-level function, which has no code of its own. */
+export function moduleOf(p: Program): IRModule {
+  if (p.kind === "graphFunc")
+    throw new TypeError("a graph-level function has no code of its own; give a tensor program");
+  return p.kind === "primFunc" ? irModule({ main: p }) : p;
 }
 
 const functionsOf = (p: Program): PrimFunc[] => tensorPrograms(p).map(([, f]) => f);

@@ -27,6 +27,7 @@ export { STRATEGIES, type StrategyName } from "./search/strategies.ts";
 export { postOrderSpace } from "./space/post-order.ts";
 export { RULES, type Rule } from "./space/rules.ts";
 export { type ScheduleFunction, type Space, scheduleFunction, unionSpace } from "./space/space.ts";
-export type { TuningTarget } from "./target.ts";
+export type { GpuLimits, TuningTarget, WasmTarget, WebgpuTarget } from "./target.ts";
 export { type ExtractedTask, extractTasks } from "./tasks.ts";
 export { compileTir, randomSearch, TuneError, type TuneOptions, tuneModel, tuneTir } from "./tune.ts";
+export { watchSearches } from "./watch.ts";
