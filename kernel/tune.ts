@@ -4,12 +4,14 @@ import process from "node:process";
 import { decodeModel } from "../lib/frontend/onnx/index.ts";
 import { formatMs } from "../lib/runtime/index.ts";
 import { FileDatabase } from "../lib/tune/database/file.node.ts";
-import { type Progress, tuneModel } from "../lib/tune/index.ts";
+import { type Progress, TuneError, tuneModel } from "../lib/tune/index.ts";
 import { beside, type CompileFlags, importEntries } from "./compile.ts";
 
 export interface TuneFlags extends Pick<CompileFlags, "shape" | "value"> {
   readonly records: string;
   readonly trials: number;
+  /** "wasm" (default) or "webgpu". */
+  readonly target?: string;
   readonly threads?: number;
   readonly relaxedSimd?: boolean;
   readonly seed?: number;
@@ -22,6 +24,9 @@ const EVERY = 16;
 
 /** Searches until there are as many records as asked; prints how far it is, and at the end what it has brought. */
 export async function tuneCommand(model: string, flags: TuneFlags): Promise<number> {
+  const { target: kind = "wasm" } = flags;
+  if (kind !== "wasm" && kind !== "webgpu")
+    throw new TuneError(`there is no target "${kind}" to tune for; there are wasm and webgpu`);
   const file = decodeModel(new Uint8Array(readFileSync(model)), { externalData: beside(model) });
   const modules = importEntries(file, flags, beside(model));
   const database = new FileDatabase(flags.records);
@@ -42,6 +47,7 @@ export async function tuneCommand(model: string, flags: TuneFlags): Promise<numb
       signal: stop.signal,
       seed: flags.seed ?? 0,
       target: {
+        kind,
         threads: flags.threads ?? 1,
         // Where the machine has it, unless it is not wanted.
         ...(flags.relaxedSimd === false ? { relaxedSimd: false } : {}),

@@ -29,6 +29,12 @@ export function chain(s: Schedule, func: string, threads: RowThreads = { walk: T
   const last = blocks.at(-1);
   if (!last || blocks.length < 3 || !blocks.every((b) => isStatic(s.get(b)) && storeOf(s.get(b))))
     return false;
+  // Whoever has begun with one of the blocks has begun something else.
+  const isOpen = (b: BlockRV): boolean => {
+    const loops = s.getLoops(b);
+    return loops.length === s.get(b).axes.length && loops.every((l) => s.get(l).loopKind === "serial");
+  };
+  if (!blocks.every(isOpen)) return false;
   if (s.getOutputBlocks(s.getBlock("root", func)).length !== 1) return false;
   const out = s.get(last);
   const sums = blocks.filter((b) => s.get(b).axes.some((a) => a.type === "R"));
