@@ -1,7 +1,7 @@
 // `tilewright compile`: an ONNX model to a deployment bundle.
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
-import { bundle, DeployError, sizeReport } from "../lib/deploy/index.ts";
+import { type BundleTarget, bundle, DeployError, sizeReport } from "../lib/deploy/index.ts";
 import { writeBundle } from "../lib/deploy/write.node.ts";
 import { decodeModel, fromOnnx, givenInputs, NeedsValue, openSizes } from "../lib/frontend/onnx/index.ts";
 import { constantData } from "../lib/graph/index.ts";
@@ -10,11 +10,12 @@ import { FileDatabase } from "../lib/tune/database/file.node.ts";
 
 export interface CompileFlags {
   readonly output: string;
-  readonly target?: string;
+  readonly target?: BundleTarget;
   readonly shape: readonly string[];
   readonly value: readonly string[];
   readonly f16?: boolean;
   readonly relaxedSimd?: boolean;
+  readonly shaderF16?: boolean;
   readonly records?: string;
 }
 
@@ -25,16 +26,23 @@ const MOST_ENTRIES = 64;
 
 /** Compiles a model file and writes the bundle; prints the sizes of its parts. */
 export async function compileCommand(model: string, flags: CompileFlags): Promise<number> {
-  if (flags.target !== undefined && flags.target !== "wasm")
-    throw new DeployError(`there is no target "${flags.target}" for bundles; there is wasm`);
+  if (flags.records !== undefined && flags.target === "webgpu")
+    throw new DeployError("--records has schedules for WebAssembly; leave it out for --target webgpu");
   const file = decodeModel(new Uint8Array(readFileSync(model)), { externalData: beside(model) });
   const modules = importEntries(file, flags, beside(model));
   const name = path.basename(model);
-  const { f16 = false, relaxedSimd = false } = flags;
+  const { target = "wasm", f16 = false, relaxedSimd = false, shaderF16 = false } = flags;
   const fixed = flags.value.map((text) => text.slice(0, text.lastIndexOf("=")));
   const made = await bundle(
     modules.map((module) => ({ module, fixed })),
-    { name, f16, relaxedSimd, ...(flags.records ? { database: openRecords(flags.records) } : {}) },
+    {
+      target,
+      name,
+      f16,
+      relaxedSimd,
+      shaderF16,
+      ...(flags.records ? { database: openRecords(flags.records) } : {}),
+    },
   );
   writeBundle(made, flags.output);
   console.log(sizeReport(made));

@@ -5,12 +5,21 @@
 
 import { refuseDeploy } from "./error.ts";
 import { plainPort } from "./ports.ts";
-import type { Bundle, BundleEntry, BundleFile, BundleOptions, Made, Manifest } from "./types.ts";
+import type {
+  Bundle,
+  BundleEntry,
+  BundleFile,
+  BundleOptions,
+  BundleTarget,
+  Made,
+  Manifest,
+} from "./types.ts";
 import { makeWasm } from "./wasm/make.ts";
+import { makeWebgpu } from "./webgpu/make.ts";
 
-const TARGETS: Readonly<Record<string, (entries: readonly BundleEntry[], options: BundleOptions) => Made>> = {
-  wasm: makeWasm,
-};
+type Make = (entries: readonly BundleEntry[], options: BundleOptions) => Made;
+
+const TARGETS: Readonly<Record<BundleTarget, Make>> = { wasm: makeWasm, webgpu: makeWebgpu };
 
 /**
  * The files of a bundle with an entry point for each module; all take and give tensors of the same names. Throws a

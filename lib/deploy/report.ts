@@ -11,16 +11,28 @@ export function sizeReport(b: Bundle): string {
     KB(files.reduce((n, f) => n + f.gzip, 0)),
   ];
   // What a page or a program loads: declarations and the manifest are for people and tools.
-  const loaded = b.files.filter((f) => f.name.endsWith(".js") || f.name.endsWith(".wasm"));
+  const kinds = ["js", "wasm", "wgsl"].filter((k) => b.files.some((f) => f.name.endsWith(`.${k}`)));
+  const loaded = b.files.filter((f) => kinds.some((k) => f.name.endsWith(`.${k}`)));
   const table = [
     ["file", "raw", "gzip"],
     ...rows,
-    ["code (js and wasm)", ...sum(loaded)],
+    [`code (${listed(kinds)})`, ...sum(loaded)],
     ["all", ...sum(b.files)],
   ];
   const widths = [0, 1, 2].map((c) => Math.max(...table.map((r) => r[c].length)));
   const lines = table.map((r) =>
     r.map((x, c) => (c === 0 ? x.padEnd(widths[c]) : x.padStart(widths[c]))).join("  "),
   );
-  return `${lines.join("\n")}\nmemory when it runs: ${KB(b.manifest.memoryBytes)}`;
+  const { memoryBytes, gpu } = b.manifest;
+  const memory = gpu ? `${KB(gpu.memoryBytes)} on the GPU, ${KB(memoryBytes)} beside it` : KB(memoryBytes);
+  const asks = gpu ? [...gpu.features, ...Object.entries(gpu.limits).map(([k, n]) => `${k} of ${n}`)] : [];
+  return [
+    ...lines,
+    `memory when it runs: ${memory}`,
+    ...(asks.length > 0 ? [`it needs a GPU with ${listed(asks)}`] : []),
+    ...(gpu?.onTheCpu ?? []).map((n) => `on the CPU: ${n}`),
+  ].join("\n");
 }
+
+const listed = (names: readonly string[]): string =>
+  names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;

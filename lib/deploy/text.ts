@@ -33,6 +33,17 @@ export const HALF = `const half = (h) => {
   return s * (e === 0 ? m * 2 ** -24 : e === 31 ? (m ? NaN : Infinity) : (1024 + m) * 2 ** (e - 25));
 };`;
 
+/** `choose(inputs)`: the entry point that takes them; `fits(entry, inputs)` says which does. */
+export const CHOOSE = `const said = (ports) => Object.entries(ports).map(([n, [, A, s]]) => \`\${n}: \${A.name} [\${s}]\`).join(", ");
+const choose = (inputs) => {
+  const found = entries.find((e) => fits(e, inputs));
+  if (found) return found;
+  const got = Object.entries(inputs).map(([n, x]) => \`\${n}: \${x?.data?.constructor?.name} of \${x?.data?.length}, [\${x?.shape}]\`);
+  throw new TypeError(\`the inputs do not fit. The model takes \${entries.map((e) => said(e[1])).join("; or ")}. It got \${got.join(", ") || "nothing"}\`);
+};
+const holds = (x, A, shape) => (x?.data instanceof A || Array.isArray(x?.data)) && String(x.shape) === String(shape) &&
+  x.data.length === shape.reduce((a, b) => a * b, 1);`;
+
 /** `model.d.ts`: the type of a tensor. */
 export const TENSOR = `/** A tensor by its elements, row-major (f16 as bits, bool as 0 and 1), and its sizes. */
 export interface Tensor<Data, Shape extends readonly number[]> {

@@ -1,6 +1,6 @@
 /** The text of a bundle's `model.js`. What a model does not need is not in it. */
 import { arrayOf, type Port } from "../ports.ts";
-import { CALL, HALF, heading, missing, READ } from "../text.ts";
+import { CALL, CHOOSE, HALF, heading, missing, READ } from "../text.ts";
 import { HELPERS } from "./helpers.ts";
 import { type Linked, linkText } from "./hosts.ts";
 
@@ -68,20 +68,12 @@ ${linkText(m.hosts, m.linked)}
 ${[...[...m.helpers].map((h) => HELPERS[h]), ...(calls ? [CALL] : [])].join("\n")}
 ${m.entries.map((e) => e.text).join("\n")}
 const entries = [${entries.join(", ")}];
-const said = (ports) => Object.entries(ports).map(([n, [, A, s]]) => \`\${n}: \${A.name} [\${s}]\`).join(", ");
-const fits = ([, ports], inputs) => Object.keys(inputs).every((n) => n in ports) && Object.entries(ports).every(([n, [, A, shape]]) => {
-  const x = inputs[n];
-  return x && (x.data instanceof A || Array.isArray(x.data)) && String(x.shape) === String(shape) &&
-    x.data.length === shape.reduce((a, b) => a * b, 1);
-});
+const fits = ([, ports], inputs) => Object.keys(inputs).every((n) => n in ports) &&
+  Object.entries(ports).every(([n, [, A, shape]]) => holds(inputs[n], A, shape));
+${CHOOSE}
 return {
   async run(inputs) {
-    const found = entries.find((e) => fits(e, inputs ?? {}));
-    if (!found) {
-      const got = Object.entries(inputs ?? {}).map(([n, x]) => \`\${n}: \${x?.data?.constructor?.name} of \${x?.data?.length}, [\${x?.shape}]\`);
-      throw new TypeError(\`the inputs do not fit. The model takes \${entries.map((e) => said(e[1])).join("; or ")}. It got \${got.join(", ") || "nothing"}\`);
-    }
-    const [main, ins${open ? "" : ", outs"}] = found;
+    const [main, ins${open ? "" : ", outs"}] = choose(inputs ?? {});
     for (const [n, [at, A]] of Object.entries(ins)) new A(memory.buffer, at, inputs[n].data.length).set(inputs[n].data);
     ${open ? "const outs = main();" : "main();"}
     return Object.fromEntries(Object.entries(outs).map(([n, [at, A, shape]]) => {

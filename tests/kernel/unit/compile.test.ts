@@ -83,8 +83,8 @@ describe("kernel: tilewright compile", function () {
       await assert.rejects(compile(layer, folder, { shape: ["batch"] }), /--shape takes name=N/);
       await assert.rejects(compile(layer, folder, { shape: ["batch=-1"] }), /--shape takes name=N/);
       await assert.rejects(
-        compile(layer, folder, { target: "cuda" }),
-        /no target "cuda" for bundles; there is wasm/,
+        compile(layer, folder, { target: "cuda" as "wasm", shape: ["batch=1"] }),
+        /no target "cuda" for bundles; there are wasm and webgpu/,
       );
       await assert.rejects(compile(Uint8Array.of(1, 2, 3), folder), /damaged|no ONNX/);
     }));

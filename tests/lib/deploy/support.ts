@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import type { Bundle } from "../../../lib/deploy/index.ts";
 import { writeBundle } from "../../../lib/deploy/write.node.ts";
 import { BlockBuilder, R } from "../../../lib/graph/index.ts";
-import { constantOf, type IRModule, tupleGet } from "../../../lib/ir/index.ts";
+import { constantOf, type GraphExpr, type IRModule, tupleGet } from "../../../lib/ir/index.ts";
 import { randomData } from "../../support/random-graph.ts";
 
 /** A multi-layer perceptron with random weights, for `batch` rows. */
@@ -25,6 +25,29 @@ export function mlp(sizes: readonly number[], batch = 1): IRModule {
         if (i + 1 < sizes.length) h = bb.emit(R.nn.relu(h));
       }
       return bb.emitOutput(h);
+    });
+    bb.emitFuncOutput(out);
+  });
+  return bb.get();
+}
+
+/** A small network for images with random weights: convolutions, one with a stride, a residual, a mean, a product, a softmax. */
+export function convNet(batch = 1): IRModule {
+  const x = R.var("x", R.tensor([batch, 3, 16, 16]));
+  const bb = new BlockBuilder();
+  let seed = 1;
+  const weight = (...shape: number[]) => R.multiply(constantOf(randomData(shape, seed++)), R.const(0.05));
+  bb.function("main", [x], () => {
+    const out = bb.dataflow(() => {
+      const conv = (v: GraphExpr, ci: number, co: number, stride: number) => {
+        const how = { strides: [stride, stride], padding: [1, 1, 1, 1] };
+        const y = bb.emit(R.nn.conv2d(v, bb.emit(weight(co, ci, 3, 3)), how));
+        return bb.emit(R.nn.relu(bb.emit(R.add(y, bb.emit(weight(co, 1, 1))))));
+      };
+      const a = conv(x, 3, 16, 2);
+      const b = bb.emit(R.add(a, conv(a, 16, 16, 1)));
+      const pooled = bb.emit(R.mean(b, { axis: [2, 3] }));
+      return bb.emitOutput(R.nn.softmax(bb.emit(R.matmul(pooled, bb.emit(weight(16, 10)))), { axis: -1 }));
     });
     bb.emitFuncOutput(out);
   });

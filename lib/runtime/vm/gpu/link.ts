@@ -48,6 +48,9 @@ export type GpuStep =
   /** A copy to the GPU, or back. */
   | { readonly kind: "up" | "down"; readonly value: GpuValue };
 
+/** The steps one after another, those inside of others too. */
+export const allSteps = (steps: readonly GpuStep[]): readonly GpuStep[] => steps;
+
 export interface GpuLinked {
   readonly steps: readonly GpuStep[];
   readonly values: readonly GpuValue[];

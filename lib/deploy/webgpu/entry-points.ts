@@ -1,0 +1,54 @@
+/** The entry points of a bundle for WebGPU, lowered and divided into steps: kernels, what runs on the CPU, copies. */
+import { DEFAULT_LIMITS } from "../../codegen/wgsl/index.ts";
+import type { VmProgram } from "../../graph/vm-code.ts";
+import { getGraphFunc, getPrimFunc, type PrimFunc } from "../../ir/index.ts";
+import { GpuKernels, type GpuTraits } from "../../runtime/vm/gpu/kernels.ts";
+import { allSteps, type GpuLinked, type GpuStep, link, obstacle } from "../../runtime/vm/gpu/link.ts";
+import { scheduleForGpu } from "../../tune/default-gpu/index.ts";
+import { refuseDeploy } from "../error.ts";
+import { lowerWhole } from "../lower.ts";
+import { type InputPort, inputsOf, outputsOf, type Port } from "../ports.ts";
+import type { BundleEntry, BundleOptions } from "../types.ts";
+
+/** Buffers may be as large as WGSL's 32-bit indices reach: a bundle asks the device for what it needs beyond the default. */
+const MOST_BYTES = 2 ** 31 - 4;
+
+/** What code is generated for: what every device has, but for sizes of buffers, and features that were asked for. */
+const traitsFor = ({ shaderF16 }: BundleOptions): GpuTraits => ({
+  limits: { ...DEFAULT_LIMITS, maxStorageBufferBindingSize: MOST_BYTES, maxBufferSize: MOST_BYTES },
+  features: new Set(shaderF16 ? ["shader-f16"] : []),
+});
+
+export interface EntryPoint {
+  readonly inputs: readonly InputPort[];
+  readonly outputs: readonly Port[];
+  readonly program: VmProgram;
+  readonly linked: GpuLinked;
+  /** A tensor program as it was before it got a schedule for the GPU. */
+  plain(name: string): PrimFunc;
+}
+
+/** Throws a `DeployError` where what comes next depends on data. */
+export function entryPoint(
+  { module, func = "main", fixed = [] }: BundleEntry,
+  options: BundleOptions,
+): EntryPoint {
+  const inputs = inputsOf(module, func, new Set(fixed));
+  const lowered = lowerWhole(module, func, { schedule: scheduleForGpu, ...options.pipeline });
+  const why = obstacle(lowered.program, func);
+  if (why !== undefined)
+    refuseDeploy(`${why}, which a bundle for webgpu cannot have: make one with --target wasm`);
+  const traits = traitsFor(options);
+  return {
+    inputs,
+    outputs: outputsOf(getGraphFunc(module, func), getGraphFunc(lowered.module, func)),
+    program: lowered.program,
+    linked: link(lowered.program, func, new GpuKernels(lowered.module, traits), traits),
+    plain: (name) => lowered.unscheduled.get(name) ?? getPrimFunc(lowered.module, name),
+  };
+}
+
+export type StepOf<Kind extends GpuStep["kind"]> = Extract<GpuStep, { kind: Kind }>;
+
+export const stepsOf = <Kind extends GpuStep["kind"]>(linked: GpuLinked, kind: Kind): StepOf<Kind>[] =>
+  allSteps(linked.steps).filter((s): s is StepOf<Kind> => s.kind === kind);

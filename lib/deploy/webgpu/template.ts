@@ -1,0 +1,98 @@
+/** `model.js` of a bundle for WebGPU: the tables of the model, and what runs them. */
+import { CALL, CHOOSE, HALF, heading, missing, READ } from "../text.ts";
+import { type Linked, linkText } from "../wasm/hosts.ts";
+import { runtimeText } from "./runtime.ts";
+import { MARK } from "./shaders.ts";
+
+export interface ModuleText {
+  /** What the bundle was made from. */
+  readonly model: string;
+  /** As `EntryText` has them. */
+  readonly entries: readonly string[];
+  readonly launches: readonly (readonly number[])[];
+  /** Bytes of the buffers. */
+  readonly sizes: readonly number[];
+  /** Constants on the device: buffer, where they begin in the expanded file, and bytes. */
+  readonly weights: readonly (readonly number[])[];
+  /** Buffers that are filled once: number and words. */
+  readonly contents: readonly (readonly [number, readonly number[]])[];
+  /** How many numbers at the start of the file of weights are f16, for f32 in memory; undefined: there is no file. */
+  readonly halves: number | undefined;
+  readonly needs: { readonly features: readonly string[]; readonly limits: Readonly<Record<string, number>> };
+  /** Runs at a time. */
+  readonly lanes: number;
+  readonly functions: readonly string[];
+  /** What runs on the CPU. */
+  readonly cpu: CpuText | undefined;
+}
+
+export interface CpuText {
+  /** Of 64 KiB. */
+  readonly pages: number;
+  /** Constants: address, where they begin in the expanded file, and bytes. */
+  readonly constants: readonly (readonly number[])[];
+  /** Whether there is WebAssembly, what it imports, and what is linked with it. */
+  readonly code: boolean;
+  readonly hosts: readonly string[];
+  readonly linked: readonly Linked[];
+}
+
+/** `weightsOf()`: the file of weights, with all numbers as they are in memory. */
+function weightsText(halves: number | undefined): string {
+  if (halves === undefined) return "const weightsOf = async () => new Uint8Array();";
+  if (halves === 0) return 'const weightsOf = () => read("weights.bin", base);';
+  return `${HALF}
+const weightsOf = async () => {
+  const file = await read("weights.bin", base);
+  const stored = new DataView(file.buffer, file.byteOffset);
+  const all = new Uint8Array(file.length + ${2 * halves});
+  new Float32Array(all.buffer, 0, ${halves}).forEach((_, i, to) => { to[i] = half(stored.getUint16(2 * i, true)); });
+  all.set(file.subarray(${2 * halves}), ${4 * halves});
+  return all;
+};`;
+}
+
+function cpuText({ pages, constants, code, hosts, linked }: CpuText): string {
+  const fill =
+    constants.length === 0
+      ? ""
+      : `const stored = await weightsOf();
+for (const [at, from, n] of ${JSON.stringify(constants)}) u8.set(stored.subarray(from, from + n), at);`;
+  return `const memory = new WebAssembly.Memory({ initial: ${pages}, maximum: ${pages} });
+const u8 = new Uint8Array(memory.buffer);
+${fill}
+${code ? linkText(hosts, linked) : ""}`;
+}
+
+const rows = (table: readonly unknown[]): string =>
+  `[\n${table.map((row) => JSON.stringify(row)).join(",\n")}\n]`;
+
+/** `model.js`. */
+export function moduleText(m: ModuleText): string {
+  const { cpu } = m;
+  const linked = cpu?.linked ?? [];
+  const files = ["kernels.wgsl", ...(cpu?.code ? ["kernels.wasm"] : []), ...linked.map((l) => l.file)];
+  const names = ["wgsl", ...(cpu?.code ? ["code"] : []), ...linked.map((_, i) => `linked${i}`)];
+  const calls = m.functions.length > 0;
+  const options = `base = import.meta.url, gpu, device, powerPreference = "high-performance"${calls ? ", functions = {}" : ""}`;
+  return `${heading(m.model, " for WebGPU")}
+${READ}
+/** Kernel, workgroups, then buffer, offset and bytes of each binding. */
+const launches = ${rows(m.launches)};
+const sizes = ${JSON.stringify(m.sizes)};
+const weights = ${JSON.stringify(m.weights)};
+const contents = ${JSON.stringify(m.contents)};
+const needs = ${JSON.stringify(m.needs)};
+const lanes = ${m.lanes};
+
+/** Loads the model from the files beside this one, or from another folder (a URL that ends in /). */
+export async function load({ ${options} } = {}) {
+${calls ? `${missing(m.functions)}\n` : ""}const [${names.join(", ")}] = await Promise.all(${JSON.stringify(files)}.map((f) => read(f, base)));
+const parts = new TextDecoder().decode(wgsl).split(/^${MARK.replaceAll("/", "\\/")}(.*)\\n/m).slice(1);
+const kernels = parts.flatMap((name, i) => (i % 2 === 0 ? [[name, parts[i + 1]]] : []));
+${weightsText(m.halves)}
+${cpu ? `${cpuText(cpu)}\n` : ""}${calls ? `${CALL}\n` : ""}const entries = [${m.entries.join(",\n")}];
+${runtimeText(cpu !== undefined, CHOOSE)}
+}
+`;
+}
