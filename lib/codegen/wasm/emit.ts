@@ -10,6 +10,7 @@ import type { ValType } from "./opcodes.ts";
 
 export interface Instr {
   readonly op: string;
+  /** What stands beside the instruction; for global.get, the sixteen bytes that the global holds. */
   readonly imm?: Imm;
   /** Index of a local for local.*; number of enclosing labels for br and br_if. */
   readonly index?: number;
@@ -38,6 +39,7 @@ export interface FunctionCode {
 export function emitFunction(name: string, params: readonly Local[], nodes: readonly Node[]): FunctionCode {
   const e = new Emitter(params);
   e.count(nodes);
+  e.constants();
   e.nodes(nodes);
   const names = uniqueNames(e.decls.map((d) => d.name));
   const decls = e.decls.map((d, i) => ({ type: d.type, name: names[i] }));
@@ -54,6 +56,8 @@ class Emitter {
   private readonly free = new Map<ValType, number[]>();
   /** Locals taken in each open scope. */
   private readonly taken: number[][] = [[]];
+  /** Vector literals that loops use. */
+  private readonly inLoops = new Set<Value>();
 
   constructor(params: readonly Local[]) {
     for (const p of params) {
@@ -63,35 +67,49 @@ class Emitter {
   }
 
   /** Counts the uses of every value that a statement needs, directly or not. */
-  count(nodes: readonly Node[]): void {
+  count(nodes: readonly Node[], inLoop = false): void {
     for (const n of nodes) {
       switch (n.kind) {
         case "def":
           break;
         case "set":
-          this.use(n.value);
+          this.use(n.value, inLoop);
           break;
         case "store":
         case "call":
-          for (const a of n.args) this.use(a);
+          for (const a of n.args) this.use(a, inLoop);
           break;
         case "loop":
-          this.count(n.body);
-          if (n.again) this.use(n.again);
+          this.count(n.body, true);
+          if (n.again) this.use(n.again, true);
           break;
         case "if":
-          this.use(n.cond);
-          this.count(n.yes);
-          this.count(n.no);
+          this.use(n.cond, inLoop);
+          this.count(n.yes, inLoop);
+          this.count(n.no, inLoop);
           break;
       }
     }
   }
 
-  private use(v: Value): void {
+  private use(v: Value, inLoop: boolean): void {
     const seen = this.uses.get(v) ?? 0;
     this.uses.set(v, seen + 1);
-    if (seen === 0) for (const a of v.args) this.use(a);
+    if (inLoop && v.op === "v128.const" && !isFree(v.imm as Uint8Array)) this.inLoops.add(v);
+    if (seen === 0) for (const a of v.args) this.use(a, inLoop);
+  }
+
+  /**
+   * Vector literals that loops use are read once, from a global that might change for all the engine knows. A literal it
+   * would make anew at every use, which takes V8 three instructions.
+   */
+  constants(): void {
+    for (const v of this.inLoops) {
+      const index = this.decls.length;
+      this.decls.push({ type: "v128", name: "c" });
+      this.out.push({ op: "global.get", imm: v.imm }, { op: "local.set", index });
+      this.kept.set(v, index);
+    }
   }
 
   nodes(nodes: readonly Node[]): void {
@@ -195,6 +213,9 @@ class Emitter {
     return index;
   }
 }
+
+/** All bits alike: one instruction that needs no operand. */
+const isFree = (bytes: Uint8Array): boolean => bytes.every((b) => b === bytes[0] && (b === 0 || b === 255));
 
 function uniqueNames(names: readonly string[]): string[] {
   const seen = new Map<string, number>();

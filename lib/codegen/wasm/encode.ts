@@ -60,13 +60,19 @@ export function encodeModule(m: ModuleParts): Uint8Array<ArrayBuffer> {
   const exports = m.functions.flatMap((f, i) =>
     (f.exports ?? [f.name]).map((name) => [...text(name), 0x00, ...u32(m.imports.length + i)]),
   );
-  const bodies = m.functions.map((f) => encodeBody(f, callees));
+  const globals = globalsOf(m.functions);
+  const numbers = new Map([...globals.keys()].map((key, i) => [key, i]));
+  const bodies = m.functions.map((f) => encodeBody(f, callees, numbers));
 
   const out = new Bytes();
   out.push(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
   section(out, 1, vec([...types.values()].map((t) => t.bytes)));
   section(out, 2, vec(imports));
   section(out, 3, vec(declared));
+  if (globals.size > 0) {
+    const init = [...globals.values()].map((bytes) => [TYPE.v128, MUTABLE, 0xfd, ...u32(12), ...bytes, 0x0b]);
+    section(out, 6, vec(init));
+  }
   section(out, 7, vec(exports));
   const code = new Bytes();
   code.push(...u32(bodies.length));
@@ -77,6 +83,18 @@ export function encodeModule(m: ModuleParts): Uint8Array<ArrayBuffer> {
   out.push(10, ...u32(code.length));
   out.append(code.bytes());
   return out.bytes();
+}
+
+/** A global that is declared as one that changes is nothing that an engine may put in as a literal. */
+const MUTABLE = 0x01;
+
+/** What the globals of a module hold, each once: the vectors that `global.get` asks for. */
+export function globalsOf(functions: readonly FunctionCode[]): Map<string, Uint8Array> {
+  const out = new Map<string, Uint8Array>();
+  for (const f of functions) {
+    for (const i of f.body) if (i.op === "global.get") out.set(String(i.imm), i.imm as Uint8Array);
+  }
+  return out;
 }
 
 /** A growing byte array (spreading megabytes of instructions into `push` would overflow the stack). */
@@ -108,10 +126,12 @@ function section(out: Bytes, id: number, content: readonly number[]): void {
   out.push(id, ...u32(content.length), ...content);
 }
 
-function encodeBody(f: FunctionCode, callees: ReadonlyMap<string, number>): Uint8Array {
+type Numbers = ReadonlyMap<string, number>;
+
+function encodeBody(f: FunctionCode, callees: Numbers, globals: Numbers): Uint8Array {
   const out = new Bytes();
   out.push(...vec(runs(f.locals).map(([n, t]) => [...u32(n), TYPE[t]])));
-  for (const i of f.body) encodeInstr(out, i, callees);
+  for (const i of f.body) encodeInstr(out, i, callees, globals);
   out.push(0x0b);
   return out.bytes();
 }
@@ -147,7 +167,7 @@ const INDEXED: Record<string, number> = {
   br_if: 0x0d,
 };
 
-function encodeInstr(out: Bytes, i: Instr, callees: ReadonlyMap<string, number>): void {
+function encodeInstr(out: Bytes, i: Instr, callees: Numbers, globals: Numbers): void {
   const opening = OPENING[i.op];
   if (opening !== undefined) return out.push(opening, i.type ? TYPE[i.type] : NO_RESULT);
   const plain = PLAIN[i.op];
@@ -159,6 +179,7 @@ function encodeInstr(out: Bytes, i: Instr, callees: ReadonlyMap<string, number>)
     if (index === undefined) throw new Error(`call of ${i.name}, which the module does not have`);
     return out.push(0x10, ...u32(index));
   }
+  if (i.op === "global.get") return out.push(0x23, ...u32(globals.get(String(i.imm)) ?? 0));
   const info = instruction(i.op);
   if (info.prefix === 0) out.push(info.code);
   else out.push(info.prefix, ...u32(info.code));

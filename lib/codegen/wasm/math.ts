@@ -23,16 +23,20 @@ function horner(l: Lanes, x: Value, coefs: readonly number[]): Value {
 
 /** 1.5 * 2^23: what is added to it is rounded to a whole number, which stands in its low bits. */
 const ROUNDER = 12582912;
-const ROUNDER_BITS = 0x4b400000;
 
 /** `c - a * b`, rounded once where the target has it. */
 function mulSub(l: Lanes, c: Value, a: Value, b: number): Value {
   return l.mulAdd(a, l.float(-b), c);
 }
 
+/** (exp(r) - 1 - r) / r^2 for |r| <= ln(2) / 2, from r^4 down: the least relative error of exp(r), 3.1e-9, in f32. */
+const EXP = [
+  0.0013814539415761828, 0.00836874544620514, 0.04166838899254799, 0.1666652113199234, 0.4999999403953552,
+];
+
 /**
- * exp(x) = 2^n * exp(r) with r = x - n ln 2 in two parts (Cody and Waite), and Taylor's polynomial of degree 7 for
- * |r| <= 0.35. The power is applied in two halves, so that results run through the subnormals to 0 and to infinity.
+ * exp(x) = 2^n * exp(r) with r = x - n ln 2 in two parts (Cody and Waite) and a polynomial for exp(r). The power is
+ * applied in two halves, so that results run through the subnormals to 0 and to infinity. Twenty instructions on vectors.
  */
 function exp(l: Lanes, x: Value): Value {
   // Beyond these the result is 0 or infinite anyway. NaN stays.
@@ -40,11 +44,12 @@ function exp(l: Lanes, x: Value): Value {
   const t = l.mulAdd(y, l.float(Math.LOG2E), l.float(ROUNDER));
   const n = l.f("sub", t, l.float(ROUNDER));
   const r = mulSub(l, mulSub(l, y, n, LN2_HIGH), n, LN2_LOW);
-  const p = horner(l, r, [1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6, 0.5, 1, 1]);
-  const whole = l.i("sub", l.bits(t), l.int(ROUNDER_BITS));
-  const half = l.shift("shr_s", whole, 1);
-  const power = (k: Value): Value => l.number(l.shift("shl", l.i("add", k, l.int(127)), 23));
-  return mul(l, mul(l, p, power(half)), power(l.i("sub", whole, half)));
+  const p = horner(l, r, [...EXP, 1, 1]);
+  // The low nine bits of ROUNDER, and of its half, are 0: shifted into the exponent, n is what remains of t.
+  const low = l.shift("shr_s", l.bits(t), 1);
+  const high = l.i("sub", l.bits(t), low);
+  const power = (k: Value): Value => l.number(l.i("add", l.shift("shl", k, 23), l.int(0x3f800000)));
+  return mul(l, mul(l, p, power(low)), power(high));
 }
 
 /**

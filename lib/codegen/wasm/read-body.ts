@@ -20,11 +20,13 @@ export const headOf = (x: List): string | undefined => {
 
 const isName = (x: Item | undefined): x is Word => !!x && !isList(x) && !x.quoted && x.word.startsWith("$");
 
-/** What a body may name: locals by name, functions by name or number. */
+/** What a body may name: locals by name, functions and globals by name or number. */
 export interface Names {
   readonly locals: ReadonlyMap<string, number>;
   readonly localCount: number;
   readonly functions: ReadonlyMap<string, string>;
+  /** The vectors that they hold. */
+  readonly globals: ReadonlyMap<string, Uint8Array>;
 }
 
 /** Takes items one after another. */
@@ -154,6 +156,11 @@ class BodyReader {
       case "br_if": {
         const to = xs.word("a label");
         return { op, index: this.label(to) };
+      }
+      case "global.get": {
+        const w = xs.word("a global");
+        const imm = this.names.globals.get(w.word);
+        return imm ? { op, imm } : wrong(w.line, `there is no global ${w.word}`);
       }
       case "call": {
         const f = xs.word("a function");

@@ -1,12 +1,12 @@
 /**
  * Kernels written in the text format: functions over the memory of the program that calls them. Read are functions with
  * parameters, locals and at most one result, the instructions of the table (`opcodes.ts`) and those of control, the
- * memory and host functions of `env` as imports. Whatever else a module may have is refused: it can be given as bytes.
+ * memory and host functions of `env` as imports, and globals that hold vector literals, as we print them. Whatever else a module may have is refused: it can be given as bytes.
  */
 import type { FunctionCode, LocalDecl } from "./emit.ts";
 import type { ImportedFunction, ModuleParts } from "./encode.ts";
 import type { ValType } from "./opcodes.ts";
-import { headOf, readBody, valType } from "./read-body.ts";
+import { headOf, type Names, readBody, valType } from "./read-body.ts";
 import { type Item, isList, type List, readLists, type Word, wrong } from "./read-tokens.ts";
 
 /** The module a text says. Throws with the line of what is not understood. */
@@ -23,11 +23,14 @@ export function readWat(text: string): ModuleParts {
   const functions = new Map<string, string>();
   const own: List[] = [];
   const exported = new Map<string, string[]>();
+  /** Vectors that globals hold, by name and by number. */
+  const globals = new Map<string, Uint8Array>();
   let memories = 0;
   for (const f of fields) {
     if (f.head === "import") memories += importOf(f.list, imports, functions);
     else if (f.head === "memory") memories += memoryOf(f.list);
     else if (f.head === "func") own.push(f.list);
+    else if (f.head === "global") globalOf(f.list, globals);
     else if (f.head !== "export")
       wrong(f.list.line, `(${f.head} …) is not read here; give the kernel as bytes`);
   }
@@ -39,7 +42,7 @@ export function readWat(text: string): ModuleParts {
     if (isWord(id) && id.word.startsWith("$")) functions.set(id.word, name);
   });
   for (const f of fields) if (f.head === "export") exportOf(f.list, functions, exported);
-  const codes = own.map((list, i) => functionOf(list, `func ${i}`, functions, exported));
+  const codes = own.map((list, i) => functionOf(list, `func ${i}`, { functions, globals }, exported));
   return { imports, functions: codes, sharedMemory: false };
 }
 
@@ -77,6 +80,33 @@ function importOf(list: List, imports: ImportedFunction[], functions: Map<string
   if (id) functions.set(id, name);
   imports.push({ name, params: params.map((p) => p.type), ...results });
   return 0;
+}
+
+/** `(global $k (mut v128) (v128.const i32x4 1 2 3 4))`: nothing sets it. */
+function globalOf(list: List, globals: Map<string, Uint8Array>): void {
+  const [, first] = list.items;
+  const named = isWord(first) && first.word.startsWith("$");
+  const [type, ...init] = list.items.slice(named ? 2 : 1);
+  const vector = isList(type) ? headOf(type) === "mut" && type.items[1] : type;
+  const none = { locals: new Map(), localCount: 0, functions: new Map(), globals: new Map() };
+  const code = readBody(init, list.line, none);
+  if (
+    !vector ||
+    !isWord(vector) ||
+    vector.word !== "v128" ||
+    code.length !== 1 ||
+    code[0].op !== "v128.const"
+  )
+    return wrong(
+      list.line,
+      "a global that is read here holds a vector: (global $k (mut v128) (v128.const …))",
+    );
+  // A number and a name are two keys of one global.
+  globals.set(
+    String([...globals.keys()].filter((k) => !k.startsWith("$")).length),
+    code[0].imm as Uint8Array,
+  );
+  if (named) globals.set(first.word, code[0].imm as Uint8Array);
 }
 
 function exportOf(list: List, functions: ReadonlyMap<string, string>, into: Map<string, string[]>): void {
@@ -135,7 +165,7 @@ function declared(x: List): LocalDecl[] {
 function functionOf(
   list: List,
   name: string,
-  functions: ReadonlyMap<string, string>,
+  module: Pick<Names, "functions" | "globals">,
   exported: ReadonlyMap<string, readonly string[]>,
 ): FunctionCode {
   const { params, results, exports, locals, rest } = signature(list);
@@ -146,6 +176,6 @@ function functionOf(
     if (byName.has(l.name)) wrong(list.line, `two locals are called ${l.name}`);
     byName.set(l.name, i);
   });
-  const body = readBody(rest, list.line, { locals: byName, localCount: all.length, functions });
+  const body = readBody(rest, list.line, { locals: byName, localCount: all.length, ...module });
   return { name, params, locals, body, ...results, exports: [...exports, ...(exported.get(name) ?? [])] };
 }

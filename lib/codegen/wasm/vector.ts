@@ -94,6 +94,26 @@ const powerOfTwo = (n: number | undefined): n is number =>
   n !== undefined && n > 0 && n < 2 ** 30 && (n & (n - 1)) === 0;
 
 /**
+ * The greater or the lesser of two floats, NaN where one is, and of zeros of both signs the right one. `pmax` and `pmin`
+ * give their first operand where neither is greater, so with the operands either way round all that can be wrong is
+ * there: equal numbers twice, a NaN and something, or zeros of different signs. Their bits together are the number, a NaN,
+ * and -0; the greater of zeros loses the sign that only one of them has. (V8 makes eight instructions in a row of
+ * f32x4.max, of which one is a subtraction.)
+ */
+function lesser(g: Graph, shape: string, a: Value, b: Value): Value {
+  return g.make("v128.or", [g.make(`${shape}.pmin`, [a, b]), g.make(`${shape}.pmin`, [b, a])]);
+}
+
+function greater(g: Graph, shape: string, a: Value, b: Value): Value {
+  const [one, other] = [g.make(`${shape}.pmax`, [a, b]), g.make(`${shape}.pmax`, [b, a])];
+  const sign = shape === "f64x2" ? words(g, [0, SIGN, 0, SIGN]) : all(g, SIGN);
+  const differs = g.make("v128.and", [g.make("v128.xor", [one, other]), sign]);
+  return g.make("v128.andnot", [g.make("v128.or", [one, other]), differs]);
+}
+
+const SIGN = -0x80000000;
+
+/**
  * A number beside which `pmin` and `pmax` (one instruction on x64, where min and max are nine) do what min and max do:
  * of two operands, equal or not in order, they give the first.
  */
@@ -111,9 +131,10 @@ function floats(t: "f32" | "f64" | "f16"): Record<ArithOp, Binary> {
     sub: op("sub"),
     mul: op("mul"),
     div: op("div"),
-    min: (g, a, b, n) => g.make(`${SHAPE[t]}.${isPlain(n) && !Object.is(n, -0) ? "pmin" : "min"}`, [a, b]),
+    min: (g, a, b, n) =>
+      isPlain(n) && !Object.is(n, -0) ? g.make(`${SHAPE[t]}.pmin`, [a, b]) : lesser(g, SHAPE[t], a, b),
     max: (g, a, b, n) => {
-      if (!isPlain(n)) return g.make(`${SHAPE[t]}.max`, [a, b]);
+      if (!isPlain(n)) return greater(g, SHAPE[t], a, b);
       const value = g.make(`${SHAPE[t]}.pmax`, [a, b]);
       // The greater of -0 and 0 is 0, which comes out when 0 is added.
       return Object.is(n, 0) ? g.make(`${SHAPE[t]}.add`, [value, b]) : value;

@@ -1,6 +1,6 @@
 /** The text format of generated code: one instruction a line, stack operands folded into readable expressions. */
 import type { FunctionCode, Instr } from "./emit.ts";
-import type { ImportedFunction, ModuleParts } from "./encode.ts";
+import { globalsOf, type ImportedFunction, type ModuleParts } from "./encode.ts";
 import type { LaneArg, MemArg } from "./graph.ts";
 import { instruction } from "./opcodes.ts";
 
@@ -15,14 +15,21 @@ export function printModule(m: ModuleParts): string {
     lines.push(`  (import "${module}" "${field}" (func $${f.name}${params}${result}))`);
   }
   const callees = new Map(m.imports.map((f) => [f.name, f]));
-  for (const f of m.functions) lines.push(...printFunction(f, callees));
+  const globals = new Map<string, string>();
+  for (const [key, bytes] of globalsOf(m.functions)) {
+    const name = `$k${globals.size}`;
+    globals.set(key, name);
+    lines.push(`  (global ${name} (mut v128) (v128.const ${vectorLiteral(bytes)}))`);
+  }
+  for (const f of m.functions) lines.push(...printFunction(f, callees, globals));
   lines.push(")");
   return `${lines.join("\n")}\n`;
 }
 
 type Callees = ReadonlyMap<string, ImportedFunction>;
+type Globals = ReadonlyMap<string, string>;
 
-function printFunction(f: FunctionCode, callees: Callees): string[] {
+function printFunction(f: FunctionCode, callees: Callees, globals: Globals): string[] {
   const params = f.params.map((p) => ` (param $${p.name} ${p.type})`).join("");
   const lines = [`  (func $${f.name} (export "${f.name}")${params}`];
   for (let i = 0; i < f.locals.length; i += 6) {
@@ -30,7 +37,7 @@ function printFunction(f: FunctionCode, callees: Callees): string[] {
     lines.push(`    ${part.map((l) => `(local $${l.name} ${l.type})`).join(" ")}`);
   }
   const names = [...f.params, ...f.locals].map((l) => `$${l.name}`);
-  printBody(f.body, names, callees, lines);
+  printBody(f.body, names, { callees, globals }, lines);
   lines.push("  )");
   return lines;
 }
@@ -41,7 +48,7 @@ const WIDTH = 110;
 function printBody(
   body: readonly Instr[],
   names: readonly string[],
-  callees: Callees,
+  { callees, globals }: { readonly callees: Callees; readonly globals: Globals },
   lines: string[],
 ): void {
   let indent = "    ";
@@ -71,6 +78,9 @@ function printBody(
     switch (i.op) {
       case "local.get":
         stack.push(`(local.get ${names[i.index ?? 0]})`);
+        break;
+      case "global.get":
+        stack.push(`(global.get ${globals.get(String(i.imm))})`);
         break;
       case "local.tee":
         stack.push(fold(`local.tee ${names[i.index ?? 0]}`, pop(1)));
@@ -139,14 +149,16 @@ function immediate(i: Instr): string {
 }
 
 function literal(i: Instr): string {
-  if (i.imm instanceof Uint8Array) {
-    const words = new DataView(i.imm.buffer, i.imm.byteOffset, 16);
-    const hex = [0, 4, 8, 12].map((at) => `0x${words.getUint32(at, true).toString(16).padStart(8, "0")}`);
-    return `i32x4 ${hex.join(" ")}`;
-  }
+  if (i.imm instanceof Uint8Array) return vectorLiteral(i.imm);
   const n = i.imm as number | bigint;
   if (typeof n === "number" && Number.isNaN(n)) return "nan";
   if (n === Number.POSITIVE_INFINITY) return "inf";
   if (n === Number.NEGATIVE_INFINITY) return "-inf";
   return Object.is(n, -0) ? "-0" : String(n);
+}
+
+function vectorLiteral(bytes: Uint8Array): string {
+  const words = new DataView(bytes.buffer, bytes.byteOffset, 16);
+  const hex = [0, 4, 8, 12].map((at) => `0x${words.getUint32(at, true).toString(16).padStart(8, "0")}`);
+  return `i32x4 ${hex.join(" ")}`;
 }

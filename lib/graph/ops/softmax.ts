@@ -34,7 +34,9 @@ function softmax(c: TeCall): te.Tensor {
   const { r, minus } = shifted(c);
   const e = te.compute(x.shape, (...i) => te.exp(minus(i)), "exponential");
   const sum = reduceTo("sum", r.shape, r.extents, (i, k) => e.get(r.at(i, k)), "sum");
-  const value = (i: readonly Expr[]) => te.div(e.get(i), sum.get(zeroAt(i, r.axes)));
+  // One division for a row. The sum is at least 1: the greatest element's exponential is in it.
+  const one = te.const(1, sumType(x.dtype));
+  const value = (i: readonly Expr[]) => te.mul(e.get(i), te.div(one, sum.get(zeroAt(i, r.axes))));
   return te.compute(x.shape, (...i) => castTo(value(i), x.dtype), "softmax");
 }
 

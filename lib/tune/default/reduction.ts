@@ -95,10 +95,12 @@ function lanesFor(n: number): number {
 }
 
 /** A reduction taken in lanes: the results, sums of four lanes for each (where there are more), and those of all lanes. */
-interface InLanes {
+export interface InLanes {
   readonly block: BlockRV;
   readonly four?: BlockRV;
   readonly partial: BlockRV;
+  /** How many sums side by side. */
+  readonly lanes: number;
 }
 
 /** Takes a reduction of what lies in one piece apart: into sums in lanes, and sums of the lanes. */
@@ -114,9 +116,9 @@ export function inLanes(sch: Schedule, block: BlockRV): InLanes {
   const rank = b.axes.filter((a) => a.type === "S").length;
   const [, k1] = sch.split(k, [null, lanes]);
   const partial = sch.rfactor(k1, rank);
-  if (lanes <= 4 || lanes % 4 !== 0) return { block, partial };
+  if (lanes <= 4 || lanes % 4 !== 0) return { block, partial, lanes };
   const [, l1] = sch.split(sch.getLoops(block).at(-1) as LoopRV, [null, 4]);
-  return { block, partial, four: sch.rfactor(l1, rank) };
+  return { block, partial, lanes, four: sch.rfactor(l1, rank) };
 }
 
 /** Gives the parts their loops, of which the first `outer` are around all of them. */
@@ -132,7 +134,7 @@ export function finishLanes(sch: Schedule, { block, four, partial }: InLanes, ou
     const at = loops.find((l) => lane && usesVar(lane.binding, new Set([sch.get(l).v.id])));
     if (!at) return loops;
     const rest = loops.filter((l) => l !== at);
-    sch.reorder(...rest, at);
+    if (at !== loops.at(-1)) sch.reorder(...rest, at);
     sch.vectorize(at);
     return rest;
   };

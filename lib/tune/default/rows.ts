@@ -2,11 +2,11 @@
  * Rows: programs that reduce rows and then use the result along them (softmax, norms). Everything is done row by row, so
  * that a row is in the first-level cache from its first use to its last.
  */
-import type { Block } from "../../ir/index.ts";
+import { type Block, constInt } from "../../ir/index.ts";
 import type { BlockRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
 import { walk } from "./elementwise.ts";
-import { finishLanes, inLanes, reducesAlong } from "./reduction.ts";
+import { finishLanes, type InLanes, inLanes, reducesAlong } from "./reduction.ts";
 import { loadsOf, moves, storesOf } from "./shape.ts";
 
 /** Schedules the blocks below the root that make up one chain along rows; the schedule given when they do not. */
@@ -29,18 +29,27 @@ function rows(sch: Schedule, scope: BlockRV): boolean {
   );
   if (depth === undefined) return false;
   const row = sch.getLoops(out)[depth];
+  const taken: InLanes[] = [];
   for (const p of [...producers].reverse()) {
     if (!isReduction(sch.get(p))) {
       sch.computeAt(p, row);
-      walk(sch, p, depth + 1);
+      if (walk(sch, p, depth + 1)) for (const parts of taken) alongside(sch, parts, p);
       continue;
     }
     const parts = inLanes(sch, p);
     for (const part of [parts.block, parts.four, parts.partial]) if (part) sch.computeAt(part, row);
-    finishLanes(sch, parts, depth + 1);
+    taken.push(parts);
   }
+  for (const parts of taken) finishLanes(sch, parts, depth + 1);
   walk(sch, out, depth + 1);
   return true;
+}
+
+/** Sums in lanes go with what makes their terms, where that is done in pieces of as many: each term is still in a register. */
+function alongside(sch: Schedule, { partial, lanes }: InLanes, producer: BlockRV): void {
+  if (!sch.getProducers(partial).some((p) => p.id === producer.id)) return;
+  const [pieces, inner] = sch.getLoops(producer).slice(-2);
+  if (constInt(sch.get(inner).extent) === lanes) sch.reverseComputeAt(partial, pieces);
 }
 
 const isReduction = (b: Block): boolean => b.axes.some((a) => a.type === "R");

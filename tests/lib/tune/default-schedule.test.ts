@@ -151,6 +151,37 @@ describe("tune: the default schedule", function () {
     const [row] = sch.getLoops(sch.getBlock("softmax"));
     for (const name of ["most", "total"]) assert.equal(sch.getLoops(sch.getBlock(name))[0].id, row.id, name);
     assert.equal(sch.script().match(/T\.exp/g)?.length, 1);
+    // Each exponential is added where it is made.
+    const [, pieces] = sch.getLoops(sch.getBlock("exps"));
+    assert.equal(sch.getLoops(sch.getBlock("total_rf_update"))[1].id, pieces.id);
+  });
+
+  it("rows of a softmax with zeros of both signs, infinities and NaN", async () => {
+    const rows = [
+      [-0, 0],
+      [Number.NEGATIVE_INFINITY, 2, -1],
+      [Number.NEGATIVE_INFINITY],
+      [Number.POSITIVE_INFINITY, 1],
+      [Number.NaN, 1, Number.POSITIVE_INFINITY],
+      [1, 2, Number.NaN],
+      [3e38, -3e38],
+    ];
+    for (const columns of [16, 37, 64]) {
+      const data = Float32Array.from({ length: rows.length * columns }, (_, i) => {
+        const row = rows[Math.floor(i / columns)];
+        return row[((i % columns) * 7) % row.length];
+      });
+      const f = softmax(rows.length, columns);
+      const make = (): Tensor[] => [
+        Tensor.from(data, [rows.length, columns]),
+        Tensor.random([rows.length, columns], { seed: 1 }),
+      ];
+      const [want, got] = [make(), make()];
+      interpret(f, want);
+      await (await build(defaultSchedule(f))).main(...got);
+      assertAllclose(got[1], want[1], { rtol: 1e-6, equalNan: true });
+      for (const t of [...want, ...got]) t.dispose();
+    }
   });
 
   it("random programs", async () => {

@@ -35,8 +35,15 @@ const programs: Record<string, PrimFunc> = {
   ),
 };
 
+/** A loop with vector literals, which stand in globals. */
+const literals = T.primFunc({ A: T.buffer([64]), B: T.buffer([64]) }, ({ A, B }) => {
+  for (const i of T.serial(8)) {
+    for (const j of T.vectorized(8)) B[i * 8 + j] = T.exp(A[i * 8 + j]) * 0.37;
+  }
+});
+
 describe("reading WAT", () => {
-  for (const [name, f] of Object.entries(programs)) {
+  for (const [name, f] of Object.entries({ ...programs, literals })) {
     it(`gives back the bytes of what was printed: ${name}`, () => {
       const code = compileWasm(irModule({ [name]: f }), { relaxedSimd: false });
       assert.deepEqual([...encodeModule(readWat(code.wat()))], [...code.bytes]);
@@ -127,6 +134,9 @@ describe("reading WAT", () => {
     fails('(module (import "env" "g" (global i32)))', /imports a memory and functions/);
     fails('(module (memory (import "env" "memory") 0) (import "env" "memory" (memory 0)))', /imported once/);
     fails('(module (export "f" (func $f)))', /a function of the module is exported/);
+    fails("(module (global i32 (i32.const 1)))", /holds a vector/);
+    fails("(module (global $k (mut v128)))", /holds a vector/);
+    fails("(module (func (drop (global.get $k))))", /there is no global \$k/);
     fails("(module (func (result i32 i32)))", /one result at most/);
     fails("(module (func (type $t)))", /\(type …\) is not read here/);
     fails("(module (func (param $x)))", /a name is followed by one type/);
