@@ -41,6 +41,9 @@ export interface Tried {
   readonly predicted: number | undefined;
 }
 
+/** Candidates that take less than so many times as long as the best may be the best, of which so many are looked at again. */
+const NEAR = 1.08;
+const FINALISTS = 4;
 /** Candidates, none of which could be measured: then the function is given up. */
 const HOPELESS = 24;
 
@@ -150,24 +153,37 @@ export class TuningTask {
   }
 
   /**
-   * Measures the best candidate again, as long as the best is one that was measured only once: among many measurements the
-   * smallest is one that chance has favoured. At most so many times.
+   * Measures the best candidates again, one after another and so many times round: among many measurements the smallest is
+   * one that chance has favoured. Those that turn out slower drop out, others come up in their place; ends early when one
+   * is left that was measured again.
    */
-  async confirm(most: number, signal?: AbortSignal): Promise<void> {
+  async confirm(rounds: number, signal?: AbortSignal): Promise<void> {
     const confirmed = new Set<Candidate>();
-    for (let i = 0; i < most; i++) {
-      const costs = this.entries.map((e) => costOf(e.record, this.quickest));
-      const at = costs.indexOf(Math.min(...costs));
-      const entry = this.entries[at] as Entry | undefined;
-      if (!entry || costs[at] === Number.POSITIVE_INFINITY || confirmed.has(entry.candidate)) return;
-      confirmed.add(entry.candidate);
-      const outcome = await unlessAborted(this.measure(entry.candidate), signal);
-      if (outcome?.status !== "measured") return;
-      const record = this.recordOf(entry.candidate, outcome);
-      this.parts.database.add(record);
-      this.entries[at] = { ...entry, record: mergeRepeats([entry.record, record])[0] };
-      this.learn();
+    for (let i = 0; i < rounds; i++) {
+      const finalists = this.finalists();
+      if (finalists.every((at) => finalists.length === 1 && confirmed.has(this.entries[at].candidate)))
+        return;
+      for (const at of finalists) {
+        const { candidate, record: before } = this.entries[at];
+        confirmed.add(candidate);
+        const outcome = await unlessAborted(this.measure(candidate), signal);
+        if (outcome?.status !== "measured") return;
+        const record = this.recordOf(candidate, outcome);
+        this.parts.database.add(record);
+        this.entries[at] = { candidate, record: mergeRepeats([before, record])[0] };
+        this.learn();
+      }
     }
+  }
+
+  /** Where the entries are that may be the best, the best first. */
+  private finalists(): number[] {
+    const costs = this.entries.map((e) => costOf(e.record, this.quickest));
+    const least = Math.min(Number.POSITIVE_INFINITY, ...costs);
+    const near = [...costs.keys()].filter(
+      (i) => costs[i] <= least * NEAR && costs[i] < Number.POSITIVE_INFINITY,
+    );
+    return near.sort((a, b) => costs[a] - costs[b]).slice(0, FINALISTS);
   }
 
   /** Times may look different than before: the yardstick was seen at a better speed. */

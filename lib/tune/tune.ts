@@ -27,7 +27,7 @@ export interface TuneOptions {
   readonly space?: Space | ScheduleFunction;
   /** How candidates are chosen. Default "evolutionary". */
   readonly strategy?: StrategyName;
-  /** How often, at most, the best candidate of each function is measured again at the end. Default 3. */
+  /** How often, at most, the best few candidates of each function are measured again at the end. Default 3, for models 1. */
   readonly confirm?: number;
   /** Candidates that a round of evolution looks at, and for how many generations. Default 64 and 3: a few seconds. */
   readonly effort?: Partial<Effort>;
@@ -216,7 +216,7 @@ class Search {
       scheduler.noted(task);
       await pause();
     }
-    const { confirm = 3 } = this.options;
+    const { confirm = this.tasks.length === 1 ? 3 : 1 } = this.options;
     for (const task of this.history.length > 0 ? this.tasks : []) {
       if (!signal?.aborted) await task.confirm(confirm, signal);
     }

@@ -1,8 +1,9 @@
 /** Building, checking and timing candidates in this thread. */
 import { type PrimFunc, structuralHash } from "../../ir/index.ts";
+import { undisturbed } from "../../tune/database/record.ts";
 import type { MeasureRequest, Outcome } from "../../tune/measure.ts";
 import type { Prepared } from "../backend.ts";
-import { measureTogether, quantile } from "../timing.ts";
+import { measureTogether } from "../timing.ts";
 import type { Machine } from "./machine.ts";
 import { Workbench } from "./reference.ts";
 
@@ -139,8 +140,8 @@ export class CandidateRunner {
 
 /** Whether the candidate may be the best: relative to the yardstick, where there is one. */
 function isPromising(runs: readonly number[][], best: number, yardstick: Yardstick | undefined): boolean {
-  const middle = (ms: readonly number[]): number => quantile(ms, 0.5);
-  const ms = yardstick ? (middle(runs[0]) / middle(runs[1])) * yardstick.quickest : middle(runs[0]);
+  const own = undisturbed(runs[0]);
+  const ms = yardstick ? (own / undisturbed(runs[1])) * yardstick.quickest : own;
   return ms < PROMISING * best;
 }
 

@@ -70,13 +70,15 @@ export function workloadOf(f: PrimFunc): Workload {
 /**
  * Milliseconds that a record stands for, infinite for one that was not measured. Where a yardstick was measured in turns
  * with it, its time relative to that, at the best speed the yardstick was ever seen to have (`quickest`, by hash): the
- * machine may have been busy. Otherwise the shortest run.
+ * machine may have been slower then. Otherwise the shortest run.
  */
 export function costOf(r: TuningRecord, quickest: ReadonlyMap<string, number> = new Map()): number {
   if (r.runs.length === 0) return Number.POSITIVE_INFINITY;
   const { yardstick } = r;
   const best = yardstick && quickest.get(yardstick.hash);
-  return best === undefined ? Math.min(...r.runs) : relative(r.runs, yardstick?.runs ?? []) * best;
+  return best === undefined
+    ? Math.min(...r.runs)
+    : (undisturbed(r.runs) / undisturbed(yardstick?.runs ?? [])) * best;
 }
 
 /**
@@ -111,11 +113,15 @@ export function quickestYardsticks(records: Iterable<TuningRecord>): Map<string,
   return out;
 }
 
-/** How many times as long as the yardstick: the middle one of the pairs' ratios. */
-function relative(runs: readonly number[], yardstick: readonly number[]): number {
-  const ratios = runs.map((ms, i) => ms / yardstick[i]).sort((a, b) => a - b);
-  const middle = ratios.length >> 1;
-  return ratios.length % 2 === 1 ? ratios[middle] : (ratios[middle - 1] + ratios[middle]) / 2;
+/**
+ * What runs take when nothing comes between: the mean of the shortest quarter of them. Whatever else a machine does makes
+ * runs longer, never shorter, so that the short ones tell most (on a machine that is eight times overcommitted their ratios
+ * spread over a few hundredths where those of medians spread over half), and of several one may be exceptional.
+ */
+export function undisturbed(runs: readonly number[]): number {
+  const few = Math.max(1, runs.length >> 2);
+  const shortest = [...runs].sort((a, b) => a - b).slice(0, few);
+  return shortest.reduce((a, b) => a + b, 0) / few;
 }
 
 /**

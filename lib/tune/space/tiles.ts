@@ -22,17 +22,12 @@ import {
 } from "../default/contraction.ts";
 import { epilogueOf } from "../default/inline.ts";
 import { contractionOf, extentOf, product, strideAlong } from "../default/shape.ts";
+import { fits } from "../default/tile.ts";
 import { chance, type Draw, drawNumber, oneOf } from "./draw.ts";
 
-/** Registers of x64 that engines hand out for vectors, all but the one they keep. */
-export const VECTOR_REGISTERS = 15;
 const LANES = 4;
 const WIDTHS = [4, 8, 12, 16, 24, 32];
 const MOST_ROWS = 12;
-
-/** Registers of a tile: its sums, a row of the columns' operand, one element of the rows' operand. */
-export const registersOf = (rows: number, columns: number): number =>
-  (rows * columns) / LANES + columns / LANES + 1;
 
 export function tiles(sch: Schedule, block: BlockRV, d: Draw): Schedule | undefined {
   const b = sch.get(block);
@@ -69,7 +64,7 @@ function packed(
   const panel = sch.reindex(block, ["read", at(roles.y.buffer.id)]);
   layOut(sch, panel, roles);
   const kinds = made ? fuseColumns(sch, block, made, axes, roles) : kindsOf(axes, roles);
-  const { nr, mr } = drawTile(sch, roles, n);
+  const { nr, mr } = drawTile(sch, roles, n, d);
   const padding = made && paddingOf(sch, block, kinds, { nr, mr }, d);
   const { source, epilogue } =
     made && padding ? padded(sch, block, panel, made, padding) : { source: panel, epilogue: made };
@@ -117,7 +112,7 @@ function unpacked(
 ): Schedule {
   const given = epilogueOf(sch, block);
   const epilogue = given ?? (parts || chance(d, 0.5) ? undefined : sch.cacheWrite(block, 0, "global"));
-  const { nr, mr } = drawTile(sch, roles, extentOf(roles.columns[roles.columns.length - 1]));
+  const { nr, mr } = drawTile(sch, roles, extentOf(roles.columns[roles.columns.length - 1]), d);
   const loops = sch.getLoops(block);
   const of = (list: readonly BlockAxis[]): LoopRV[] =>
     list.map((a) => loops[axes.findIndex((x) => x.v.id === a.v.id)]);
@@ -130,8 +125,13 @@ function unpacked(
   return sch;
 }
 
+/** How often a tile is drawn that fits the registers of other engines than the one that the search is for. */
+const ELSEWHERE = 0.05;
+/** From so many tiles on a ragged last one hardly shows. */
+const MANY = 16;
+
 /** A tile that fits the registers; those that divide the extents are drawn more often. */
-function drawTile(sch: Schedule, roles: Roles, n: number): { nr: ExprRV; mr: ExprRV } {
+function drawTile(sch: Schedule, roles: Roles, n: number, { loads }: Draw): { nr: ExprRV; mr: ExprRV } {
   const lastRow = roles.rows[roles.rows.length - 1];
   const m = lastRow ? extentOf(lastRow) : 1;
   const widths = WIDTHS.filter((w) => w <= Math.max(LANES, n));
@@ -140,12 +140,12 @@ function drawTile(sch: Schedule, roles: Roles, n: number): { nr: ExprRV; mr: Exp
     widths.map((w) => [w, (n % w === 0 ? 6 : 1) * (m > 1 && (w > 16 || w < 8) ? 0.3 : 1)]),
   );
   const width = sch.get(nr);
-  const fits = (rows: number): boolean => registersOf(rows, width) <= VECTOR_REGISTERS + 1;
-  const weight = (rows: number): number => {
-    if (!fits(rows) || rows > m) return rows === 1 ? 1e-3 : 0;
-    // Few sums wait for each other, many leave no room for operands, and uneven tiles need conditions.
-    const sums = (rows * width) / LANES;
-    return (m % rows === 0 ? 8 : 1) * Math.min(1, sums / 8) ** 2 * (sums > 10 ? 0.5 : 1);
+  const weight = (mr: number): number => {
+    const t = { mr, nr: width };
+    if (!fits(t, "late") || mr > m) return mr === 1 ? 1e-3 : 0;
+    // Few sums wait for each other, and uneven tiles need conditions.
+    const even = m % mr === 0 ? 8 : m >= MANY * mr ? 4 : 1;
+    return even * Math.min(1.5, (mr * width) / LANES / 8) ** 2 * (fits(t, loads) ? 1 : ELSEWHERE);
   };
   const mr = drawNumber(
     sch,

@@ -13,6 +13,7 @@ import { allclose, build, Tensor } from "../../../lib/runtime/index.ts";
 import { Schedule } from "../../../lib/schedule/index.ts";
 import { T } from "../../../lib/script/index.ts";
 import { FileDatabase } from "../../../lib/tune/database/file.node.ts";
+import { undisturbed } from "../../../lib/tune/database/record.ts";
 import {
   compileTir,
   costOf,
@@ -82,11 +83,25 @@ describe("tune: databases", () => {
   });
 
   it("a candidate that was measured again counts with all its runs", () => {
-    const lucky = record(f, 2, { runs: [1], yardstick: { hash: "y", runs: [4] } });
+    // The machine was busy while the yardstick ran.
+    const lucky = record(f, 2, { runs: [3], yardstick: { hash: "y", runs: [12] } });
     const steady = record(f, 3, { runs: [2, 2], yardstick: { hash: "y", runs: [4, 4] } });
     const again = { ...lucky, runs: [3, 3], yardstick: { hash: "y", runs: [4, 4] } };
     assert.equal(splitBy(new MemoryDatabase([lucky, steady]).querySchedule(f)), 2);
     assert.equal(splitBy(new MemoryDatabase([lucky, steady, again]).querySchedule(f)), 3);
+  });
+
+  it("runs that something came between do not count, if a quarter was left alone", () => {
+    const y = (...runs: number[]) => ({ hash: "y", runs });
+    const quiet = new Map([["y", 4]]);
+    const disturbed = record(f, 2, {
+      runs: [3, 30, 9, 3, 14, 60, 3.2, 8],
+      yardstick: y(31, 4, 12, 4, 4.4, 20, 9, 70),
+    });
+    assert.equal(costOf(disturbed, quiet), 3);
+    assert.equal(costOf(record(f, 2, { runs: [3, 3, 3], yardstick: y(4, 4, 4) }), quiet), 3);
+    assert.equal(undisturbed([5]), 5);
+    assert.equal(undisturbed([9, 1, 2, 9, 9, 9, 9, 9]), 1.5);
   });
 
   it("a program with other names gets the schedule, one that was noted as scheduled keeps its own", () => {
