@@ -21,8 +21,8 @@ module.exports = {
     {
       name: "no-dev-dependencies",
       severity: "error",
-      // The page is bundled: what it is made of is in dist/workbench.
-      from: { path: "^(lib|kernel)/", pathNot: "^kernel/workbench/" },
+      // Pages are bundled: what they are made of is in dist/workbench and dist/export.
+      from: { path: "^(lib|kernel)/", pathNot: "^kernel/(workbench|export/browser)/" },
       to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"] },
     },
     ...mayNotImportLater,

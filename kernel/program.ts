@@ -1,6 +1,7 @@
 // The command line. Each command loads its own code.
 import { Command, InvalidArgumentError } from "commander";
 import type { CompileFlags } from "./compile.ts";
+import type { ExportFlags } from "./export/command.ts";
 import type { RunFlags } from "./notebook/commands.ts";
 import { packageVersion } from "./paths.ts";
 import type { StartFlags } from "./server/start.ts";
@@ -45,7 +46,7 @@ program
   .description("run a notebook without a browser, through the real kernel; fails when a cell throws")
   .argument("<notebook>", "the .ipynb file; cells run in its folder")
   .option("-o, --output <file>", "write the executed notebook here, after each cell")
-  .option("--html <file>", "write the executed notebook as a page that needs no script")
+  .option("--html <file>", "write the executed notebook as one page, as export does")
   .option("-p, --param <name=value>", "set a parameter (JSON or text); may be repeated", collect, [])
   .option("--timeout <seconds>", "longest time for one cell; it is then stopped, and the run fails", positive)
   .option("--resume", "do nothing when --output holds a complete run of the same cells and parameters")
@@ -66,6 +67,25 @@ program
   });
 
 program
+  .command("export")
+  .description(
+    "write a notebook as one HTML page, or all notebooks of a folder as a site; neither needs a network",
+  )
+  .argument("[notebook]", "the .ipynb file; with --course a folder, the course when none is named")
+  .option("-o, --output <file>", "the page (NOTEBOOK.html), or the folder of the site (site)")
+  .option("--execute", "run the notebooks first, as run does; their files are left alone")
+  .option(
+    "--course",
+    "a site with an index and a search: every notebook of the folder, in the order of their names",
+  )
+  .option("--title <text>", "the title of the site")
+  .option("--timeout <seconds>", "with --execute, the longest time for one cell", positive)
+  .action(async (notebook: string | undefined, flags: ExportFlags) => {
+    const { exportCommand } = await import("./export/command.ts");
+    process.exitCode = await told(() => exportCommand(notebook, flags));
+  });
+
+program
   .command("strip")
   .description("take outputs and execution counts out of notebooks, for Git")
   .argument("<notebooks...>", "the .ipynb files, or - for a filter")
@@ -80,7 +100,11 @@ program
   .description("compile an ONNX model to a deployment bundle: an ES module that needs nothing else")
   .argument("<model>", "the .onnx file")
   .requiredOption("-o, --output <folder>", "the folder of the bundle; an older bundle there is replaced")
-  .option("--target <target>", "wasm (the default)")
+  .option(
+    "--target <target>",
+    "wasm (the default), or webgpu: the GPU of a page, or of Node with the package webgpu; what has no form there is " +
+      "carried as WebAssembly",
+  )
   .option(
     "--shape <name=N>",
     "fix a size that the model leaves open (batch=1), an entry point for each (batch=1,8), or the whole shape of an " +
@@ -96,6 +120,7 @@ program
   )
   .option("--f16", "store the weights in half precision")
   .option("--relaxed-simd", "use relaxed SIMD, which is faster and which not every browser has")
+  .option("--shader-f16", "for webgpu: compute f16 tensors on the GPU, which then has to have shader-f16")
   .option("--records <file>", "use the schedules that tilewright tune has found")
   .action(async (model: string, flags: CompileFlags) => {
     const { compileCommand } = await import("./compile.ts");
@@ -120,7 +145,8 @@ program
     [],
   )
   .option("--value <input=ELEMENTS>", "fix an input whose value decides sizes; may be repeated", collect, [])
-  .option("--threads <N>", "threads that share parallel loops", whole, 1)
+  .option("--target <target>", "wasm, the processor, or webgpu, the GPU at hand", "wasm")
+  .option("--threads <N>", "threads that share parallel loops, for wasm", whole, 1)
   .option("--no-relaxed-simd", "search for machines without relaxed SIMD, as bundles are made for")
   .option("--seed <N>", "where random numbers start", whole)
   .action(async (model: string, flags: TuneFlags) => {

@@ -1,11 +1,10 @@
 // What the commands `run`, `check` and `strip` print, and their exit codes: 0 when all is well, 1 when a notebook
 // fails or differs, 2 (the command line's own) when there is none.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { stripAnsi } from "./ansi.ts";
 import { checkNotebook } from "./check.ts";
-import { readNotebook } from "./format.ts";
-import { notebookHtml } from "./html.ts";
+import { type Notebook, readNotebook } from "./format.ts";
 import { injectParameters, parseParameter, undeclaredParameters } from "./parameters.ts";
 import { printProgress } from "./progress.ts";
 import { earlierRun } from "./resume.ts";
@@ -26,6 +25,8 @@ export interface RunFlags {
 export async function runCommand(file: string, flags: RunFlags): Promise<number> {
   const parameters = flags.param.map(parseParameter);
   const planned = readNotebook(file);
+  // What is missing is told before anything runs.
+  const page = flags.html === undefined ? undefined : await pageWriter(flags.html, file);
   for (const name of undeclaredParameters(planned, parameters))
     console.error(`note: the cell tagged "parameters" declares no ${name}`);
   for (const target of [flags.output, flags.html]) {
@@ -37,7 +38,7 @@ export async function runCommand(file: string, flags: RunFlags): Promise<number>
     const { complete, why } = earlierRun(flags.output, planned, parameters);
     console.log(why);
     if (complete) {
-      writePage(flags, readNotebook(flags.output), file);
+      await page?.(readNotebook(flags.output));
       return 0;
     }
   }
@@ -50,7 +51,7 @@ export async function runCommand(file: string, flags: RunFlags): Promise<number>
       signal,
     }),
   );
-  writePage(flags, notebook, file);
+  await page?.(notebook);
   if (!failure) return 0;
   tellFailure(file, failure);
   return 1;
@@ -112,18 +113,28 @@ export function stripCommand(files: string[], { check = false }: { check?: boole
   return code;
 }
 
-function writePage({ html }: RunFlags, notebook: Parameters<typeof notebookHtml>[0], file: string): void {
-  if (html !== undefined) writeFileSync(html, notebookHtml(notebook, path.basename(file, ".ipynb")));
+/** What writes the page of an executed notebook. */
+async function pageWriter(html: string, file: string): Promise<(notebook: Notebook) => Promise<unknown>> {
+  const [{ writePage }, { pageScripts }] = await Promise.all([
+    import("../export/write.ts"),
+    import("../export/scripts.ts"),
+  ]);
+  const scripts = pageScripts();
+  return (notebook) => writePage(html, notebook, file, scripts);
 }
 
-function tellFailure(file: string, failure: { index: number; error: string; traceback: string[] }): void {
+/** Says on the error stream which cell failed, and why. */
+export function tellFailure(
+  file: string,
+  failure: { index: number; error: string; traceback: string[] },
+): void {
   const traceback = failure.traceback.join("\n");
   if (traceback !== "") console.error(process.stderr.isTTY ? traceback : stripAnsi(traceback));
   console.error(`\n${file}: cell ${failure.index} failed: ${failure.error}`);
 }
 
 /** The first Ctrl-C stops the running cell and ends the run in good order; the second one ends the process. */
-async function stoppable<R>(run: (signal: AbortSignal) => Promise<R>): Promise<R> {
+export async function stoppable<R>(run: (signal: AbortSignal) => Promise<R>): Promise<R> {
   const controller = new AbortController();
   const stop = () => controller.abort();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, stop);

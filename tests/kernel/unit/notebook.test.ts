@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { ansiToHtml, stripAnsi } from "../../../kernel/notebook/ansi.ts";
 import type { Cell, Notebook } from "../../../kernel/notebook/format.ts";
-import { notebookHtml } from "../../../kernel/notebook/html.ts";
 import { OutputCollector } from "../../../kernel/notebook/outputs.ts";
 import { injectParameters, parseParameter } from "../../../kernel/notebook/parameters.ts";
-import { sanitize } from "../../../kernel/notebook/sanitize.ts";
 import { type Message, makeHeader } from "../../../kernel/protocol/messages.ts";
 
 function code(source: string, tags: string[] = []): Cell {
@@ -51,45 +49,6 @@ describe("kernel unit: notebooks", () => {
     injectParameters(notebook, [parseParameter("n=5"), parseParameter("name=a b"), parseParameter('s="5"')]);
     assert.equal(notebook.cells[2]?.source, '// Parameters\nlet n = 5;\nlet name = "a b";\nlet s = "5";');
     assert.throws(() => parseParameter("1x=2"), /name=value/);
-  });
-
-  it("makes a page without scripts", () => {
-    const cell = code("const a = '<b>';");
-    cell.outputs = [
-      {
-        output_type: "display_data",
-        data: { "text/html": "<p onclick='x()'>ok<script>bad()</script></p>" },
-        metadata: {},
-      },
-      { output_type: "error", ename: "E", evalue: "v", traceback: ["\u001b[31mE\u001b[39m: <v>"] },
-    ];
-    const text: Cell = {
-      id: "m",
-      cell_type: "markdown",
-      source: "# Title\n<script>x</script>\n\n[l](javascript:x)",
-      metadata: {},
-    };
-    const html = notebookHtml({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells: [text, cell] }, "file");
-    assert.match(html, /<title>Title<\/title>/);
-    assert.doesNotMatch(html, /<script|onclick|javascript:/);
-    assert.match(html, /<span class="ansi-red">E<\/span>: &#60;v&#62;/);
-    assert.match(html, /hljs-keyword/);
-  });
-
-  it("takes from HTML what could run", () => {
-    const samples = [
-      "<img src=x onerror=alert(1)>",
-      "<a href=' javascript:alert(1)'>x</a>",
-      "<iframe src=x></iframe>",
-      "<ScRiPt src=x>",
-      "<svg/onload=alert(1)>",
-    ];
-    for (const sample of samples)
-      assert.doesNotMatch(sanitize(sample), /onerror|javascript:|iframe|script|onload/i, sample);
-    assert.equal(
-      sanitize("<details open><b class='x'>1 &lt; 2</b></details>"),
-      "<details open><b class='x'>1 &lt; 2</b></details>",
-    );
   });
 
   it("reads terminal colours", () => {

@@ -1,0 +1,3 @@
+import { scriptConfig } from "./script.vite.ts";
+
+export default scriptConfig("page");
