@@ -26,8 +26,6 @@ const MOST_ENTRIES = 64;
 
 /** Compiles a model file and writes the bundle; prints the sizes of its parts. */
 export async function compileCommand(model: string, flags: CompileFlags): Promise<number> {
-  if (flags.records !== undefined && flags.target === "webgpu")
-    throw new DeployError("--records has schedules for WebAssembly; leave it out for --target webgpu");
   const file = decodeModel(new Uint8Array(readFileSync(model)), { externalData: beside(model) });
   const modules = importEntries(file, flags, beside(model));
   const name = path.basename(model);

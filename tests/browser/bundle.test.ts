@@ -1,8 +1,5 @@
 // A deployment bundle in a page, served over loopback, in a real browser.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import path from "node:path";
 import type { Browser } from "playwright-core";
 import { bundle } from "../../lib/deploy/index.ts";
@@ -10,38 +7,10 @@ import { writeBundle } from "../../lib/deploy/write.node.ts";
 import { type NDArray, numbersOf } from "../../lib/ir/index.ts";
 import { chosenColumns, mlp, withFolder } from "../lib/deploy/support.ts";
 import { oracle } from "../lib/runtime/vm-support.ts";
+import { serveFolder } from "../support/folder-server.ts";
 import { startBrowser } from "../support/page.ts";
 import { randomData } from "../support/random-graph.ts";
 import { requireSystem } from "../support/system.ts";
-
-const TYPES: Readonly<Record<string, string>> = {
-  ".html": "text/html",
-  ".js": "text/javascript",
-  ".wasm": "application/wasm",
-};
-
-/** Serves a folder's files, and a page that loads the bundle in it. */
-function serve(folder: string): Promise<Server> {
-  const server = createServer((request, response) => {
-    const name = path.basename(new URL(request.url ?? "/", "http://localhost").pathname);
-    if (name === "") {
-      response.setHeader("Content-Type", "text/html");
-      response.end("<!doctype html><title>a page</title>");
-      return;
-    }
-    try {
-      const bytes = readFileSync(path.join(folder, name));
-      response.setHeader("Content-Type", TYPES[path.extname(name)] ?? "application/octet-stream");
-      response.end(bytes);
-    } catch {
-      response.statusCode = 404;
-      response.end();
-    }
-  });
-  return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => resolve(server));
-  });
-}
 
 describe("browser: a deployment bundle", function () {
   this.timeout(60_000);
@@ -58,13 +27,12 @@ describe("browser: a deployment bundle", function () {
         const module = mlp([64, 40, 8]);
         const at = path.join(folder, "b");
         writeBundle(await bundle([{ module }], { f16 }), at);
-        const server = await serve(at);
+        const server = await serveFolder(at);
         try {
-          const { port } = server.address() as AddressInfo;
           const page = await browser.newPage();
           const complaints: string[] = [];
           page.on("pageerror", (error) => complaints.push(String(error)));
-          await page.goto(`http://127.0.0.1:${port}/`);
+          await page.goto(server.url);
           const x = randomData([1, 64], 3);
           const run = `(async (data) => {
             const { load } = await import("/model.js");
@@ -89,7 +57,6 @@ describe("browser: a deployment bundle", function () {
           for (const [i, v] of got.data.entries())
             assert.ok(Math.abs(v - want[i]) <= 1e-4, `${i}: ${v}, ${want[i]}`);
         } finally {
-          server.closeAllConnections();
           server.close();
         }
       }));
@@ -99,11 +66,10 @@ describe("browser: a deployment bundle", function () {
     withFolder(async (folder) => {
       const at = path.join(folder, "b");
       writeBundle(await bundle([{ module: chosenColumns() }]), at);
-      const server = await serve(at);
+      const server = await serveFolder(at);
       try {
-        const { port } = server.address() as AddressInfo;
         const page = await browser.newPage();
-        await page.goto(`http://127.0.0.1:${port}/`);
+        await page.goto(server.url);
         const got = await page.evaluate(`(async () => {
           const { load } = await import("/model.js");
           const model = await load();
@@ -125,7 +91,6 @@ describe("browser: a deployment bundle", function () {
           [one, [1, 3]],
         ]);
       } finally {
-        server.closeAllConnections();
         server.close();
       }
     }));

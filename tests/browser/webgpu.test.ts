@@ -4,8 +4,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import ts from "typescript";
+import { startBrowser } from "../support/page.ts";
 import { requireSystem } from "../support/system.ts";
 
 const acorn = createRequire(import.meta.url)
@@ -32,16 +33,6 @@ function serve(): Promise<Server> {
     server.listen(0, "127.0.0.1", () => resolve(server));
   });
 }
-
-/** SwiftShader, which every Chromium brings; and nothing but the page itself. */
-const flags = [
-  "--enable-unsafe-webgpu",
-  "--use-webgpu-adapter=swiftshader",
-  "--no-sandbox",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--no-first-run",
-];
 
 const run = `(async () => {
   const { build } = await import("/lib/runtime/build.ts");
@@ -84,7 +75,7 @@ describe("browser: WebGPU", function () {
   let browser: Browser;
   before(async function () {
     requireSystem(this, "chromium");
-    browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: flags });
+    browser = await startBrowser({ webgpu: true });
   });
   after(() => browser?.close());
 

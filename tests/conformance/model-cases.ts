@@ -33,6 +33,26 @@ function elements(folder: string, s: Saved): Float32Array | BigInt64Array {
   return s.dtype === "int64" ? new BigInt64Array(bytes) : new Float32Array(bytes);
 }
 
+/** A case with its data. */
+export interface SavedCase {
+  readonly inputs: Readonly<Record<string, SavedTensor>>;
+  readonly outputs: Readonly<Record<string, SavedTensor>>;
+}
+export interface SavedTensor {
+  readonly data: Float32Array | BigInt64Array;
+  readonly shape: readonly number[];
+}
+
+/** The cases of a model that was exported. */
+export function savedCases(folder: string, name: string): SavedCase[] {
+  const { cases } = JSON.parse(readFileSync(path.join(folder, `${name}.json`), "utf8")) as { cases: Case[] };
+  const read = (all: Case["inputs"]): SavedCase["inputs"] =>
+    Object.fromEntries(
+      Object.entries(all).map(([k, s]) => [k, { data: elements(folder, s), shape: s.shape }] as const),
+    );
+  return cases.map((c) => ({ inputs: read(c.inputs), outputs: read(c.outputs) }));
+}
+
 /**
  * Runs a model on its cases. The error, relative to the largest element of the answer, must be at most `relative`. Gives
  * what of it ran on the CPU though the target is another device.
@@ -44,19 +64,15 @@ export async function checkModel(
   options: SessionOptions = {},
 ): Promise<readonly string[]> {
   const session = loadOnnx(readFileSync(path.join(folder, `${name}.onnx`)), options);
-  const { cases } = JSON.parse(readFileSync(path.join(folder, `${name}.json`), "utf8")) as { cases: Case[] };
   const notes = new Set<string>();
-  for (const c of cases) {
-    const inputs = Object.fromEntries(
-      Object.entries(c.inputs).map(([k, s]) => [k, { data: elements(folder, s), shape: s.shape }] as const),
-    );
+  for (const { inputs, outputs } of savedCases(folder, name)) {
     const got = await session.run(inputs);
     for (const n of await session.notes(inputs)) notes.add(n);
-    for (const [k, s] of Object.entries(c.outputs)) {
+    for (const [k, s] of Object.entries(outputs)) {
       const y = got[k];
       assert(y instanceof Tensor, `${k} is a tensor`);
       assert.deepEqual([...y.shape], [...s.shape]);
-      const error = relativeError(y.data as Float32Array, elements(folder, s) as Float32Array);
+      const error = relativeError(y.data as Float32Array, s.data as Float32Array);
       assert(error <= relative, `${k}: relative error ${error}`);
     }
   }
@@ -64,7 +80,8 @@ export async function checkModel(
   return [...notes];
 }
 
-function relativeError(got: Float32Array, want: Float32Array): number {
+/** The largest difference, relative to the largest element of the answer. */
+export function relativeError(got: Float32Array, want: Float32Array): number {
   const scale = want.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
   // NaN compares false everywhere: it counts as infinite.
   return want.reduce((worst, x, i) => {

@@ -4,13 +4,14 @@ import { createRequire } from "node:module";
 import { type Browser, chromium, type Page } from "playwright-core";
 import type { RunningServer } from "./workbench.ts";
 
-/** Starts a browser that asks nobody for anything. */
-export function startBrowser(): Promise<Browser> {
+/** Starts a browser that asks nobody for anything. `webgpu`: with WebGPU, on the driver in software that it brings. */
+export function startBrowser({ webgpu = false } = {}): Promise<Browser> {
   const args = [
     "--no-sandbox",
     "--disable-background-networking",
     "--disable-component-update",
     "--no-first-run",
+    ...(webgpu ? ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"] : []),
   ];
   return chromium.launch({ executablePath: "/usr/bin/chromium", args });
 }

@@ -1,7 +1,10 @@
 /** The entry points of a bundle for WebGPU, lowered and divided into steps: kernels, what runs on the CPU, copies. */
 import { DEFAULT_LIMITS } from "../../codegen/wgsl/index.ts";
+import { applyDatabase, sequential } from "../../graph/passes/index.ts";
+import type { Pass } from "../../graph/passes/pass.ts";
 import type { VmProgram } from "../../graph/vm-code.ts";
 import { getGraphFunc, getPrimFunc, type PrimFunc } from "../../ir/index.ts";
+import { gpuTarget } from "../../runtime/tuning-target.ts";
 import { GpuKernels, type GpuTraits } from "../../runtime/vm/gpu/kernels.ts";
 import { allSteps, type GpuLinked, type GpuStep, link, obstacle } from "../../runtime/vm/gpu/link.ts";
 import { scheduleForGpu } from "../../tune/default-gpu/index.ts";
@@ -28,13 +31,21 @@ export interface EntryPoint {
   plain(name: string): PrimFunc;
 }
 
+/** The schedules of a database that every device can run; the others by analysis. */
+function scheduleFor({ database, pipeline }: BundleOptions): Pass {
+  const others = pipeline?.schedule ?? scheduleForGpu;
+  if (!database) return others;
+  const found = applyDatabase({ queryFunc: (f) => database.queryFunc(f, gpuTarget()) });
+  return sequential([found, others], "applyDatabase");
+}
+
 /** Throws a `DeployError` where what comes next depends on data. */
 export function entryPoint(
   { module, func = "main", fixed = [] }: BundleEntry,
   options: BundleOptions,
 ): EntryPoint {
   const inputs = inputsOf(module, func, new Set(fixed));
-  const lowered = lowerWhole(module, func, { schedule: scheduleForGpu, ...options.pipeline });
+  const lowered = lowerWhole(module, func, { ...options.pipeline, schedule: scheduleFor(options) });
   const why = obstacle(lowered.program, func);
   if (why !== undefined)
     refuseDeploy(`${why}, which a bundle for webgpu cannot have: make one with --target wasm`);
