@@ -1,5 +1,6 @@
 // A notebook as the parts of a page: its body, headings, plots, and what can be searched for in it.
 import { type Cell, hasTag, type Notebook } from "../notebook/format.ts";
+import { widgetStateType } from "../notebook/widget-states.ts";
 import { isObject, type JsonObject } from "../protocol/messages.ts";
 import { codeHtml } from "./code.ts";
 import { type Heading, markdownHtml } from "./markdown.ts";
@@ -138,7 +139,7 @@ function attachment(cell: Cell, address: string): string | undefined {
 
 function widgetModels({ metadata }: Notebook): JsonObject {
   const widgets = isObject(metadata.widgets) ? metadata.widgets : {};
-  const stored = widgets["application/vnd.jupyter.widget-state+json"];
+  const stored = widgets[widgetStateType];
   return isObject(stored) && isObject(stored.state) ? stored.state : {};
 }
 

@@ -2,6 +2,7 @@ import type { StartedKernel } from "../client/start.ts";
 import type { JsonObject } from "../protocol/messages.ts";
 import type { Cell } from "./format.ts";
 import { OutputCollector } from "./outputs.ts";
+import { WidgetStates } from "./widget-states.ts";
 
 /** Time a cell has to stop after it was interrupted before its kernel is killed, in milliseconds. */
 const grace = 5000;
@@ -19,6 +20,8 @@ export class CellRunner {
   readonly #kernel: StartedKernel;
   readonly #died: Promise<string>;
   readonly #changed: () => void;
+  /** The widgets that the cells have made. */
+  readonly widgets = new WidgetStates();
   /** Outputs that come between cells belong to the latest one. */
   #cell: Cell | undefined;
 
@@ -28,7 +31,8 @@ export class CellRunner {
     this.#changed = changed;
     const collector = new OutputCollector();
     kernel.client.onOutput = (message) => {
-      if (this.#cell && collector.add(this.#cell, message)) this.#changed();
+      const shown = this.#cell !== undefined && collector.add(this.#cell, message);
+      if (this.widgets.add(message) || shown) this.#changed();
     };
     this.#died = new Promise((resolve) => {
       kernel.process.once("exit", (code, signal) =>

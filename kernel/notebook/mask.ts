@@ -10,7 +10,7 @@ const time = new RegExp(
   "gu",
 );
 const rate = new RegExp(
-  String.raw`${number}\s?(?:[kKMGT]?i?(?:FLOPS?|FLOP|B|bytes|bit|ops?|it|images|samples)/s|×(?!\s?\d)|times (?:faster|slower))`,
+  String.raw`${number}\s?(?:[kKMGT]?i?(?:FLOPS?|FLOP|B|bytes|bit|ops?|it|images|samples)/s|×(?!\s?\d)|times (?:faster|slower|as (?:fast|slow|long)))`,
   "g",
 );
 const date = /\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[-+]\d\d:?\d\d)?)?/g;

@@ -54,6 +54,7 @@ export async function runCells(
   const begun = performance.now();
   let changed = true;
   const save = () => {
+    runner.widgets.store(notebook);
     if (output !== undefined && changed) writeNotebook(output, notebook);
     changed = false;
   };
@@ -105,6 +106,7 @@ export function title(cell: Cell): string {
 
 /** No output of an earlier run may look like one of this run. */
 function clearOutputs(notebook: Notebook): void {
+  delete notebook.metadata.widgets;
   for (const cell of notebook.cells) {
     if (cell.cell_type !== "code") continue;
     cell.outputs = [];

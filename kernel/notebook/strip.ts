@@ -14,6 +14,8 @@ export function stripText(text: string, file: string): string {
   const notebook = parseNotebook(text, file);
   const before = JSON.stringify(notebook);
   delete notebook.metadata.tilewright;
+  // What cells keep may show them.
+  if (!notebook.cells.some((cell) => hasTag(cell, "keep_output"))) delete notebook.metadata.widgets;
   for (const cell of notebook.cells) {
     for (const name of traces) delete cell.metadata[name];
     if (isObject(cell.metadata.jupyter)) {

@@ -17,7 +17,7 @@ interface Given {
 }
 
 describe("kernel: commands", function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let folder: string;
   const inside = (name: string) => path.join(folder, name);
   const json = (name: string) => JSON.parse(readFileSync(inside(name), "utf8"));
@@ -229,5 +229,42 @@ describe("kernel: commands", function () {
     }
     assert.equal(readFileSync(inside("broken.ipynb"), "utf8"), executed.slice(0, -20));
     assert.equal(readFileSync(inside("nb.ipynb"), "utf8"), executed, "nor is its neighbour touched");
+  });
+
+  it("export writes a page of an executed notebook, with its widgets, and leaves the notebook alone", async () => {
+    write("nb.ipynb", [
+      `import { IntSlider } from "tilewright/notebook";
+const slider = new IntSlider({ min: 0, max: 10, value: 2, description: "tile" });
+slider`,
+      "slider.value = 7;",
+      { source: "throw new Error('on purpose')" },
+    ]);
+    const before = readFileSync(inside("nb.ipynb"), "utf8");
+    const { code, stdout, stderr } = await call(["export", "nb.ipynb", "--execute", "-o", "out/page.html"]);
+    assert.equal(code, 1, "a cell has failed");
+    assert.match(stdout, /out\/page\.html: \d+ KiB/);
+    assert.match(stderr, /cell 3 failed: Error: on purpose/);
+    const page = readFileSync(inside("out/page.html"), "utf8");
+    assert.match(page, /tile<\/span>[\s\S]*<output>7<\/output>/);
+    assert.match(page, /on purpose/);
+    assert.equal(readFileSync(inside("nb.ipynb"), "utf8"), before);
+    assert.deepEqual(readdirSync(inside("out")), ["page.html"]);
+  });
+
+  it("run stores the widgets as they were last, for others to show", async () => {
+    write("nb.ipynb", [
+      `import { IntSlider } from "tilewright/notebook";
+const slider = new IntSlider({ value: 2 });
+slider`,
+      "slider.value = 7;",
+    ]);
+    assert.equal((await call(["run", "nb.ipynb", "-o", "out.ipynb"])).code, 0);
+    const { version_major, state } =
+      json("out.ipynb").metadata.widgets["application/vnd.jupyter.widget-state+json"];
+    assert.equal(version_major, 2);
+    const models = Object.values(state) as { model_name: string; state: { value?: number } }[];
+    assert.equal(models.find(({ model_name }) => model_name === "IntSliderModel")?.state.value, 7);
+    assert.equal((await call(["strip", "out.ipynb"])).code, 0);
+    assert.equal(json("out.ipynb").metadata.widgets, undefined);
   });
 });
