@@ -36,19 +36,26 @@ const EXP = [
 
 /**
  * exp(x) = 2^n * exp(r) with r = x - n ln 2 in two parts (Cody and Waite) and a polynomial for exp(r). The power is
- * applied in two halves, so that results run through the subnormals to 0 and to infinity. Twenty instructions on vectors.
+ * applied in two halves, so that results run through the subnormals to 0 and to infinity. Nineteen instructions on
+ * vectors.
  */
 function exp(l: Lanes, x: Value): Value {
   // Beyond these the result is 0 or infinite anyway. NaN stays.
   const y = l.atMost(l.atLeast(x, -104), 89);
-  const t = l.mulAdd(y, l.float(Math.LOG2E), l.float(ROUNDER));
-  const n = l.f("sub", t, l.float(ROUNDER));
+  // The exponent of 1 twice, once for each half, comes with the rounding.
+  const rounder = l.float(ROUNDER + 2 * 127);
+  const t = l.mulAdd(y, l.float(Math.LOG2E), rounder);
+  const n = l.f("sub", t, rounder);
   const r = mulSub(l, mulSub(l, y, n, LN2_HIGH), n, LN2_LOW);
-  const p = horner(l, r, [...EXP, 1, 1]);
-  // The low nine bits of ROUNDER, and of its half, are 0: shifted into the exponent, n is what remains of t.
+  // Horner's rule would be one addition less and half as much again to wait for.
+  const r2 = mul(l, r, r);
+  const pair = (i: number): Value => l.mulAdd(r, l.float(EXP[i]), l.float(EXP[i + 1]));
+  const q = l.mulAdd(l.mulAdd(r2, l.float(EXP[0]), pair(1)), r2, pair(3));
+  const p = l.mulAdd(q, r2, add(l, r, l.float(1)));
+  // The low nine bits of ROUNDER, and of its half, are 0: shifted into the exponent, only what was added remains.
   const low = l.shift("shr_s", l.bits(t), 1);
   const high = l.i("sub", l.bits(t), low);
-  const power = (k: Value): Value => l.number(l.i("add", l.shift("shl", k, 23), l.int(0x3f800000)));
+  const power = (k: Value): Value => l.number(l.shift("shl", k, 23));
   return mul(l, mul(l, p, power(low)), power(high));
 }
 
