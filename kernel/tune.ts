@@ -46,6 +46,8 @@ export async function tuneCommand(model: string, flags: TuneFlags): Promise<numb
       database,
       signal: stop.signal,
       seed: flags.seed ?? 0,
+      // As bundles are compiled.
+      pipeline: { winograd: false },
       target: {
         kind,
         threads: flags.threads ?? 1,

@@ -71,15 +71,17 @@ export async function tuneTir(program: IRModule | PrimFunc, options: TuneOptions
 
 /**
  * Searches schedules for the tensor programs that a graph-level module runs (or several modules: one model for several
- * sizes), the more often the more they weigh. `numTrials` is for all of them together. Returns the database:
- * `build(mod, { database })` uses it.
+ * sizes), the more often the more they weigh. `numTrials` is for all of them together. `pipeline`: as the module will be
+ * built; bundles, for one, take no Winograd unless they are told to. Returns the database: `build(mod, { database })` uses it.
  */
 export async function tuneModel(
   mod: IRModule | readonly IRModule[],
   options: TuneOptions & { readonly pipeline?: PipelineOptions } = {},
 ): Promise<Database> {
   const mods = Array.isArray(mod) ? (mod as readonly IRModule[]) : [mod as IRModule];
-  const tasks = mergeTasks(mods.map((m) => extractTasks(m, options.pipeline)));
+  // As `build` lowers it, unless somebody says otherwise.
+  const pipeline = { winograd: true, ...options.pipeline };
+  const tasks = mergeTasks(mods.map((m) => extractTasks(m, pipeline)));
   if (tasks.length === 0)
     throw new TuneError("there is nothing to tune: the module calls no tensor programs of known sizes");
   return search(tasks, options, options.trialsPerRound ?? 8);

@@ -2,8 +2,10 @@
  * This machine against the peers, side by side in one run. Results are checked to agree before they are timed. Usage:
  *
  *   npm run bench -- [--only WORD] [--peers web,node,jax,tfjs] [--json FILE] [--plot FILE.svg]
+ *                    [--tuned] [--trials N] [--seed N] [--records FOLDER]
  *
- * `--only` takes the sections and cases whose name has the word. `npm run bench -- --docs A.json B.json` writes
+ * `--only` takes the sections and cases whose name has the word. `--tuned` adds what search brings: N candidates (8 unless
+ * said otherwise) for each program of each model, as far as the folder does not hold their records. `npm run bench -- --docs A.json B.json` writes
  * docs/BENCHMARKS.md from what earlier runs left.
  */
 import { writeFileSync } from "node:fs";
@@ -16,12 +18,15 @@ import { chapter3, matmul } from "./by-hand.ts";
 import { writeDocs } from "./docs.ts";
 import { callOverhead, firstRun } from "./first-run.ts";
 import { modelMatches } from "./models.ts";
+import { BASELINE } from "./names.ts";
 import { OPERATORS, operatorMatch } from "./operators.ts";
 import { ratioPlot } from "./ratio-plot.ts";
 import { resultTable } from "./report.ts";
 import { startup } from "./startup.ts";
 import { ONE_THREAD, threadResults } from "./threads.ts";
-import { BASELINE, type Match, type MatchResult, versus } from "./versus.ts";
+import { BEST_KNOWN, tunedMatmul } from "./tune.ts";
+import { RECORDS, tunedMatches } from "./tuned.ts";
+import { type Match, type MatchResult, versus } from "./versus.ts";
 
 /** What a run leaves: plain data. */
 export interface BenchRun {
@@ -50,9 +55,21 @@ const { values: options, positionals } = parseArgs({
     peers: { type: "string" },
     plot: { type: "string" },
     docs: { type: "boolean" },
+    tuned: { type: "boolean" },
+    trials: { type: "string", default: "8" },
+    seed: { type: "string", default: "0" },
+    records: { type: "string", default: RECORDS },
   },
   allowPositionals: true,
 });
+
+const wholeNumber = (flag: "trials" | "seed", least: number): number => {
+  const n = Number(options[flag]);
+  if (!Number.isInteger(n) || n < least)
+    throw new Error(`--${flag} ${options[flag]}: a whole number from ${least} on is wanted`);
+  return n;
+};
+const [numTrials, seed] = [wholeNumber("trials", 1), wholeNumber("seed", 0)];
 
 const PEER_NAMES: Readonly<Record<string, string>> = {
   web: "onnxruntime-web",
@@ -88,6 +105,23 @@ const PLANS: readonly Plan[] = [
     baseline: BASELINE,
     cases: () => modelMatches().map(play),
   },
+  ...(options.tuned
+    ? [
+        {
+          name: `models, one thread, tuned (${numTrials} candidates for each program)`,
+          baseline: BASELINE,
+          cases: () => {
+            const run = tunedMatches({ trials: numTrials, seed, folder: options.records });
+            return modelMatches().map((m) => [m.name, () => run(m)] as const);
+          },
+        },
+        {
+          name: "search: matmul",
+          baseline: BEST_KNOWN,
+          cases: () => [["matmul 1024", () => tunedMatmul({ numTrials: 64, seed })] as const],
+        },
+      ]
+    : []),
   ...(["matmul", "fork"] as const).map((which) => ({
     name: which === "fork" ? "threads: fork and join" : "threads: matmul by hand",
     baseline: ONE_THREAD,

@@ -14,6 +14,8 @@ export interface Measured {
   readonly median: number;
   readonly p25: number;
   readonly p75: number;
+  /** The shortest. */
+  readonly min: number;
   readonly rounds: number;
   /** Executions timed together in each round. */
   readonly number: number;
@@ -60,6 +62,7 @@ export async function compare(
       median,
       p25: at(0.25),
       p75: at(0.75),
+      min: sorted[0],
       rounds,
       number: numbers[i],
       ...(flops ? { gflops: flops / median / 1e6 } : {}),

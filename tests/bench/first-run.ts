@@ -10,9 +10,10 @@ import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { loadOnnx, Tensor } from "../../lib/index.ts";
 import { compare, type Measured } from "./compare.ts";
+import { BASELINE, OURS } from "./names.ts";
 import { PEERS } from "./peers.ts";
 import { measured, mlpModel } from "./startup.ts";
-import { BASELINE, type Match, type MatchResult, OURS } from "./versus.ts";
+import type { Match, MatchResult } from "./versus.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const library = pathToFileURL(path.join(HERE, "../../lib/index.ts")).href;

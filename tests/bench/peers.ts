@@ -4,6 +4,7 @@
  * thread, Node 22 and later.
  */
 import * as ort from "onnxruntime-web";
+import { BASELINE, NATIVE } from "./names.ts";
 import { ortSession } from "./ort.ts";
 
 export interface FeedTensor {
@@ -31,7 +32,7 @@ export interface Peer {
 }
 
 const ortWeb: Peer = {
-  name: "onnxruntime-web",
+  name: BASELINE,
   open: async (model, feeds, threads) => {
     const session = await ortSession(model, threads);
     const given = ortFeeds(feeds, ort.Tensor);
@@ -40,7 +41,7 @@ const ortWeb: Peer = {
 };
 
 const ortNode: Peer = {
-  name: "onnxruntime-node",
+  name: NATIVE,
   open: async (model, feeds, threads) => {
     const native = await import("onnxruntime-node");
     const session = await native.InferenceSession.create(model, {

@@ -117,5 +117,13 @@ function run(script: string): number {
 export function measured(name: string, times: readonly number[]): Measured {
   const sorted = times.toSorted((a, b) => a - b);
   const at = (q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
-  return { name, median: at(0.5), p25: at(0.25), p75: at(0.75), rounds: times.length, number: 1 };
+  return {
+    name,
+    median: at(0.5),
+    p25: at(0.25),
+    p75: at(0.75),
+    min: sorted[0],
+    rounds: times.length,
+    number: 1,
+  };
 }

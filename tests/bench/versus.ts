@@ -4,8 +4,9 @@
  */
 import { loadOnnx, type SessionOptions, Tensor } from "../../lib/index.ts";
 import { type Contender, compare, type Measured } from "./compare.ts";
+import { BASELINE, OURS } from "./names.ts";
 import type { OperatorModel } from "./ort.ts";
-import { type Feeds, type Opened, type Outputs, PEERS } from "./peers.ts";
+import { type Feeds, type FeedTensor, type Opened, type Outputs, PEERS } from "./peers.ts";
 import { openTfjs } from "./tfjs.ts";
 
 /** What is to be run. */
@@ -25,29 +26,39 @@ export interface MatchResult {
   readonly cannot: readonly { readonly name: string; readonly reason: string }[];
 }
 
-export const OURS = "tilewright";
-export const BASELINE = PEERS[0].name;
+/** One more contender of ours. */
+export interface Variant {
+  readonly name: string;
+  readonly session: SessionOptions;
+}
 
-/** Runs one match. `only`: names of the peers beside the baseline that take part; all when not given. */
+/**
+ * Runs one match. `only`: names of the peers beside the baseline that take part; all when not given. `more`: ourselves with
+ * other options.
+ */
 export async function versus(
   match: Match,
   {
     threads = 1,
     only,
-    session = {},
-  }: { threads?: number; only?: readonly string[]; session?: SessionOptions } = {},
+    more = [],
+  }: { threads?: number; only?: readonly string[]; more?: readonly Variant[] } = {},
 ): Promise<MatchResult> {
+  const ours: readonly Variant[] = [{ name: OURS, session: {} }, ...more];
   const { model, feeds, operators, flops } = match;
   const players: { name: string; absent?: () => string | undefined; open: () => Promise<Opened> }[] = [
     ...PEERS.map((p) => ({ ...p, open: () => p.open(model, feeds, threads) })),
     ...(operators ? [{ name: "tfjs-wasm", open: () => openTfjs(operators, feeds) }] : []),
-    { name: OURS, open: async () => openOurs(model, feeds, { threads, ...session }) },
+    ...ours.map(({ name, session }) => ({
+      name,
+      open: async () => openOurs(model, feeds, { threads, ...session }),
+    })),
   ];
   const contenders: Contender[] = [];
   const cannot: { name: string; reason: string }[] = [];
   let expected: Outputs | undefined;
   for (const p of players) {
-    const needed = p.name === OURS || p.name === BASELINE;
+    const needed = p.name === BASELINE || ours.some((o) => o.name === p.name);
     if (!needed && only && !only.includes(p.name)) continue;
     const absent = p.absent?.();
     if (absent !== undefined) {
@@ -68,21 +79,26 @@ export async function versus(
   return { name: match.name, rows: await compare(contenders, { flops }), cannot };
 }
 
+/** Inputs as a session takes them. */
+export const sessionInputs = (
+  feeds: Feeds,
+): Record<string, { data: FeedTensor["data"]; shape: readonly number[] }> =>
+  Object.fromEntries(Object.entries(feeds).map(([k, t]) => [k, { data: t.data, shape: t.dims }]));
+
+/** Outputs are typed arrays as everybody's are: views of memory that is theirs until they are disposed of, here at the next run. */
 function openOurs(model: Uint8Array, feeds: Feeds, options: SessionOptions): Opened {
   const session = loadOnnx(model, options);
-  const given = Object.fromEntries(
-    Object.entries(feeds).map(([k, t]) => [k, { data: t.data, shape: t.dims }]),
-  );
+  const given = sessionInputs(feeds);
+  let last: Tensor[] = [];
   return {
     run: async () => {
-      const outputs: Record<string, ArrayLike<number>> = {};
-      for (const [k, y] of Object.entries(await session.run(given))) {
+      for (const t of last) t.dispose();
+      const results = Object.entries(await session.run(given)).map(([k, y]) => {
         if (!(y instanceof Tensor)) throw new Error(`${k} is no tensor`);
-        // A copy: the peers' outputs stay valid after the next run too.
-        outputs[k] = y.data.slice() as ArrayLike<number>;
-        y.dispose();
-      }
-      return outputs;
+        return [k, y] as const;
+      });
+      last = results.map(([, y]) => y);
+      return Object.fromEntries(results.map(([k, y]) => [k, y.data as ArrayLike<number>]));
     },
   };
 }

@@ -1,6 +1,7 @@
 // Tuning whole models: the networks of the course with their trained weights answer the same, tuned or not.
 import assert from "node:assert/strict";
 import { BlockBuilder, R } from "../../../lib/graph/index.ts";
+import type { PipelineOptions } from "../../../lib/graph/pipeline.ts";
 import type { GraphExpr, IRModule } from "../../../lib/ir/index.ts";
 import { assertAllclose, build, loadCnnWeights, loadMlpWeights, Tensor } from "../../../lib/runtime/index.ts";
 import { localMeasurer } from "../../../lib/runtime/measure/index.ts";
@@ -87,6 +88,29 @@ describe(`tune: models (seed ${seed})`, function () {
       for (const t of [x, want, got]) t.dispose();
     });
   }
+
+  it("programs are searched for as the model will be built: with Winograd's filtering unless it is off", async () => {
+    const bb = new BlockBuilder();
+    const x = R.var("x", R.tensor([1, 32, 4, 4]));
+    const w = R.const(Tensor.random([32, 32, 3, 3], { seed: 3 }));
+    bb.function("main", [x], () => bb.emitFuncOutput(bb.emit(R.nn.conv2d(x, w))));
+    const mod = bb.get();
+    const search = async (pipeline: PipelineOptions | undefined) =>
+      tuneModel(mod, {
+        numTrials: 1,
+        confirm: 0,
+        ...(pipeline ? { pipeline } : {}),
+        measurer: await localMeasurer({ threads: 1 }),
+        limits: { measureMs: 20 },
+      });
+    const [built, without] = [await search(undefined), await search({ winograd: false })];
+    assert.match(built.records()[0].workload.script, /winograd/);
+    assert.doesNotMatch(without.records()[0].workload.script, /winograd/);
+    const lib = await build(mod, { threads: 1, database: built });
+    const tuned = Object.values(lib.lowered("main").funcs).filter((f) => f.attrs.scheduled === "tuned");
+    assert.equal(tuned.length, 1);
+    lib.dispose();
+  });
 
   it("a program that occurs several times is one task that weighs as often", async () => {
     const bb = new BlockBuilder();
