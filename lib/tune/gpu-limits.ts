@@ -152,7 +152,9 @@ function bytesOf(b: Buffer, accesses: readonly Access[], place: "shared" | "loca
     for (const a of reads.length > 0 ? reads : accesses) {
       const running = new Map<number, number>();
       a.loops.forEach((l, i) => {
-        const inside = i >= common || (place === "shared" && /^(threadIdx|vthread)/.test(l.thread ?? ""));
+        // Each virtual thread keeps what is its own; what is shared is shared by all of them.
+        const kept = place === "shared" ? /^(threadIdx|vthread)/ : /^vthread/;
+        const inside = i >= common || kept.test(l.thread ?? "");
         if (inside) running.set(l.v.id, constInt(l.extent) ?? 1);
       });
       widest = Math.max(widest, hull(a.dims[d], running));

@@ -24,6 +24,7 @@ import { peelFirst } from "../lower/peel.ts";
 import { decideConditions, simplifyStmt } from "../lower/simplify.ts";
 import { unrollLoops } from "../lower/unroll.ts";
 import { symbolicSizes } from "../size.ts";
+import { inStep, isVirtual } from "./virtual-threads.ts";
 
 /** Vectorised loops up to this length are written out. */
 const MAX_LANES = 16;
@@ -38,11 +39,12 @@ export function lowerForGpu(given: PrimFunc, serial: ReadonlySet<number>, notes:
     sizes,
     threads: 1,
     note: (m) => notes.push(m),
-    sharedOver: (b, l) => b.scope.startsWith("shared") && isThread(l),
+    sharedOver: (b, l) => b.scope.startsWith("shared") && (isThread(l) || isVirtual(l)),
   };
   let body: Stmt = simplifyStmt(lowerBlocks(func.body), context);
   body = simplifyStmt(compactBuffers(body, context), context);
   body = alignRows(body, func.body);
+  body = simplifyStmt(inStep(body), context);
   body = inKernels(body, (s) => simplifyStmt(peelFirst(s, context), context));
   body = inKernels(body, (s) => decideConditions(unrollLoops(lanesUnrolled(s), context), context));
   return accumulateInThreads(body, localBuffers(body));
@@ -78,13 +80,13 @@ function accumulateInThreads(s: Stmt, local: ReadonlySet<number>): Stmt {
 export const isThread = (s: For): boolean => s.thread?.startsWith("threadIdx.") ?? false;
 export const isGrid = (s: For): boolean => s.thread?.startsWith("blockIdx.") ?? false;
 
-/** Virtual threads, and loops that are to run in one thread, become serial loops. */
+/** Loops that are to run in one thread become serial loops. */
 function unbound(s: Stmt, serial: ReadonlySet<number>): Stmt {
   const go = (x: Stmt): Stmt => {
     const y = mapStmt(x, { stmt: go });
     if (y.kind !== "for") return y;
     const { thread, ...rest } = y;
-    const bound = isThread(y) || isGrid(y);
+    const bound = isThread(y) || isGrid(y) || isVirtual(y);
     if (y.loopKind === "parallel" || (thread !== undefined && (!bound || serial.has(y.v.id)))) {
       return { ...rest, loopKind: "serial" };
     }

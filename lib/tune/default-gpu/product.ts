@@ -18,8 +18,11 @@ export type Count = number | ExprRV;
 
 /** How a product is tiled: asked for when the loops are there. */
 export interface Choices {
-  /** Threads along a side, and sums of each, which divide it. */
-  readonly side: (loop: LoopRV, which: "row" | "column") => readonly [threads: Count, sums: Count];
+  /** Threads along a side, sums of each, and virtual threads that each stands for; together they divide it. */
+  readonly side: (
+    loop: LoopRV,
+    which: "row" | "column",
+  ) => readonly [threads: Count, sums: Count, virtual?: Count];
   /** Steps of the reduction that are fetched at a time, and those of them that are written out. */
   readonly steps: (loop: LoopRV) => readonly [fetched: Count, written: Count];
   /** Whether the threads of a workgroup fetch the operand together. One that is gathered always is. */
@@ -85,18 +88,20 @@ export function tileProduct(s: Schedule, block: BlockRV, choices: Choices): bool
   const [column] = of("column");
   if (!row || !column || reduce.length === 0) return false;
   const outer = [...of("batch", "unit"), ...allRows].filter((l) => l.id !== row.id);
-  const [ty, rowSums] = choices.side(row, "row");
-  const [r0, r1, r2] = s.split(row, [null, ty, rowSums]);
-  const [tx, columnSums] = choices.side(column, "column");
-  const [c0, c1, c2] = s.split(column, [null, tx, columnSums]);
+  const [ty, rowSums, rowVirtual] = choices.side(row, "row");
+  const [r0, r1, r2, rv] = inTiles(s, row, ty, rowSums, rowVirtual);
+  const [tx, columnSums, columnVirtual] = choices.side(column, "column");
+  const [c0, c1, c2, cv] = inTiles(s, column, tx, columnSums, columnVirtual);
+  const virtual = [rv, cv].filter((l) => l !== undefined);
   // The axis of the reduction with the most steps is gone through in parts; the others stand around it.
   const long = reduce.reduce((a, l) => (extentOfLoop(s, l) > extentOfLoop(s, a) ? l : a));
   const [fetched, written] = choices.steps(long);
   const [k0, ...k] = s.split(long, written === 1 ? [null, fetched] : [null, fetched, written]);
   const windows = reduce.filter((l) => l.id !== long.id);
-  s.reorder(...outer, r0, c0, r1, c1, ...windows, k0, ...k, r2, c2);
+  s.reorder(...outer, r0, c0, ...virtual, r1, c1, ...windows, k0, ...k, r2, c2);
   const group = s.fuse(...outer, r0, c0);
   s.bind(group, "blockIdx.x");
+  for (const l of virtual) s.bind(l, l === rv ? "vthread.y" : "vthread.x");
   s.bind(r1, "threadIdx.y");
   s.bind(c1, "threadIdx.x");
   s.reverseComputeAt(made, c1);
@@ -107,6 +112,19 @@ export function tileProduct(s: Schedule, block: BlockRV, choices: Choices): bool
   // Last: where threads have no even share, nothing more can be proven of what they fill.
   for (const fetch of fetches) fetchTogether(s, fetch, k0, [ty, tx], choices);
   return true;
+}
+
+/** A side as workgroups, threads and sums, and virtual threads where they are wanted. */
+function inTiles(
+  s: Schedule,
+  side: LoopRV,
+  threads: Count,
+  sums: Count,
+  virtual?: Count,
+): [LoopRV, LoopRV, LoopRV, LoopRV?] {
+  if (virtual === undefined) return s.split(side, [null, threads, sums]) as [LoopRV, LoopRV, LoopRV];
+  const [outer, v, t, inner] = s.split(side, [null, virtual, threads, sums]);
+  return [outer, t, inner, v];
 }
 
 const extentOfLoop = (s: Schedule, l: LoopRV): number => constInt(s.get(l).extent) ?? 1;

@@ -139,6 +139,45 @@ describe("wgsl, workloads on Dawn", function () {
     assert.equal(kernels[0].code.match(/workgroupBarrier\(\)/g)?.length, 2);
   });
 
+  it("multiplies matrices with virtual threads, which share one fetch and keep their own sums", async () => {
+    const original = matmul(64);
+    const sch = new Schedule(original);
+    const C = sch.getBlock("C");
+    const out = sch.cacheWrite(C, 0, "local");
+    const fetches = [sch.cacheRead(C, 0, "shared"), sch.cacheRead(C, 1, "shared")];
+    const [i, j, k] = sch.getLoops(C);
+    const [i0, iv, i1, i2] = sch.split(i, [null, 2, 4, 2]);
+    const [j0, jv, j1, j2] = sch.split(j, [null, 4, 8, 1]);
+    const [k0, k1] = sch.split(k, [null, 8]);
+    sch.reorder(i0, j0, iv, jv, i1, j1, k0, k1, i2, j2);
+    sch.reverseComputeAt(out, j1);
+    sch.bind(i0, "blockIdx.y");
+    sch.bind(j0, "blockIdx.x");
+    sch.bind(iv, "vthread.y");
+    sch.bind(jv, "vthread.x");
+    sch.bind(i1, "threadIdx.y");
+    sch.bind(j1, "threadIdx.x");
+    const written = sch.getLoops(out).filter((l) => sch.get(l).loopKind === "serial");
+    for (const l of [i2, j2, ...written]) sch.unroll(l);
+    for (const fetch of fetches) fetchTogether(sch, fetch, k0, 4, 8);
+    sch.decomposeReduction(C, k0);
+    const scheduled = sch.func("main");
+    const { kernels, notes } = await assertAgrees(original, scheduled, () => wholeNumbers(scheduled));
+    assert.deepEqual(notes, []);
+    const [{ code }] = kernels;
+    assert.deepEqual(
+      ["workgroupBarrier();", "] = A[", "] = B["].map((text) => code.split(text).length - 1),
+      [2, 1, 1],
+      code,
+    );
+    assert.match(
+      code,
+      /var<workgroup> A_shared: array<f32, 128>;[\s\S]*var<workgroup> B_shared: array<f32, 256>;/,
+    );
+    // 2 x 2 rows by 4 columns, each a variable; neighbours in a thread lie 8 columns apart.
+    assert.equal(code.match(/var C_local_\w+: f32;/g)?.length, 16, code);
+  });
+
   it("computes a softmax with the default schedule", async () => {
     const f = softmax(30, 50);
     const inputs = (): Tensor[] => [

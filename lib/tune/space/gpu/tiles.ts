@@ -69,15 +69,23 @@ function drawn(sch: Schedule, d: Draw): Choices {
   };
 }
 
-/** A tile of the side: blocks, threads of each, sums of each of those. */
-function sideDrawn(sch: Schedule, loop: LoopRV, d: Draw): [ExprRV, ExprRV] {
+/** A tile of the side: blocks, virtual threads, threads of each block, sums of each of those. */
+function sideDrawn(sch: Schedule, loop: LoopRV, d: Draw): [ExprRV, ExprRV, ExprRV] {
   const n = extentOfLoop(sch, loop);
   const all = THREADS.flatMap((t) => SUMS.filter((s) => n % (t * s) === 0).map((s) => [t, s] as const));
   const weight = ([t, s]: readonly [number, number]): number =>
     (t === 1 ? 0.2 : t > 16 ? 0.5 : t >= 8 ? 2 : 1) / (1 + Math.abs(s - GOOD_SUMS));
   const [threads, sums] = all[d.random.weighted(all.map(weight))];
-  const [, t, s] = sch.samplePerfectTile(loop, 3, Math.max(...SUMS), [n / (threads * sums), threads, sums]);
-  return [t, s];
+  // Sums of virtual threads lie apart, so that neighbouring threads use neighbouring elements.
+  const apart = SUMS.filter((v) => sums % v === 0);
+  const virtual = chance(d, 0.6) ? 1 : apart[d.random.int(apart.length)];
+  const [, v, t, s] = sch.samplePerfectTile(loop, 4, Math.max(...SUMS), [
+    n / (threads * sums),
+    virtual,
+    threads,
+    sums / virtual,
+  ]);
+  return [t, s, v];
 }
 
 function stepsDrawn(sch: Schedule, loop: LoopRV, d: Draw): [ExprRV, ExprRV] {
