@@ -38,7 +38,6 @@ export function infoRoutes(kernels: Kernels, end: () => void): Routes {
   app.get("/api/me", (c) => c.json({ identity, permissions: {} }));
   // Clients may tell of events; nobody listens to theirs.
   app.post("/api/events", (c) => c.body(null, 204));
-  app.get("/api/nbconvert", (c) => c.json({}));
   app.get("/api/terminals", () => {
     throw new HttpError(404, "This server has no terminals");
   });

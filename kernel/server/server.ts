@@ -13,6 +13,7 @@ import { apiPolicy, commonHeaders } from "./access/headers.ts";
 import { configRoutes } from "./config.ts";
 import { Root } from "./contents/confine.ts";
 import { Contents } from "./contents/contents.ts";
+import { exportRoutes } from "./contents/export.ts";
 import { fileAnswer } from "./contents/files.ts";
 import { contentsRoutes } from "./contents/routes.ts";
 import { TrustStore } from "./contents/trust.ts";
@@ -117,6 +118,7 @@ export class WorkbenchServer {
     );
     inner.route("/", configRoutes(path.join(configFolder(), "serverconfig")));
     inner.route("/", contentsRoutes(this.#contents, base));
+    inner.route("/", exportRoutes(root, base));
     inner.route("/", kernelRoutes(this.kernels, new Sessions(this.kernels), base));
     inner.get("/files/*", (c) => fileAnswer(c, root, pathAfter(c, `${base}files/`)));
     inner.get("/login", (c) => loginPage(c, base));

@@ -3,6 +3,7 @@ import { NotebookActions } from "@jupyterlab/notebook";
 import { CommandRegistry } from "@lumino/commands";
 import type { Assistance } from "./assistance.ts";
 import type { OpenNotebook } from "./documents.ts";
+import { exportPage } from "./export.ts";
 import { keys, selectors } from "./keys.ts";
 
 /** What the commands act on. */
@@ -68,6 +69,7 @@ function actions(stage: Stage): { [name: string]: Act } {
     save: async (open) => {
       if (await open.autosave.save()) await open.context.createCheckpoint().catch(() => undefined);
     },
+    "export-html": (open) => exportPage(open),
     edit: cells((notebook) => {
       notebook.mode = "edit";
     }),

@@ -13,6 +13,7 @@ const buttons: readonly (readonly [Drawing, string, string, string?])[] = [
   ["verify", "Verify: restart, run all cells and compare with the stored outputs", "verify", "Verify"],
   ["add", "Insert a cell below", "insert-below"],
   ["save", "Save", "save"],
+  ["download", "Export as HTML: one page with all views, to be read anywhere", "export-html"],
 ];
 
 /** What each state of the kernel is called. */

@@ -225,6 +225,33 @@ describe("server: its interface", function () {
     assert.equal((await ask("no/such/file.js")).status, 404);
   });
 
+  it("gives a notebook as one page, by the address of Jupyter's servers", async () => {
+    assert.deepEqual(await (await ask("api/nbconvert")).json(), { html: { output_mimetype: "text/html" } });
+    const cells = [
+      { cell_type: "markdown", id: "a", metadata: {}, source: "# A <title>\n\n<script>x()</script>" },
+    ];
+    mkdirSync(path.join(folder, "sub"), { recursive: true });
+    const notebook = JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells });
+    writeFileSync(path.join(folder, "sub", "a b.ipynb"), notebook);
+    writeFileSync(path.join(folder, "broken.ipynb"), "{}");
+    writeFileSync(path.join(home, "outside.ipynb"), notebook);
+    const answer = await ask("nbconvert/html/sub/a%20b.ipynb?download=true");
+    assert.equal(answer.status, 200);
+    assert.match(answer.headers.get("content-disposition")!, /attachment; filename\*=UTF-8''a%20b\.html/);
+    assert.match(answer.headers.get("content-security-policy")!, /sandbox/);
+    const page = await answer.text();
+    assert.match(page, /<h1 id="[^"]*">A /);
+    assert.doesNotMatch(page, /x\(\)/);
+    const status = async (to: string) => (await ask(`nbconvert/html/${to}`)).status;
+    assert.equal(await status("gone.ipynb"), 404);
+    assert.equal(await status("broken.ipynb"), 400);
+    assert.equal(await status("shared.txt"), 400);
+    assert.equal(await status("..%2foutside.ipynb"), 404);
+    const stranger = await fetch(`${server.url}nbconvert/html/sub/a%20b.ipynb`);
+    assert.ok(stranger.status === 403 || /login/.test(stranger.url), `${stranger.status} ${stranger.url}`);
+    assert.doesNotMatch(await stranger.text(), /<h1 id=/);
+  });
+
   it("keeps settings of clients, merged when they are patched", async () => {
     const config = (method: string, body?: unknown) =>
       ask("api/config/notebook", { method, ...(body !== undefined && { body: JSON.stringify(body) }) });

@@ -1,0 +1,71 @@
+// The page's own button for exporting, and what it gives, opened from the disk without a network.
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Browser } from "playwright-core";
+import { notebookOf, openNotebook, startBrowser } from "../support/page.ts";
+import { requireSystem } from "../support/system.ts";
+import { type RunningServer, startWorkbench } from "../support/workbench.ts";
+
+describe("browser: export", function () {
+  this.timeout(300_000);
+  let browser: Browser;
+  let server: RunningServer;
+  before(async function () {
+    requireSystem(this, "chromium");
+    server = await startWorkbench();
+    browser = await startBrowser();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  it("downloads the notebook as a page that works by itself", async () => {
+    const spec = {
+      $schema: "https://vega.github.io/schema/vega-lite/v5.json",
+      data: { values: [1, 2, 3].map((n) => ({ n, square: n * n })) },
+      mark: "bar",
+      encoding: { x: { field: "n", type: "ordinal" }, y: { field: "square", type: "quantitative" } },
+    };
+    const output = {
+      output_type: "display_data",
+      data: { "application/vnd.vegalite.v5+json": spec, "text/plain": "squares" },
+      metadata: {},
+    };
+    const hostile = {
+      output_type: "display_data",
+      data: {
+        "text/html":
+          "<p>seen</p><img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>",
+      },
+      metadata: {},
+    };
+    writeFileSync(path.join(server.folder, "squares.ipynb"), notebookOf(["squares"], [output, hostile]));
+    const { page, problems } = await openNotebook(browser, server, "squares.ipynb");
+    const downloaded = page.waitForEvent("download", { timeout: 120_000 });
+    await page.getByRole("button", { name: /^Export as HTML/ }).click();
+    const download = await downloaded;
+    assert.equal(download.suggestedFilename(), "squares.html");
+    const file = path.join(server.folder, "squares.html");
+    await download.saveAs(file);
+    assert.deepEqual(problems, []);
+    await page.context().close();
+
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, offline: true });
+    const alone = await context.newPage();
+    alone.setDefaultTimeout(120_000);
+    const complaints: string[] = [];
+    alone.on("console", (message) => complaints.push(message.text()));
+    alone.on("pageerror", (error) => complaints.push(String(error)));
+    await alone.goto(pathToFileURL(file).href);
+    await alone.locator("[data-drawn] svg").waitFor();
+    const bars = alone.locator("[data-drawn] svg .mark-rect path");
+    assert.equal(await bars.count(), 3);
+    await alone.getByText("seen", { exact: true }).waitFor();
+    assert.equal(await alone.title(), "squares");
+    assert.deepEqual(complaints, []);
+    await context.close();
+  });
+});
