@@ -23,6 +23,8 @@ export class DeviceMemory {
   private readonly maxPages: number;
   private arena = 0;
   private arenaBytes = 0;
+  /** All of the memory as elements of a dtype, as far as somebody asked. */
+  private readonly whole: { [t in DType]?: TypedArray } = {};
 
   constructor(options: MemoryOptions = {}) {
     this.maxPages = options.maxPages ?? MAX_PAGES;
@@ -67,6 +69,18 @@ export class DeviceMemory {
     if (address + length * BYTES[dtype] > buffer.byteLength)
       throw new RangeError("view outside of device memory");
     return new ARRAYS[dtype](buffer, address, length);
+  }
+
+  /** Copies elements to an address of this memory, which is a multiple of their size. */
+  write(dtype: DType, address: number, elements: TypedArray): void {
+    settleThreads();
+    const { buffer } = this.memory;
+    let all = this.whole[dtype];
+    if (all?.buffer !== buffer) {
+      all = new ARRAYS[dtype](buffer as ArrayBuffer, 0, Math.floor(buffer.byteLength / BYTES[dtype]));
+      this.whole[dtype] = all;
+    }
+    all.set(elements as never, address / BYTES[dtype]);
   }
 
   /** Whether a view was made before the memory last grew. */

@@ -24,7 +24,10 @@ import {
 import { cpuMemory, type DeviceMemory } from "./memory.ts";
 import { Random } from "./random.ts";
 
-/** A piece of device memory, alive as long as one of the tensors that view it. */
+/**
+ * A piece of device memory, alive as long as one of its owners: the tensors that view it, and the arrays that their `data`
+ * gave, so that whoever holds such an array alone still reads its elements.
+ */
 interface Allocation {
   readonly memory: DeviceMemory;
   readonly address: number;
@@ -38,8 +41,15 @@ function release(a: Allocation): void {
 /** Frees the memory of tensors that were dropped without `dispose()`, whenever the garbage collector finds them. */
 const forgotten = new FinalizationRegistry<Allocation>(release);
 
-/** A view keeps its tensor from being forgotten: whoever holds `t.data` alone still reads its elements. */
-const ownerOfView = new WeakMap<TypedArray, Tensor>();
+function own(owner: object, a: Allocation): void {
+  a.owners++;
+  forgotten.register(owner, a, owner);
+}
+
+function disown(owner: object, a: Allocation): void {
+  forgotten.unregister(owner);
+  release(a);
+}
 
 export interface RandomOptions {
   /** The same seed gives the same tensor. Default 0. */
@@ -62,6 +72,8 @@ export class Tensor implements BufferArg {
   readonly #address: number;
   /** Made when the elements are first asked for: many tensors only pass from one program to the next. */
   #view: TypedArray | undefined;
+  /** Those of before the memory grew. */
+  #older: TypedArray[] | undefined;
 
   /** Use `Tensor.from`, `zeros`, `full`, `arange`, `random` or `empty`. */
   private constructor(dtype: DType, shape: readonly number[], allocation: Allocation, address: number) {
@@ -70,8 +82,7 @@ export class Tensor implements BufferArg {
     this.size = sizeOf(shape);
     this.#allocation = allocation;
     this.#address = address;
-    allocation.owners++;
-    forgotten.register(this, allocation, this);
+    own(this, allocation);
   }
 
   /** A tensor whose elements are whatever the memory held before: for outputs that are written whole. */
@@ -233,10 +244,14 @@ export class Tensor implements BufferArg {
 
   /** Gives the memory back; views made by `reshape` and `slice` keep it alive until they are disposed too. */
   dispose(): void {
-    if (!this.#allocation) return;
-    forgotten.unregister(this);
-    release(this.#allocation);
+    const a = this.#allocation;
+    if (!a) return;
     this.#allocation = undefined;
+    disown(this, a);
+    if (this.#view) disown(this.#view, a);
+    for (const view of this.#older ?? []) disown(view, a);
+    this.#view = undefined;
+    this.#older = undefined;
   }
 
   [Symbol.dispose](): void {
@@ -249,8 +264,12 @@ export class Tensor implements BufferArg {
   }
 
   #makeView(a: Allocation): TypedArray {
+    if (this.#view) {
+      this.#older ??= [];
+      this.#older.push(this.#view);
+    }
     const view = a.memory.view(this.dtype, this.#address, this.size);
-    ownerOfView.set(view, this);
+    own(view, a);
     return view;
   }
 
@@ -301,7 +320,7 @@ function fromTyped(data: ArrayBufferView, shape: readonly number[] | undefined, 
   }
   const elements = data as TypedArray;
   const t = Tensor.empty(resolveShape(elements.length, shape ?? [elements.length]), type);
-  if (natural === type) t.data.set(elements as never);
+  if (natural === type) cpuMemory().write(type, t.address, elements);
   else for (let i = 0; i < elements.length; i++) writeElement(t.data, type, i, elements[i]);
   return t;
 }
