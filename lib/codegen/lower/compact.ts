@@ -32,6 +32,7 @@ import {
   varsOf,
   visitExpr,
 } from "../../ir/index.ts";
+import { conjuncts, cutOff } from "./guarded.ts";
 import type { PassContext } from "./pass.ts";
 
 export function compactBuffers(s: Stmt, c: PassContext): Stmt {
@@ -131,6 +132,8 @@ interface Access {
   readonly once: boolean;
   /** Loops around it, below the common statement. */
   readonly inner: readonly VarDomain[];
+  /** Conditions around it that all hold. */
+  readonly tests: readonly Expr[];
   /** Variables bound by lets below the common statement. */
   readonly lets: ReadonlySet<number>;
 }
@@ -170,16 +173,22 @@ function collect(
   outer: ReadonlySet<number>,
 ): Access[] {
   const out: Access[] = [];
-  const walk = (s: Stmt, inner: readonly VarDomain[], lets: ReadonlySet<number>, once: boolean): void => {
+  const walk = (
+    s: Stmt,
+    inner: readonly VarDomain[],
+    lets: ReadonlySet<number>,
+    once: boolean,
+    tests: readonly Expr[],
+  ): void => {
     for (const e of ownExprs(s)) {
       visitExpr(e, (x) => {
         if (x.kind === "load" && x.buffer.id === id) {
-          out.push({ indices: x.indices, isStore: false, once, inner, lets });
+          out.push({ indices: x.indices, isStore: false, once, inner, lets, tests });
         }
       });
     }
     if (s.kind === "store" && s.buffer.id === id) {
-      out.push({ indices: s.indices, isStore: true, once, inner, lets });
+      out.push({ indices: s.indices, isStore: true, once, inner, lets, tests });
     }
     for (const p of partsOf(s)) {
       if (p.buffer.id !== id) continue;
@@ -190,7 +199,7 @@ function collect(
         return { v, min: constant(0, v.dtype), extent: r.extent };
       });
       const indices = p.ranges.map((r, d) => ops.add(r.min, over[d].v));
-      const touch = { indices, once, inner: [...inner, ...over], lets };
+      const touch = { indices, once, inner: [...inner, ...over], lets, tests };
       if (p.access !== "w") out.push({ ...touch, isStore: false });
       if (p.access !== "r") out.push({ ...touch, isStore: true });
     }
@@ -205,9 +214,12 @@ function collect(
       ranges.set(s.v.id, intervalOf(s.value, ranges));
     }
     const some = once || (s.kind === "if" && picksIteration(s.cond, outer));
-    for (const x of childStmts(s)) walk(x, below, bound, some);
+    for (const x of childStmts(s)) {
+      const holds = s.kind === "if" && x === s.then ? [...tests, ...conjuncts(s.cond)] : tests;
+      walk(x, below, bound, some, holds);
+    }
   };
-  walk(root, [], new Set(), false);
+  walk(root, [], new Set(), false, []);
   return out;
 }
 
@@ -263,8 +275,9 @@ function dimension(
 
 /** The values one index takes over the loops inside; undefined when they cannot be told from outside. */
 function relaxed(a: Access, d: number, ranges: ReadonlyMap<number, Interval>): Range | undefined {
-  const r = relaxIndex(a.indices[d], a.inner, ranges);
-  if (!r) return undefined;
+  const whole = relaxIndex(a.indices[d], a.inner, ranges);
+  if (!whole) return undefined;
+  const r = cutOff(a.indices[d], whole, a.tests, ranges);
   const inside = new Set(a.inner.map((x) => x.v.id));
   const used = [...varsOf(r.min).keys()];
   if (used.some((id) => inside.has(id) || a.lets.has(id)) || hasLoad(r.min)) return undefined;
