@@ -1,16 +1,10 @@
 /** Running ONNX models: inputs by name in, outputs by name out. */
-import { ArgumentError, describeArgument } from "../codegen/index.ts";
-import {
-  type ModelInput,
-  type OnnxFile,
-  OnnxModel,
-  type OnnxModelOptions,
-  type OnnxType,
-  onnxTypeText,
-} from "../frontend/onnx/index.ts";
-import { type IRModule, ndarray } from "../ir/index.ts";
+import { ArgumentError } from "../codegen/index.ts";
+import { type OnnxFile, OnnxModel, type OnnxModelOptions, onnxTypeText } from "../frontend/onnx/index.ts";
+import type { IRModule } from "../ir/index.ts";
 import type { BuildOptions } from "./build.ts";
-import { Tensor } from "./tensor.ts";
+import { argumentOf, ElementsNeeded, type SessionInputs, sameForm } from "./session-inputs.ts";
+import type { Tensor } from "./tensor.ts";
 import { tunedPipeline } from "./tuned.ts";
 import type { GraphArg } from "./vm/arguments.ts";
 import { graphRunner } from "./vm/graph-runner.ts";
@@ -19,20 +13,18 @@ import type { MemoryPlan } from "./vm/plan.ts";
 import type { Profile } from "./vm/profile.ts";
 import type { GraphRunner } from "./vm/runner.ts";
 import { CACHE_SIZE } from "./vm/specializations.ts";
+import { GpuTensor } from "./webgpu/tensor.ts";
+
+export type { PlainTensor, SessionInput, SessionInputs } from "./session-inputs.ts";
 
 export interface SessionOptions
   extends Pick<BuildOptions, "target" | "relaxedSimd" | "threads" | "cacheSize" | "pipeline" | "database">,
     Pick<OnnxModelOptions, "externalData"> {}
 
-/** A tensor by its elements: what users of other runtimes have at hand. The dtype is that of the model's input. */
-export interface PlainTensor {
-  readonly data: ArrayBufferView | readonly number[] | readonly bigint[] | readonly boolean[];
-  readonly shape: readonly number[];
-}
-/** A tensor; tensors in an array for a sequence; null for an optional input that is not given. */
-export type SessionInput = Tensor | PlainTensor | readonly SessionInput[] | null;
-export type SessionInputs = Readonly<Record<string, SessionInput>>;
 export type SessionOutputs = Record<string, GraphResult>;
+/** Outputs that stayed on the GPU. */
+export type GpuResult = GpuTensor | readonly GpuResult[];
+export type GpuSessionOutputs = Record<string, GpuResult>;
 
 /** What the model takes or gives, as the file has it. */
 export interface SessionPort {
@@ -40,12 +32,6 @@ export interface SessionPort {
   /** `f32[batch, 3, 224, 224]`: sizes that the file leaves open by their names, or as `?`. */
   readonly type: string;
 }
-
-/**
- * Inputs with few elements may decide sizes, and become constants of a program then: they are copied. Of the others only
- * the form matters when a program is made.
- */
-const FEW_BYTES = 1 << 16;
 
 /** Gives the memory of sessions that were dropped without `dispose()` back. */
 const forgotten = new FinalizationRegistry<Map<IRModule, GraphRunner>>((cache) => {
@@ -83,12 +69,22 @@ export class OnnxSession {
   }
 
   /**
-   * Runs the model. Outputs are tensors (arrays for sequences). Throws an `ArgumentError` for inputs that are missing,
+   * Runs the model. Outputs are tensors (arrays for sequences), of the GPU with `outputs: "gpu"`. Throws an `ArgumentError` for inputs that are missing,
    * unknown or of another form, and an `OnnxError` for what the model cannot do with these shapes.
    */
-  async run(inputs: SessionInputs): Promise<SessionOutputs> {
+  run(inputs: SessionInputs, options?: { readonly outputs?: "cpu" }): Promise<SessionOutputs>;
+  run(inputs: SessionInputs, options: { readonly outputs: "gpu" }): Promise<GpuSessionOutputs>;
+  async run(
+    inputs: SessionInputs,
+    { outputs = "cpu" }: { readonly outputs?: "cpu" | "gpu" } = {},
+  ): Promise<SessionOutputs | GpuSessionOutputs> {
+    const { target = "wasm" } = this.options;
+    if (outputs === "gpu" && target !== "webgpu")
+      throw new ArgumentError(
+        `outputs: "gpu" is for sessions with the target "webgpu"; this one's is "${target}"`,
+      );
     return this.later(inputs, async (library, args) => {
-      const result = (await library.call("main", args)) as readonly GraphResult[];
+      const result = (await library.call("main", args, { outputs })) as readonly GraphResult[];
       return Object.fromEntries(this.model.outputs.map(({ name }, i) => [name, result[i]]));
     });
   }
@@ -153,10 +149,27 @@ export class OnnxSession {
   ): Promise<X> {
     const own: Tensor[] = [];
     try {
-      const { library, args } = this.bind(inputs, own);
+      const { library, args } = await this.bound(inputs, own);
       return await use(library, args);
     } finally {
       for (const t of own) t.dispose();
+    }
+  }
+
+  /** `bind`, where inputs whose elements decide sizes may be on the GPU. */
+  private async bound(inputs: SessionInputs, own: Tensor[]): Promise<ReturnType<OnnxSession["bind"]>> {
+    for (let given = inputs; ; ) {
+      try {
+        return this.bind(given, own);
+      } catch (e) {
+        const there = Object.entries(given).filter(
+          (x): x is [string, GpuTensor] => x[1] instanceof GpuTensor && this.model.valueInputs.includes(x[0]),
+        );
+        if (!(e instanceof ElementsNeeded) || there.length === 0) throw e;
+        const here = await Promise.all(there.map(async ([name, t]) => [name, await t.to("cpu")] as const));
+        own.push(...here.map(([, t]) => t));
+        given = { ...given, ...Object.fromEntries(here) };
+      }
     }
   }
 
@@ -174,7 +187,7 @@ export class OnnxSession {
     const args = model.inputs.map(({ name, type }) => {
       if (!Object.hasOwn(inputs, name))
         throw new ArgumentError(`the input "${name}" is missing; the model takes ${takes()}`);
-      return argumentOf(`the input "${name}"`, inputs[name], type, own);
+      return argumentOf(`the input "${name}"`, inputs[name], type, this.options.target ?? "wasm", own);
     });
     const given = args.map((a) => a.arg);
     if (
@@ -207,63 +220,4 @@ export class OnnxSession {
  */
 export function loadOnnx(model: Uint8Array | OnnxFile, options: SessionOptions = {}): OnnxSession {
   return new OnnxSession(model, options);
-}
-
-interface Argument {
-  readonly arg: GraphArg;
-  /** What the importer is told of it. */
-  readonly form: () => ModelInput;
-}
-
-/** Whether two arguments are tensors of one dtype and shape. */
-const sameForm = (a: GraphArg, b: GraphArg | undefined): boolean =>
-  a instanceof Tensor &&
-  b instanceof Tensor &&
-  a.dtype === b.dtype &&
-  a.shape.length === b.shape.length &&
-  a.shape.every((s, d) => s === b.shape[d]);
-
-/** An input on the device. Tensors that are made for it are added to `own`. */
-function argumentOf(what: string, given: SessionInput, type: OnnxType, own: Tensor[]): Argument {
-  const must = (): string => `${what} must be ${onnxTypeText(type)}`;
-  if (type.kind === "optional") {
-    return given === null ? { arg: [], form: () => null } : argumentOf(what, given, type.elem, own);
-  }
-  if (type.kind === "sequence") {
-    if (!Array.isArray(given)) throw new ArgumentError(`${must()}: an array, got ${describeArgument(given)}`);
-    const items = given.map((x, i) => argumentOf(`${what}[${i}]`, x as SessionInput, type.elem, own));
-    return { arg: items.map((x) => x.arg), form: () => items.map((x) => x.form()) };
-  }
-  const t = tensorOf(must, given, type, own);
-  const dims = type.kind === "tensor" ? type.dims : undefined;
-  // A fixed size of 0 is how some exporters write "any".
-  const fits =
-    (type.kind !== "tensor" || type.dtype === undefined || t.dtype === type.dtype) &&
-    (!dims ||
-      (dims.length === t.shape.length &&
-        dims.every((d, i) => typeof d !== "number" || d === 0 || d === t.shape[i])));
-  if (!fits) throw new ArgumentError(`${must()}, got ${describeArgument(t)}`);
-  const form = (): ModelInput => {
-    const { buffer, byteOffset, byteLength } = t.data;
-    const bytes = new Uint8Array(buffer, byteOffset, byteLength);
-    return ndarray(t.dtype, t.shape, byteLength <= FEW_BYTES ? bytes.slice() : bytes);
-  };
-  return { arg: t, form };
-}
-
-function tensorOf(must: () => string, given: SessionInput, type: OnnxType, own: Tensor[]): Tensor {
-  if (given instanceof Tensor) {
-    if (given.disposed) throw new ArgumentError(`${must()}, got a tensor that was disposed: ${given}`);
-    return given;
-  }
-  if (typeof given !== "object" || given === null || !("data" in given) || !("shape" in given))
-    throw new ArgumentError(`${must()}: a Tensor or { data, shape }, got ${describeArgument(given)}`);
-  try {
-    const dtype = type.kind === "tensor" ? type.dtype : undefined;
-    const t = Tensor.from(given.data as ArrayBufferView, given.shape, dtype);
-    own.push(t);
-    return t;
-  } catch (e) {
-    throw new ArgumentError(`${must()}: ${(e as Error).message}`, { cause: e });
-  }
 }

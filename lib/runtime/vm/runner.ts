@@ -5,11 +5,16 @@ import type { GraphResult } from "./library.ts";
 import type { MemoryPlan } from "./plan.ts";
 import type { Profile } from "./profile.ts";
 
+export interface CallOptions {
+  /** Where the results are to be. Default: on the GPU if an argument is there. */
+  readonly outputs?: "cpu" | "gpu";
+}
+
 export interface GraphRunner {
   readonly module: IRModule;
   readonly names: readonly string[];
   /** Calls a function. Throws (or rejects with) an `ArgumentError` for arguments that do not fit. */
-  call(name: string, args: readonly unknown[]): GraphResult | Promise<GraphResult>;
+  call(name: string, args: readonly unknown[], options?: CallOptions): GraphResult | Promise<GraphResult>;
   /** Calls a function and tells what each step took: the middle one of `runs` calls. */
   profile(name: string, args: readonly unknown[], runs?: number): Profile | Promise<Profile>;
   /** Where the intermediate values of a call lie. `args` are needed where sizes are symbolic. */

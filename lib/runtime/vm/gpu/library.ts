@@ -25,7 +25,7 @@ import { disposeResult, GraphLibrary, type GraphResult } from "../library.ts";
 import type { LowerOptions } from "../lower.ts";
 import { type MemoryPlan, memoryPlanOf } from "../plan.ts";
 import type { Profile } from "../profile.ts";
-import type { GraphRunner } from "../runner.ts";
+import type { CallOptions, GraphRunner } from "../runner.ts";
 import { CACHE_SIZE, type SpecializeOptions } from "../specializations.ts";
 import { cpuRuns } from "./cpu-steps.ts";
 import { GpuKernels } from "./kernels.ts";
@@ -67,16 +67,21 @@ export class GpuGraphLibrary implements GraphRunner {
     this.names = Object.keys(graphFuncs(module));
   }
 
-  async call(name: string, args: readonly unknown[]): Promise<GraphResult> {
-    const { lowered, tensors, keep } = await this.prepare(name, args);
-    if (lowered.obstacle !== undefined) return this.onTheCpu(name, args);
+  async call(
+    name: string,
+    args: readonly unknown[],
+    { outputs: where }: CallOptions = {},
+  ): Promise<GraphResult> {
+    const { lowered, tensors, there } = await this.prepare(name, args);
+    const keep = where === undefined ? there : where === "gpu";
+    if (lowered.obstacle !== undefined) return this.onTheCpu(name, args, keep);
     const program = await this.linked(lowered);
     const outputs = await program.run(tensors, keep);
     return this.resultOf(lowered, outputs);
   }
 
   async profile(name: string, args: readonly unknown[], runs = 5): Promise<Profile> {
-    const { lowered, tensors, keep } = await this.prepare(name, args);
+    const { lowered, tensors, there: keep } = await this.prepare(name, args);
     if (lowered.obstacle !== undefined) {
       const here = await broughtHere(args);
       try {
@@ -145,11 +150,11 @@ export class GpuGraphLibrary implements GraphRunner {
     return this.fallback;
   }
 
-  private async onTheCpu(name: string, args: readonly unknown[]): Promise<GraphResult> {
+  private async onTheCpu(name: string, args: readonly unknown[], keep: boolean): Promise<GraphResult> {
     const here = await broughtHere(args);
     try {
       const result = this.cpu().call(name, here.args);
-      if (!here.moved) return result;
+      if (!keep) return result;
       const there = await broughtThere(result);
       disposeResult(result);
       return there;
@@ -158,19 +163,19 @@ export class GpuGraphLibrary implements GraphRunner {
     }
   }
 
-  /** The program for these arguments, and the arguments one after another. */
+  /** The program for these arguments, the arguments one after another, and whether one is on the GPU. */
   private async prepare(
     name: string,
     args: readonly unknown[],
-  ): Promise<{ lowered: Lowered; tensors: GpuInput[]; keep: boolean }> {
+  ): Promise<{ lowered: Lowered; tensors: GpuInput[]; there: boolean }> {
     if (this.disposed) throw new Error(`${name}: the executable was disposed and may not be used any more`);
     const func = getGraphFunc(this.module, name);
     const tensors = checkTensors(name, func, args, isInput);
     // Which schedules are known depends on the adapter, where there is one.
     await gpuDevice().catch(() => undefined);
-    const keep = tensors.some((t) => t instanceof GpuTensor);
+    const there = tensors.some((t) => t instanceof GpuTensor);
     const sizes = symbolicSizesOf(func).length === 0 ? NO_SIZES : await this.sizesOf(name, func, tensors);
-    return { lowered: this.loweredFor(name, sizes), tensors, keep };
+    return { lowered: this.loweredFor(name, sizes), tensors, there };
   }
 
   /** Sizes that are elements of an argument are read on the CPU. */
@@ -269,9 +274,7 @@ const disposeAll = (outputs: readonly GpuInput[]): void => {
 };
 
 /** Arguments with copies on the CPU of what is on a GPU. */
-async function broughtHere(
-  args: readonly unknown[],
-): Promise<{ args: unknown[]; moved: boolean; dispose(): void }> {
+async function broughtHere(args: readonly unknown[]): Promise<{ args: unknown[]; dispose(): void }> {
   const own: Tensor[] = [];
   const go = async (x: unknown): Promise<unknown> => {
     if (x instanceof GpuTensor) {
@@ -282,7 +285,7 @@ async function broughtHere(
     return Array.isArray(x) ? Promise.all(x.map(go)) : x;
   };
   const here = await Promise.all(args.map(go));
-  return { args: here, moved: own.length > 0, dispose: () => own.forEach((t) => void t.dispose()) };
+  return { args: here, dispose: () => own.forEach((t) => void t.dispose()) };
 }
 
 async function broughtThere(r: GraphResult): Promise<GraphResult> {

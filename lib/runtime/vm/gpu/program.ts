@@ -293,19 +293,19 @@ class Run {
 
   /** Submits what is left, with what the results need; gives what waits for them. */
   private outputs(): () => Promise<GpuInput[]> {
-    const { device, linked, parts } = this.p;
+    const { linked, parts } = this.p;
     const { results } = linked;
-    const toGpu: (GPUBuffer | undefined)[] = results.map(() => undefined);
-    const back: number[] = [];
-    results.forEach((r, i) => {
-      const there = r.on === "gpu" || (r.value.kind === "param" && this.given.has(r.value.index));
-      if (there && !this.keep) back.push(i);
-      if (!this.keep) return;
-      const bytes = bytesOnDevice(r.dtype, r.shape);
-      const made = device.acquire(Math.max(16, bytes), STORAGE);
-      toGpu[i] = made;
-      if (there && bytes > 0) this.recording.copy(parts.buffers.at(r.value, this.given), made);
-    });
+    // Those that are passed on, whether or not a kernel reads them.
+    for (const { value } of results)
+      if (value.kind === "param" && this.args[value.index] instanceof GpuTensor) this.parameter(value);
+    const there = results.map(
+      (r) => r.on === "gpu" || (r.value.kind === "param" && this.given.has(r.value.index)),
+    );
+    if (this.keep) {
+      const made = this.kept(there);
+      return async () => made;
+    }
+    const back = [...results.keys()].filter((i) => there[i]);
     const staged = this.recording.stage(
       back.map((i) => ({
         place: parts.buffers.at(results[i].value, this.given),
@@ -314,16 +314,6 @@ class Run {
     );
     this.staging.push(...staged.buffers);
     this.submit();
-    if (this.keep) {
-      const made = results.map((r, i) => {
-        const buffer = toGpu[i] as GPUBuffer;
-        const from = this.onCpu(r.value);
-        const there = r.on === "gpu" || (r.value.kind === "param" && this.given.has(r.value.index));
-        if (!there && from) device.upload(buffer, toDevice(from.data, r.dtype, parts.name));
-        return new GpuTensor(device, r.dtype, r.shape, buffer);
-      });
-      return async () => made;
-    }
     return async () => {
       const start = performance.now();
       const data = await staged.parts();
@@ -338,6 +328,27 @@ class Run {
         return t;
       });
     };
+  }
+
+  /** The results as tensors of the device. `there`: which of them are there. */
+  private kept(there: readonly boolean[]): GpuTensor[] {
+    const { device, linked, parts } = this.p;
+    // Elements that the GPU has no type for are refused before anything is made.
+    const words = linked.results.map((r, i) => {
+      const from = there[i] ? undefined : this.onCpu(r.value);
+      return from && toDevice(from.data, r.dtype, `${parts.name}: ${r.value.name}`);
+    });
+    const made = linked.results.map((r, i) => {
+      const bytes = bytesOnDevice(r.dtype, r.shape);
+      const buffer = device.acquire(Math.max(16, bytes), STORAGE);
+      if (there[i] && bytes > 0) this.recording.copy(parts.buffers.at(r.value, this.given), buffer);
+      return new GpuTensor(device, r.dtype, r.shape, buffer);
+    });
+    this.submit();
+    words.forEach((data, i) => {
+      if (data) device.upload(made[i].buffer, data);
+    });
+    return made;
   }
 
   /** A value that the CPU has. */
