@@ -128,23 +128,24 @@ export async function measure(
 
 /**
  * Measures several things in turn, round by round (A B C A B C …), so that a machine whose speed drifts slows them all
- * alike. `maxMs` is for each of them; the others' options are as for `measure`.
+ * alike. `maxMs` is for each of them; the others' options are as for `measure`. `now`: what is measured with, in
+ * milliseconds, where it is not the time of day.
  */
 export async function measureTogether(
   things: readonly Measurable[],
-  options: Omit<TimeOptions, "name" | "flops" | "bytes"> = {},
+  options: Omit<TimeOptions, "name" | "flops" | "bytes"> & { readonly now?: () => number } = {},
 ): Promise<Timing[]> {
-  const { warmup = 3, repeats = 10, minMs = 5, maxMs = 3000 } = options;
+  const { warmup = 3, repeats = 10, minMs = 5, maxMs = 3000, now = wallClock } = options;
   for (const [key, n] of Object.entries({ warmup, repeats })) {
     if (!Number.isInteger(n) || n < (key === "repeats" ? 1 : 0)) throw new RangeError(`time: ${key} ${n}`);
   }
   const begin = performance.now();
   const late = () => performance.now() - begin > maxMs * things.length;
   const started = [];
-  for (const t of things) started.push({ ...t, ...(await warm(t.run, warmup, minMs, maxMs)) });
+  for (const t of things) started.push({ ...t, ...(await warm(t.run, { warmup, minMs, maxMs, now })) });
   const runs = started.map((t) => [t.first / t.calls]);
   for (let round = 1; round < repeats && !late(); round++) {
-    for (const [i, t] of started.entries()) runs[i].push((await batch(t.run, t.calls)) / t.calls);
+    for (const [i, t] of started.entries()) runs[i].push((await batch(t.run, t.calls, now)) / t.calls);
   }
   return started.map(
     (t, i) => new Timing(t.name, t.target, runs[i], t.calls, { ...t, clock: clockOf(t.run) }),
@@ -154,34 +155,34 @@ export async function measureTogether(
 /** Warms up, finds how many calls make a measurement, and makes the first. */
 async function warm(
   run: Prepared,
-  warmup: number,
-  minMs: number,
-  maxMs: number,
+  { warmup, minMs, maxMs, now }: { warmup: number; minMs: number; maxMs: number; now: () => number },
 ): Promise<{ calls: number; first: number }> {
   const begin = performance.now();
   const late = () => performance.now() - begin > maxMs;
-  for (let i = 0; i < warmup && !late(); i++) await batch(run, 1);
+  for (let i = 0; i < warmup && !late(); i++) await batch(run, 1, now);
   let calls = 1;
-  let ms = await batch(run, 1);
+  let ms = await batch(run, 1, now);
   // Growing in steps: the first calls are slower than the rest, and a short batch cannot be trusted.
   while (ms < minMs && !late()) {
     calls = Math.min(calls * 100, Math.max(calls + 1, Math.ceil((calls * minMs * 1.2) / Math.max(ms, 1e-3))));
-    ms = await batch(run, calls);
+    ms = await batch(run, calls, now);
   }
   return { calls, first: ms };
 }
 
 const clockOf = (run: Prepared): Clock => (run.timed ? "timestamp-query" : "wall");
 
+const wallClock = (): number => performance.now();
+
 /** Milliseconds for that many calls. */
-async function batch(run: Prepared, calls: number): Promise<number> {
+async function batch(run: Prepared, calls: number, now: () => number): Promise<number> {
   if (run.timed) return run.timed(calls);
-  const begin = performance.now();
+  const begin = now();
   for (let i = 0; i < calls; i++) {
     const pending = run();
     if (pending) await pending;
   }
-  return performance.now() - begin;
+  return now() - begin;
 }
 
 /** Linear interpolation between the sorted values, as NumPy's default. */

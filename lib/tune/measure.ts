@@ -25,7 +25,10 @@ export type Dropped = "illegal" | "overLimits";
 
 export interface Outcome {
   readonly status: Exclude<Status, Dropped>;
-  /** Milliseconds for one call, every measurement. Empty unless `status` is "measured". */
+  /**
+   * Milliseconds for one call, every measurement: of the processor's time where the measurer knows it, else of the day's.
+   * Empty unless `status` is "measured".
+   */
   readonly runs: readonly number[];
   /** Milliseconds of the yardstick, each measured right after the run of the same place in `runs`. */
   readonly yardstick?: readonly number[];

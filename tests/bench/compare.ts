@@ -2,6 +2,8 @@
  * Side-by-side timing. Contenders run in turn, round by round (A B C A B C …), so that a machine whose speed drifts
  * slows them all alike; what is quoted is the median and the ratio of medians.
  */
+import process from "node:process";
+
 export interface Contender {
   readonly name: string;
   /** One execution of the work. */
@@ -28,11 +30,22 @@ export interface CompareOptions {
   readonly minMs?: number;
   /** Floating-point operations of one execution. */
   readonly flops?: number;
+  /** What is measured with, in milliseconds. Default: the time of day. */
+  readonly now?: () => number;
 }
 
-const now = (): number => performance.now();
+const timeOfDay = (): number => performance.now();
 
-async function timeOnce(c: Contender, number: number): Promise<number> {
+/**
+ * Milliseconds that this process has computed: for contenders that keep to its one thread, which others may take the
+ * processor from, but not make compute longer.
+ */
+export function processorTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+async function timeOnce(c: Contender, number: number, now: () => number): Promise<number> {
   const start = now();
   for (let i = 0; i < number; i++) await c.run();
   return (now() - start) / number;
@@ -41,17 +54,17 @@ async function timeOnce(c: Contender, number: number): Promise<number> {
 /** Times the contenders against each other. */
 export async function compare(
   contenders: readonly Contender[],
-  { rounds = 11, minMs = 40, flops }: CompareOptions = {},
+  { rounds = 11, minMs = 40, flops, now = timeOfDay }: CompareOptions = {},
 ): Promise<Measured[]> {
   const numbers: number[] = [];
   for (const c of contenders) {
     await c.run();
-    const first = await timeOnce(c, 1);
+    const first = await timeOnce(c, 1, now);
     numbers.push(Math.max(1, Math.ceil(minMs / Math.max(first, 1e-4))));
   }
   const times: number[][] = contenders.map(() => []);
   for (let r = 0; r < rounds; r++) {
-    for (const [i, c] of contenders.entries()) times[i].push(await timeOnce(c, numbers[i]));
+    for (const [i, c] of contenders.entries()) times[i].push(await timeOnce(c, numbers[i], now));
   }
   return contenders.map((c, i) => {
     const sorted = times[i].sort((a, b) => a - b);

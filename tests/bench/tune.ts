@@ -11,7 +11,7 @@ import { primFuncs } from "../../lib/ir/index.ts";
 import { enableRelaxedSimd } from "../../lib/runtime/features.node.ts";
 import { engineName } from "../../lib/runtime/tuning-target.ts";
 import { scheduleOf } from "../../lib/tune/index.ts";
-import { type Contender, compare, type Measured } from "./compare.ts";
+import { type Contender, compare, type Measured, processorTime } from "./compare.ts";
 import { matmul1024, scheduledMatmul } from "./matmul.ts";
 import type { MatchResult } from "./versus.ts";
 
@@ -67,7 +67,7 @@ export async function tunedMatmul(o: {
       await contender(TUNED, compileTir(database, matmul1024)),
       await contender(FOUND, compileTir(found, matmul1024)),
     ],
-    { rounds: 31, flops: FLOPS },
+    { rounds: 31, flops: FLOPS, now: processorTime },
   );
   for (const t of args) t.dispose();
   const best = rows.slice(0, known.length).reduce((a, b) => (b.median < a.median ? b : a));

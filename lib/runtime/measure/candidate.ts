@@ -42,10 +42,13 @@ interface Bench {
 /** Measures candidates of one program after another; operands are kept as long as the program stays the same. */
 export class CandidateRunner {
   private readonly machine: Machine;
+  private readonly now: () => number;
   private bench: Bench | undefined;
 
-  constructor(machine: Machine) {
+  /** `now`: milliseconds of the clock that runs are measured with. */
+  constructor(machine: Machine, now: () => number = () => performance.now()) {
     this.machine = machine;
+    this.now = now;
   }
 
   /** `built` is called between building and running. Only hangs and crashes of the engine keep it from giving an outcome. */
@@ -78,7 +81,7 @@ export class CandidateRunner {
       if (difference !== undefined) return failed("wrong", difference);
       const run = lib.prepare("main", operands.args);
       const hopeless = first > HOPELESS_MS && first > HOPELESS * best;
-      if (!hopeless) await warm(run);
+      if (!hopeless) await warm(run, this.now);
       const { target } = this.machine;
       const things = [{ name: "candidate", target, run }];
       if (yardstick) things.push({ name: "yardstick", target, run: yardstick.run });
@@ -88,6 +91,7 @@ export class CandidateRunner {
           minMs: 2,
           repeats,
           maxMs: maxMs / things.length,
+          now: this.now,
         });
         return timings.map((t) => [...t.runs]);
       };
@@ -125,7 +129,7 @@ export class CandidateRunner {
       const { args } = await bind(workbench.args);
       await lib.functions.main(...args);
       const run = lib.prepare("main", args);
-      return { run, quickest: await warm(run) };
+      return { run, quickest: await warm(run, this.now) };
     } catch {
       // The first candidate is this very program mostly, and will say what is wrong.
       return undefined;
@@ -146,13 +150,13 @@ function isPromising(runs: readonly number[][], best: number, yardstick: Yardsti
 }
 
 /** Calls until optimised code is there; milliseconds of the shortest call. */
-async function warm(run: Prepared): Promise<number> {
+async function warm(run: Prepared, now: () => number): Promise<number> {
   const begin = performance.now();
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < WARM_CALLS && (i < 2 || performance.now() - begin < WARM_MS); i++) {
-    const start = performance.now();
+    const start = now();
     await run();
-    least = Math.min(least, performance.now() - start);
+    least = Math.min(least, now() - start);
   }
   return least;
 }

@@ -8,6 +8,15 @@ import type { FromWorker, ToWorker } from "./messages.ts";
 
 const say = (m: FromWorker): void => void process.send?.(m);
 
+/**
+ * Milliseconds that this process has computed, which is what candidates of one thread are measured by: others may take the
+ * processor from it, but not make it compute longer, but for what they do to the caches.
+ */
+function processorTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 let runner: CandidateRunner | undefined;
 let workload: PrimFunc | undefined;
 let yardstick: PrimFunc | undefined;
@@ -17,7 +26,8 @@ async function answer(m: ToWorker): Promise<void> {
     if (m.options.relaxedSimd !== false) enableRelaxedSimd();
     const machine = machineFor(m.options);
     const target = await machine.tuningTarget();
-    runner = new CandidateRunner(machine);
+    const alone = target.kind === "wasm" && target.threads === 1;
+    runner = new CandidateRunner(machine, alone ? processorTime : undefined);
     say({ kind: "ready", target });
     return;
   }
