@@ -1,10 +1,13 @@
 /** Tensors on the device, what is copied and when, clocks, and memory under many queued calls. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { ops, type PrimFunc } from "../../../lib/ir/index.ts";
 import { build, GpuTensor, Tensor } from "../../../lib/runtime/index.ts";
 import { GpuDevice, gpuDevice, releaseGpu } from "../../../lib/runtime/webgpu/device.ts";
 import { GpuError } from "../../../lib/runtime/webgpu/error.ts";
 import { te } from "../../../lib/te/index.ts";
+import { skipBecause } from "../../../scripts/skip.ts";
 import { requireGpu } from "../../support/system.ts";
 
 function plusOne(n: number): PrimFunc {
@@ -18,6 +21,19 @@ describe("webgpu, tensors on the device", function () {
     await requireGpu(this);
   });
   after(releaseGpu);
+
+  it("drivers that are looked for complain to nobody", async function () {
+    if (!(await gpuDevice()).adapter.fallback)
+      skipBecause(this, "needs a driver in software: a GPU's own may have more to say");
+    const { VK_DRIVER_FILES: _, VK_ICD_FILENAMES: __, XDG_RUNTIME_DIR: ___, ...env } = process.env;
+    const module = new URL("../../../lib/runtime/webgpu/device.ts", import.meta.url).href;
+    const code =
+      `const { gpuDevice, releaseGpu } = await import(${JSON.stringify(module)});` +
+      "console.log((await gpuDevice()).adapter.fallback, process.env.XDG_RUNTIME_DIR); await releaseGpu();";
+    const args = ["--import", "tsx", "--input-type=module", "-e", code];
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env });
+    assert.deepEqual([stdout.trim(), stderr], ["true undefined", ""]);
+  });
 
   it("brings back what was brought there", async () => {
     for (const dtype of ["f32", "i32", "i64", "u8", "i8", "bool"] as const) {
