@@ -14,12 +14,12 @@ import { keyText } from "./keys.ts";
 import { Library } from "./library.ts";
 import { remember, remembered } from "./memory.ts";
 import { Outline } from "./outline.ts";
-import { ViewPanel } from "./panel.ts";
 import { noteProgress } from "./progress.ts";
 import type { Theme } from "./theme.ts";
 import { Toolbar } from "./toolbar.ts";
 import { verdictNode } from "./verdict.ts";
 import { restartAndVerify } from "./verify.ts";
+import { ViewPanel } from "./views/panel.ts";
 
 /** The workbench. */
 export class App implements Stage {
@@ -30,7 +30,7 @@ export class App implements Stage {
   readonly #library: Library;
   readonly #chapters: Chapters;
   readonly #outline: Outline;
-  readonly #panel = new ViewPanel();
+  readonly #panel = new ViewPanel(() => this.#page.classList.toggle("wb-wide-views"));
   readonly #attached = new Set<OpenNotebook>();
   readonly #toolbar: Toolbar;
   readonly #center = element("main", { class: "wb-center", "aria-label": "Notebook" });

@@ -29,11 +29,12 @@ class VegaRenderer extends Widget implements IRenderMime.IRenderer {
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
     const spec = structuredClone(model.data[this.#mimeType]) as unknown as VisualizationSpec;
     const { default: embed } = await import("vega-embed");
-    this.#shown?.finalize();
     const dark = document.body.dataset.jpThemeLight === "false";
+    // What was drawn before stays until the new drawing is there: a plot that follows a search does not flicker.
     const target = document.createElement("div");
-    this.node.replaceChildren(target);
-    this.#shown = await embed(target, spec, {
+    target.className = "wb-drawing";
+    this.node.append(target);
+    const made = await embed(target, spec, {
       actions: { export: true, source: false, compiled: false, editor: false },
       ast: true,
       mode: this.#mimeType.includes("vegalite") ? "vega-lite" : "vega",
@@ -42,6 +43,11 @@ class VegaRenderer extends Widget implements IRenderMime.IRenderer {
       config: { background: "transparent" },
       ...(dark ? { theme: "dark" as const } : {}),
     });
+    if (this.isDisposed || target.parentNode !== this.node) return made.finalize();
+    this.#shown?.finalize();
+    this.#shown = made;
+    target.classList.remove("wb-drawing");
+    this.node.replaceChildren(target);
   }
 
   override dispose(): void {

@@ -13,6 +13,7 @@ import {
 } from "../ir/index.ts";
 import { Built, DeviceList, Profile, Tensor, Timing } from "../runtime/index.ts";
 import { Schedule, ScheduleError, Trace } from "../schedule/index.ts";
+import { comparisonViews, compilerViews, valueKind } from "./compiler-views.ts";
 import { devicesBundle } from "./devices.ts";
 import { DISPLAY, type Displayable, type MimeBundle } from "./display.ts";
 import { executableBundle } from "./executable.ts";
@@ -23,6 +24,7 @@ import { scheduleErrorBundle } from "./schedule-error.ts";
 import { source } from "./source.ts";
 import { tensorBundle } from "./tensor.ts";
 import { timingBundle } from "./timing.ts";
+import { tuningCurve } from "./tuning-plots.ts";
 import { programBundle, type ShowOptions, show } from "./view.ts";
 
 declare module "../ir/func.ts" {
@@ -125,4 +127,10 @@ method(DeviceList.prototype, DISPLAY, function (this: DeviceList) {
 });
 method(Timing.prototype, DISPLAY, function (this: Timing) {
   return timingBundle([this]);
+});
+
+/** Where a host of cells finds the table of views: it need not load this library to ask whether a value has any. */
+Object.defineProperty(globalThis, Symbol.for("tilewright.views"), {
+  value: { compilerViews, comparisonViews, valueKind, tuningCurve },
+  configurable: true,
 });

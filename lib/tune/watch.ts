@@ -3,7 +3,10 @@ import type { Progress } from "./progress.ts";
 
 type Watcher = (progress: Progress) => void;
 
-const watchers = new Set<Watcher>();
+/** Under a name that everybody knows, so that a host of cells can hear searches before this library is loaded. */
+const watchers: Set<Watcher> = ((globalThis as { [name: symbol]: Set<Watcher> | undefined })[
+  Symbol.for("tilewright.searches")
+] ??= new Set());
 
 /** Calls `watcher` after every candidate of every search from now on; gives a function that ends this. */
 export function watchSearches(watcher: Watcher): () => void {
@@ -11,7 +14,7 @@ export function watchSearches(watcher: Watcher): () => void {
   return () => watchers.delete(watcher);
 }
 
-/** Tells the watchers. One that throws is no business of the search. */
+/** Tells the watchers. One that throws hears nothing more: it is no business of the search. */
 export function tellWatchers(progress: Progress): void {
   for (const watcher of watchers) {
     try {

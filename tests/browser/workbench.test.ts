@@ -43,7 +43,7 @@ describe("browser: the workbench", function () {
     console.log(`      first cell can be run after ${Math.round(performance.now() - began)} ms`);
     await page.screenshot({ path: path.join(screenshots, "open-1280.png") });
     await page.getByRole("button", { name: "Run all cells", exact: true }).click();
-    await page.locator(".wb-chapters [aria-current] .wb-done").waitFor({ timeout: 240_000 });
+    await page.locator(".wb-chapters [aria-current] .wb-done").waitFor({ timeout: 280_000 });
     assert.equal(
       await page.locator(".jp-RenderedText[data-mime-type*=stderr], .jp-RenderedError").count(),
       0,
@@ -73,35 +73,6 @@ describe("browser: the workbench", function () {
     assert.ok(overflow <= 0, `the narrow page is ${overflow} pixels too wide`);
     await page.screenshot({ path: path.join(screenshots, "steps-390.png") });
     assert.deepEqual(await accessibilityProblems(page), []);
-    assert.deepEqual(problems, []);
-    await page.context().close();
-  });
-
-  it("shows the steps of a schedule that no cell displayed, asked from the kernel", async () => {
-    const build = `import { T, Schedule } from "tilewright";
-const add = T.primFunc({ A: T.buffer([64]), B: T.buffer([64]) }, ({ A, B }) => {
-  for (const i of T.serial(64)) {
-    T.block("B", () => {
-      const vi = T.axis.spatial(64, i);
-      B[vi] = A[vi] + 1;
-    });
-  }
-});
-const sch = new Schedule(T.module({ add }));
-{
-  const [i] = sch.getLoops(sch.getBlock("B", "add"));
-  const [outer] = sch.split(i, [null, 8]);
-  sch.parallel(outer);
-}`;
-    write("quiet.ipynb", notebookOf([build]));
-    const { page, problems } = await openNotebook(browser, server, "quiet.ipynb");
-    await select(page, 0);
-    await page.keyboard.press("Control+Enter");
-    const steps = page.locator(".wb-steps li");
-    await steps.nth(1).waitFor();
-    assert.match(await page.locator(".wb-view-cell").innerText(), /of the variable\s+sch/);
-    await page.keyboard.press(",");
-    assert.match(await page.locator(".wb-steps [aria-current]").innerText(), /split/);
     assert.deepEqual(problems, []);
     await page.context().close();
   });
@@ -150,7 +121,7 @@ const sch = new Schedule(T.module({ add }));
     await page.keyboard.press("Escape");
     await page.keyboard.press("i");
     await page.keyboard.press("i");
-    await page.locator(".wb-kernel[data-state=idle]").waitFor({ timeout: 5000 });
+    await page.locator(".wb-kernel[data-state=idle]").waitFor();
     await rewrite(page, 2, "kept + 40");
     await page.keyboard.press("Control+Enter");
     await cellAt(page, 2).locator(".jp-OutputArea-output", { hasText: "42" }).waitFor();
@@ -182,7 +153,7 @@ const sch = new Schedule(T.module({ add }));
     await runAll(page, "5");
     await page.getByRole("button", { name: /^Verify/ }).click();
     const dialog = page.locator(".jp-Dialog .wb-verdict");
-    await dialog.waitFor({ timeout: 30_000 });
+    await dialog.waitFor();
     assert.match(await dialog.innerText(), /2 cells gave the same again, 1 differ/);
     assert.match(await dialog.locator("summary").innerText(), /^Cell 2: the result differs/);
     assert.deepEqual(problems, []);
@@ -199,7 +170,7 @@ const sch = new Schedule(T.module({ add }));
     }[];
     const { id } = sessions.find((session) => session.path === "dead.ipynb")!.kernel;
     await server.request(`api/kernels/${id}`, { method: "DELETE" });
-    await page.locator(".wb-kernel[data-state=dead]").waitFor({ timeout: 30_000 });
+    await page.locator(".wb-kernel[data-state=dead]").waitFor();
     await page.getByRole("button", { name: "Restart the kernel" }).click();
     await page.locator(".jp-Dialog button", { hasText: "Restart" }).click();
     await ready(page);

@@ -32,6 +32,9 @@ export class CellEngine {
   readonly #shadows: Shadows;
   readonly #never = new Promise<never>(() => undefined);
   #running: Running | undefined;
+  /** Names that cells have set, and the last values of the latest cells. */
+  readonly #named = new Set<string>();
+  readonly #results = new Map<number, unknown>();
   /** Comm messages whose handlers are not through. */
   readonly #handling = new Map<string, { task: Running["task"]; finish: () => void }>();
 
@@ -42,7 +45,13 @@ export class CellEngine {
     const emit = (event: CellEvent, task = this.task()) => this.#emit(event, task);
     this.displays = new Displays(host, emit, this.task);
     this.comms = new Comms(emit);
-    acceptViews(this.comms, (name) => this.#shadows.home(name)[name]);
+    acceptViews(this.comms, {
+      scope: host.scope,
+      read: (name) => this.#shadows.home(name)[name],
+      names: () => this.#named,
+      result: (cell) => this.#results.get(cell),
+      inspect: host.inspect,
+    });
     // The constructor of the scope's own realm, which need not be this module's.
     Object.assign(host.scope.Error as object, { prepareStackTrace: this.#sources.prepare });
     const globals = cellGlobals(this.displays, (question) => {
@@ -191,6 +200,7 @@ export class CellEngine {
     await script(api);
     if (result && result.value !== undefined && !cell.silent && !task.stopped) {
       const { value } = result;
+      this.#remember(cell.number, value);
       await this.displays.flush(task);
       if (!task.stopped) await this.displays.result(value, task);
     }
@@ -199,6 +209,12 @@ export class CellEngine {
     await this.#host.turn();
     await this.displays.flush(task);
     return this.#expressions(cell.expressions);
+  }
+
+  /** Of older cells nothing is held, so that they do not keep what nobody else needs. */
+  #remember(cell: number, value: unknown): void {
+    this.#results.set(cell, value);
+    if (this.#results.size > remembered) this.#results.delete(this.#results.keys().next().value!);
   }
 
   #evaluate(js: string, name: string, names: readonly string[]): unknown {
@@ -234,6 +250,7 @@ export class CellEngine {
   #declare(names: readonly string[]): Running["before"] {
     const before: Running["before"] = new Map();
     for (const name of names) {
+      this.#named.add(name);
       const home = this.#shadows.home(name);
       const descriptor = Object.getOwnPropertyDescriptor(home, name);
       before.set(name, name in home ? { value: home[name] } : undefined);
@@ -244,6 +261,9 @@ export class CellEngine {
     return before;
   }
 }
+
+/** Of how many cells the last values are remembered. */
+const remembered = 10;
 
 const noInput = "nobody can be asked: the client does not allow input, or no cell runs";
 

@@ -2,10 +2,16 @@
 import * as output from "@jupyter-widgets/output";
 import type { IOutput } from "@jupyterlab/nbformat";
 import { OutputArea, OutputAreaModel } from "@jupyterlab/outputarea";
-import { KernelMessage } from "@jupyterlab/services";
+import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
+import { type Kernel, KernelMessage } from "@jupyterlab/services";
 import { PanelLayout } from "@lumino/widgets";
 import { isOutput, outputOf } from "./late-outputs.ts";
-import type { ControlManager } from "./manager.ts";
+
+/** What outputs need of the manager of their model. */
+export interface OutputHome {
+  readonly kernel: Kernel.IKernelConnection;
+  readonly _rendermime: IRenderMimeRegistry;
+}
 
 /**
  * Outputs, either set as a whole or taken from the messages that answer one request (`msg_id`). The parent's
@@ -40,7 +46,7 @@ function listen(model: OutputModel): void {
   model.stop = undefined;
   const id: unknown = model.get("msg_id");
   if (typeof id !== "string" || id === "") return;
-  const { kernel } = model.widget_manager as ControlManager;
+  const { kernel } = model.widget_manager as unknown as OutputHome;
   const hear = (message: KernelMessage.IIOPubMessage): boolean => {
     if (KernelMessage.isClearOutputMsg(message)) model.shown.clear(message.content.wait);
     else if (isOutput(message)) model.shown.add(outputOf(message));
@@ -60,7 +66,7 @@ export class OutputView extends output.OutputView {
     const model = this.model as OutputModel;
     const area = new OutputArea({
       model: model.shown,
-      rendermime: (model.widget_manager as ControlManager)._rendermime,
+      rendermime: (model.widget_manager as unknown as OutputHome)._rendermime,
       contentFactory: OutputArea.defaultContentFactory,
     });
     const layout = new PanelLayout();

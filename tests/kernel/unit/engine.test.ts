@@ -114,21 +114,41 @@ describe("kernel unit: displays", () => {
     assert.match(tableHtml(Array.from({ length: 100 }, (_, i) => ({ i })))!, /40 more rows/);
   });
 
-  it("tells a front end what variables would show, and leaves out those that show nothing", async () => {
+  it("tells a front end which values have views, draws them, and says why it cannot", async () => {
     const { engine: made, run, events } = engine();
     const shows = (html: string) =>
-      `({ [Symbol.for("Jupyter.display")]: () => ({ "text/html": "${html}" }) })`;
+      `({ [Symbol.for("Jupyter.display")]: () => ({ "text/plain": "a", "text/html": "${html}" }) })`;
     const bad = '({ [Symbol.for("Jupyter.display")]() { throw new Error("no"); } })';
-    await run(`a = ${shows("<b>a</b>")}; n = 1; bad = ${bad};`, ["a", "n", "bad"]);
+    await run(`a = ${shows("<b>a</b>")}; n = 1; bad = ${bad}; later = a;`, ["a", "n", "bad", "later"]);
     const message = { id: "panel", target: "tilewright.views", metadata: {}, buffers: [] };
     const send = (kind: "open" | "msg", data: { [key: string]: unknown }) =>
       new Promise<void>((done) => made.receive(`panel ${kind}`, { ...message, kind, data } as never, done));
+    const answer = async (asked: { [key: string]: unknown }) => {
+      await send("msg", { id: 7, ...asked });
+      const last = events.findLast(({ type }) => type === "comm");
+      return JSON.parse(JSON.stringify((last as unknown as { message: { data: unknown } }).message.data));
+    };
     await send("open", {});
-    await send("msg", { id: 7, names: ["a", "n", "bad", "missing", 3] });
-    const answer = events.findLast(({ type }) => type === "comm");
-    assert.deepEqual((answer as unknown as { message: { data: unknown } }).message.data, {
+    const described = (key: string) => ({
+      key,
+      kind: "display",
+      views: [{ name: "output", title: "Output" }],
+      comparisons: [],
+    });
+    assert.deepEqual(await answer({ ask: "values", names: ["a", "n", "bad", "missing", 3] }), {
       id: 7,
-      views: [{ name: "a", html: "<b>a</b>" }],
+      values: [described("a"), described("bad")],
+      others: [described("later")],
+    });
+    assert.deepEqual(await answer({ ask: "view", key: "a", view: "output" }), {
+      id: 7,
+      data: { "text/plain": "a", "text/html": "<b>a</b>" },
+      code: "a",
+    });
+    assert.deepEqual(await answer({ ask: "view", key: "bad", view: "output" }), { id: 7, error: "no" });
+    assert.deepEqual(await answer({ ask: "view", key: "n", view: "output" }), {
+      id: 7,
+      error: "n has no such view any more",
     });
   });
 });

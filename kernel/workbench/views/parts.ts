@@ -6,6 +6,10 @@ export interface StepView {
   title: string;
   summary: Element;
   body: readonly Node[];
+  /** Whether it changed anything. */
+  isChange: boolean;
+  /** All of its text, in lower case, for the search. */
+  text: string;
 }
 
 /** A view that is not made of steps: a program, a loop tree, an estimate, or a whole output. */
@@ -14,12 +18,14 @@ export interface PlainView {
   body: readonly Node[];
 }
 
-/** All that one display has. */
+/** All that one display has, or what of it is shown. */
 export interface Views {
   steps: readonly StepView[];
   others: readonly PlainView[];
   /** The frame around a display, without what is in it. */
   frame(): HTMLElement;
+  /** The whole display. */
+  html(): string;
 }
 
 /** The views of the last display of an output that has any; undefined for an output with nothing to look at. */
@@ -37,7 +43,11 @@ export function viewsOf(root: HTMLElement): Views {
     [...root.querySelectorAll<HTMLElement>(selector)].filter((one) => !one.parentElement?.closest(selector));
   const steps = outermost(".tw-step").map((step) => {
     const summary = step.querySelector("summary") ?? step;
-    return { title: texts(summary.querySelector("code") ?? summary), summary, body: contents(step) };
+    const title = texts(summary.querySelector("code") ?? summary);
+    const isChange = step.nodeName === "DETAILS";
+    // Where nothing changed there is nothing to open: the line is all there is.
+    const body = isChange ? contents(step) : [];
+    return { title, summary, body, isChange, text: (step.textContent ?? "").toLowerCase() };
   });
   const others = outermost(".tw-more")
     .filter((more) => !more.closest(".tw-step"))
@@ -55,6 +65,7 @@ export function viewsOf(root: HTMLElement): Views {
       frame.append(...styles.map((style) => style.cloneNode(true)));
       return frame;
     },
+    html: () => root.outerHTML,
   };
 }
 
