@@ -26,16 +26,28 @@ export interface Line {
 
 /**
  * The lines of a text, with times, rates and dates masked in what is compared and runs of spaces taken as one. Below a
- * table's head that names a measured quantity every number is masked, up to the next empty line.
+ * table's head that names a measured quantity every number is masked, up to the next empty line, and the rows are put in the
+ * order of their text: the one they came in may be that of the measurements.
  */
 export function maskedLines(text: string): Line[] {
-  let table = false;
-  return lines(text).map((raw) => {
+  const masked: Line[] = [];
+  let rows: Line[] | undefined;
+  const endTable = () => {
+    masked.push(
+      ...(rows ?? []).sort((a, b) => (a.compared < b.compared ? -1 : a.compared > b.compared ? 1 : 0)),
+    );
+    rows = undefined;
+  };
+  for (const raw of lines(text)) {
     let compared = raw.replace(date, "⟨date⟩").replace(rate, "⟨rate⟩").replace(time, "⟨time⟩");
-    if (table) compared = compared.replace(/⟨(?:time|rate)⟩/g, "⟨n⟩").replace(numberPattern, "⟨n⟩");
-    table = raw.trim() !== "" && (table || measured.test(raw));
-    return { raw, compared: compared.replace(/\s+/g, " ").trim() };
-  });
+    if (rows) compared = compared.replace(/⟨(?:time|rate)⟩/g, "⟨n⟩").replace(numberPattern, "⟨n⟩");
+    if (raw.trim() === "") endTable();
+    const line = { raw, compared: compared.replace(/\s+/g, " ").trim() };
+    (rows ?? masked).push(line);
+    if (measured.test(raw)) rows ??= [];
+  }
+  endTable();
+  return masked;
 }
 
 /** The lines of a text, compared to the letter. */

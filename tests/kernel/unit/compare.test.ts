@@ -31,6 +31,15 @@ describe("kernel unit: comparing outputs", () => {
     same(printed(table("1.2 ms", "3.4")), printed(table("900 µs", "33.1")));
     differ(printed(table("1 ms", "3")), printed(table("1 ms", "3").replace("sum 1", "sum 2")));
     differ(printed(table("1 ms", "3")), printed(table("1 ms", "3").replace("plain", "other")));
+    // The slowest first, whichever that is; other tables keep their order.
+    const rows = (head: string, ...names: string[]) =>
+      `${head}\n${names.map((name) => `${name}  3\n`).join("")}`;
+    same(printed(rows("step  GFLOP/s", "conv", "matmul")), printed(rows("step  GFLOP/s", "matmul", "conv")));
+    differ(
+      printed(rows("step  GFLOP/s", "conv", "matmul")),
+      printed(rows("step  GFLOP/s", "matmul", "matmul")),
+    );
+    differ(printed(rows("step  size", "conv", "matmul")), printed(rows("step  size", "matmul", "conv")));
   });
 
   it("compares the plain text of displays, and of pictures only that they are there", () => {
