@@ -5,7 +5,7 @@
  * Zeros are the identity of the sum only where every factor of a term is one: a factor that does not move with a
  * padded reduce axis could be infinite, and infinity times zero is no zero. Integers have no such values.
  */
-import { regionsOf, simplify } from "../arith/index.ts";
+import { factorsOfPairs, regionsOf, simplify } from "../arith/index.ts";
 import {
   axis,
   type Block,
@@ -151,6 +151,12 @@ function einsumOf(b: Block): Store {
   if (reads) no(`${b.name} reads ${body.buffer.name}, which it writes`);
   const term = termOf(body, sums);
   if (!term) return no(`${b.name} does not add to ${body.buffer.name}`);
+  for (const factor of factorsOfPairs(term) ?? [term]) checkFactor(factor, no);
+  return body;
+}
+
+/** Throws unless a term is a product of elements. */
+function checkFactor(term: Expr, no: (detail: string) => never): void {
   visitExpr(term, (e) => {
     const product = e.kind === "binary" && e.op === "mul";
     if (!product && e.kind !== "load" && e.kind !== "const" && e.kind !== "cast") {
@@ -158,7 +164,6 @@ function einsumOf(b: Block): Store {
     }
     return e.kind !== "load";
   });
-  return body;
 }
 
 /** What is added to the result (or, without a sum, stored). */

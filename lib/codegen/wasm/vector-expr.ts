@@ -2,6 +2,8 @@
  * Expressions inside a vectorised loop. What does not vary with the lane is computed once as a scalar and broadcast;
  * what has vector instructions uses them; everything else is computed lane by lane, which is always right.
  */
+
+import { factorsOfPairs } from "../../arith/index.ts";
 import {
   type Binary,
   type Buffer,
@@ -105,6 +107,12 @@ function binaryVector(c: Context, lane: LaneFrame, e: Binary): Value {
     if (!isSafe(c, e.b)) return laneByLane(c, lane, e);
     return g.make(`v128.${op}`, [vectorValue(c, e.a), vectorValue(c, e.b)]);
   }
+  const pairs = lane.lanes === 4 ? factorsOfPairs(e) : undefined;
+  if (pairs)
+    return g.make(
+      "i32x4.dot_i16x8_s",
+      pairs.map((x) => vectorValue(c, x)),
+    );
   const a = vectorValue(c, e.a);
   const b = vectorValue(c, e.b);
   if (isCompareOp(op)) return vectorCompare(g, lane.lanes, op, e.a.dtype, a, b);

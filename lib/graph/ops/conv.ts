@@ -15,6 +15,7 @@ import {
 } from "../layout.ts";
 import type { OpArgs, OpDef } from "../op.ts";
 import { type Size, sameSize } from "../shape.ts";
+import { checkPairs, PAIRS, productOf } from "./pairs.ts";
 import {
   layoutOf,
   padded,
@@ -125,8 +126,10 @@ function conv(n: 1 | 2 | 3): OpDef {
       kernelLayout: { doc: `layout of the weight, OI${spatial} unless given`, default: "" },
       outLayout: { doc: "layout of the result, that of the data unless given", default: "" },
       outDtype: { doc: "dtype of the sum and the result; that of the data where it is empty", default: "" },
+      pairs: PAIRS,
     },
     infer: (c): TensorType => {
+      checkPairs(c);
       const { data, weight, layouts, window } = convShape(c, n);
       const of: Record<string, Size> = { N: data.N, C: weight.O };
       [...spatial].forEach((l, d) => {
@@ -165,7 +168,7 @@ function conv(n: 1 | 2 | 3): OpDef {
             );
             by[l] = rk[d];
           });
-          return ops.mul(
+          return productOf(c)(
             wide(x.get(indicesIn(layouts.data, from))),
             wide(w.get(indicesIn(layouts.weight, by))),
           );

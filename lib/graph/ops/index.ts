@@ -22,6 +22,7 @@ import { MEMORY } from "./memory.ts";
 import { NGRAM } from "./ngram.ts";
 import { NORMALIZE } from "./normalize.ts";
 import { PAD } from "./pad.ts";
+import { PAIR_OPS } from "./pairs.ts";
 import { POOL } from "./pool.ts";
 import { POOL_ADAPTIVE } from "./pool-adaptive.ts";
 import { QUANTIZE } from "./quantize.ts";
@@ -43,6 +44,7 @@ export const OPS = {
   ...ELEMENTWISE,
   ...LAYOUT_TRANSFORM,
   ...LINEAR,
+  ...PAIR_OPS,
   ...MEMORY,
   ...SHAPE_OF,
   ...CONV,

@@ -3,6 +3,7 @@ import { constInt, type DType, type Expr, isFloat, isInt, ops, type TensorType }
 import { te } from "../../te/index.ts";
 import type { OpArgs, OpDef } from "../op.ts";
 import { broadcastShapes, type Size, sameSize } from "../shape.ts";
+import { checkPairs, PAIRS, productOf } from "./pairs.ts";
 import { orOfNothing } from "./te-reduce.ts";
 import { sums } from "./window.ts";
 
@@ -54,8 +55,9 @@ export const LINEAR = {
       { name: "a", kind: "tensor" },
       { name: "b", kind: "tensor" },
     ],
-    attrs: OUT,
+    attrs: { ...OUT, pairs: PAIRS },
     infer: (c): TensorType => {
+      checkPairs(c);
       const { batch, rows, columns } = matmulShape(c);
       const dtype = (c.str("outDtype") || c.tensor(0).dtype) as DType;
       return { kind: "tensor", dtype, shape: [...batch, ...rows, ...columns] };
@@ -77,7 +79,7 @@ export const LINEAR = {
             columns.length > 0
               ? [...batchIndex(b, i, batch), k.v, column]
               : [...batchIndex(b, i, batch), k.v];
-          return ops.mul(wide(a.get(left)), wide(b.get(right)));
+          return productOf(c)(wide(a.get(left)), wide(b.get(right)));
         },
         [k],
         "matmul",

@@ -36,6 +36,9 @@ export function foldConstant(options: FoldOptions = {}): Pass {
   return { name: "foldConstant", run: (mod) => new Folder(mod, options).run() };
 }
 
+/** Pairs of a weight of 8 bits are twice as large, and made for the products of every call if not now. */
+const PAIRS_GROWTH = 2;
+
 class Folder {
   private readonly mod: IRModule;
   private readonly small: number;
@@ -90,7 +93,9 @@ class Folder {
       bytes += shape.reduce((a, b) => a * b, BYTES[t.dtype]);
     }
     const given = data.reduce((a, d) => a + d.bytes.byteLength, 0);
-    return bytes <= Math.max(this.small, this.growth * given);
+    const growth =
+      e.kind === "opCall" && e.op === "pairs" ? Math.max(this.growth, PAIRS_GROWTH) : this.growth;
+    return bytes <= Math.max(this.small, growth * given);
   }
 
   /** An operator by way of its programs. */

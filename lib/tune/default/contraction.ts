@@ -8,7 +8,7 @@
  */
 import { regionsOf } from "../../arith/index.ts";
 import { LAYOUT_PREPROC } from "../../graph/layout-attrs.ts";
-import { type Block, type BlockAxis, constInt } from "../../ir/index.ts";
+import { type Block, type BlockAxis, constInt, isFloat } from "../../ir/index.ts";
 import type { BlockRV, LoopRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
 import { epilogueOf } from "./inline.ts";
@@ -84,7 +84,9 @@ function withPanel(sch: Schedule, block: BlockRV, { constants, loads }: Setting)
   const once = constants.has(roles.y.buffer.id);
   if ((m < PACK_ROWS && !once) || n < 4) return false;
   const lastRow = roles.rows[roles.rows.length - 1];
-  const { mr, nr } = tileFor(lastRow ? extentOf(lastRow) : 1, n, loads);
+  // Whole numbers are not added by the instruction that multiplies: products need registers, and sums are there sooner.
+  const own = isFloat(c.out.buffer.dtype) ? loads : "early";
+  const { mr, nr } = tileFor(lastRow ? extentOf(lastRow) : 1, n, own);
 
   const made = epilogueOf(sch, block) ?? sch.cacheWrite(block, 0, "global");
   const panel = sch.reindex(block, [

@@ -2,7 +2,7 @@
  * What a block computes, as far as the default schedule asks: which of its axes move which access, and how an access
  * walks through memory along an axis.
  */
-import { simplify } from "../../arith/index.ts";
+import { factorsOfPairs, simplify } from "../../arith/index.ts";
 import {
   type Block,
   type BlockAxis,
@@ -26,7 +26,7 @@ export interface Access {
   readonly indices: readonly Expr[];
 }
 
-/** A product that is summed: `out[S] += x[…] * y[…]`. */
+/** A product that is summed: `out[S] += x[…] * y[…]`, or the product of pairs (`arith/pairs.ts`). */
 export interface Contraction {
   readonly out: Store;
   readonly x: Load;
@@ -71,8 +71,10 @@ export function contractionOf(b: Block): Contraction | undefined {
   if (!out || !b.init || out.value.kind !== "binary" || out.value.op !== "add") return undefined;
   const { a, b: term } = out.value;
   const isOld = a.kind === "load" && a.buffer.id === out.buffer.id;
-  if (!isOld || term.kind !== "binary" || term.op !== "mul") return undefined;
-  const [x, y] = [loneLoad(term.a), loneLoad(term.b)];
+  if (!isOld) return undefined;
+  const factors =
+    factorsOfPairs(term) ?? (term.kind === "binary" && term.op === "mul" ? [term.a, term.b] : []);
+  const [x, y] = factors.map(loneLoad);
   return x && y ? { out, x, y } : undefined;
 }
 

@@ -1,6 +1,6 @@
 /** Convolutions and transposed ones. */
 import { R } from "../../../graph/index.ts";
-import { constInt, type GraphExpr } from "../../../ir/index.ts";
+import { type Attrs, constInt, type GraphExpr } from "../../../ir/index.ts";
 import type { Converter, ConverterTable, NodeContext } from "../context.ts";
 import { halves, kernelSizes, spatialRank, windowAttrs } from "./window.ts";
 
@@ -14,13 +14,13 @@ function biased(cx: NodeContext, y: GraphExpr, bias: number, n: number): GraphEx
   return cx.has(bias) ? R.op("add", [cx.emit(y), perChannel(cx, cx.input(bias), n)]) : y;
 }
 
-/** The convolution of two values; attributes are read from the node, whose input `weight` has the weight's shape. */
+/** The convolution of two values; attributes are read from the node (whose input `weight` tells the kernel) and `more`. */
 export function convolution(
   cx: NodeContext,
   data: GraphExpr,
   weight: GraphExpr,
   weightInput: number,
-  outDtype = "",
+  more: Attrs = {},
 ): GraphExpr {
   const n = spatialRank(cx);
   if (cx.rank(weightInput) !== n + 2)
@@ -29,7 +29,7 @@ export function convolution(
   return R.op(`nn.conv${n}d`, [data, weight], {
     ...window,
     groups: cx.attr.int("group", 1),
-    outDtype,
+    ...more,
   });
 }
 

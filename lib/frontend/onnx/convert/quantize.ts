@@ -34,15 +34,28 @@ const dynamicQuantizeLinear: Converter = (cx) => {
 /** How a row of parameters is laid along the data: as it is, as rows of a matrix, or as output channels of a weight. */
 type Along = (p: GraphExpr) => GraphExpr;
 
-/** Whole numbers less their zero point, as i32. */
-function centred(cx: NodeContext, data: number, zeroPoint: number, along: Along = (p) => p): GraphExpr {
-  const x = cast(cx, cx.input(data), "i32");
-  if (!cx.has(zeroPoint)) return x;
-  const known = cx.known(zeroPoint);
-  if (known?.bytes.every((b) => b === 0)) return x;
-  const z = cast(cx, cx.input(zeroPoint), "i32");
-  return cx.emit(R.op("subtract", [x, many(z) ? along(z) : z]));
+/** Small whole numbers and what they stand for 0 with, if that is not 0. */
+interface Factor {
+  readonly data: GraphExpr;
+  readonly zero?: GraphExpr;
 }
+
+function factor(cx: NodeContext, data: number, zeroPoint: number, along: Along = (p) => p): Factor {
+  const x = cx.input(data);
+  if (!cx.has(zeroPoint) || cx.known(zeroPoint)?.bytes.every((b) => b === 0)) return { data: x };
+  const z = cx.input(zeroPoint);
+  return { data: x, zero: many(z) ? along(z) : z };
+}
+
+/** Less their zero point, as i32. */
+function centred(cx: NodeContext, { data, zero }: Factor): GraphExpr {
+  const x = cast(cx, data, "i32");
+  return zero ? cx.emit(R.op("subtract", [x, cast(cx, zero, "i32")])) : x;
+}
+
+/** The same two by two. */
+const paired = (cx: NodeContext, { data, zero }: Factor, axis: number): GraphExpr =>
+  cx.emit(R.op("pairs", zero ? [data, zero] : [data], { axis }));
 
 /** Whether a parameter is a row of more than one number. */
 const many = (p: GraphExpr): boolean =>
@@ -60,9 +73,32 @@ const channels =
   (p) =>
     perChannel(cx, p, cx.rank(0) - 1);
 
-const matMulInteger: Converter = (cx) => R.op("matmul", [centred(cx, 0, 2, rows(cx)), centred(cx, 1, 3)]);
+/** Rows that have to share the pairs of a right operand which is not known beforehand. */
+const WORTH_PAIRS = 4;
 
-const convInteger: Converter = (cx) => convolution(cx, centred(cx, 0, 2), centred(cx, 1, 3, channels(cx)), 1);
+const sizesOf = ({ data }: Factor): readonly (number | undefined)[] =>
+  data.type.kind === "tensor" ? data.type.shape.map(constInt) : [];
+
+/** A product of small integers, two of them at a time where there are two. Each has at most nine bits. */
+function product(cx: NodeContext, a: Factor, b: Factor, right: number): GraphExpr {
+  const [left, over] = [sizesOf(a), sizesOf(b)];
+  const shared = cx.known(right) !== undefined || (left.at(-2) ?? 1) >= WORTH_PAIRS;
+  if (!((left.at(-1) ?? 0) > 1) || !shared) return R.op("matmul", [centred(cx, a), centred(cx, b)]);
+  const pairs = [paired(cx, a, -1), paired(cx, b, over.length === 1 ? 0 : -2)];
+  return R.op("matmul", pairs, { pairs: true });
+}
+
+/** A convolution of small integers, in pairs of channels where those of a group are whole pairs. */
+function convolved(cx: NodeContext, x: Factor, w: Factor, weight: number): GraphExpr {
+  const channels = sizesOf(w)[1] ?? 0;
+  const whole = channels % 2 === 0 || cx.attr.int("group", 1) === 1;
+  if (!(channels > 1 && whole)) return convolution(cx, centred(cx, x), centred(cx, w), weight);
+  return convolution(cx, paired(cx, x, 1), paired(cx, w, 1), weight, { pairs: true });
+}
+
+const matMulInteger: Converter = (cx) => product(cx, factor(cx, 0, 2, rows(cx)), factor(cx, 1, 3), 1);
+
+const convInteger: Converter = (cx) => convolved(cx, factor(cx, 0, 2), factor(cx, 1, 3, channels(cx)), 1);
 
 /** An i32 sum with the scales of its factors, as the whole numbers of the result. */
 function requantized(
@@ -78,14 +114,14 @@ function requantized(
 }
 
 const qLinearMatMul: Converter = (cx) => {
-  const product = R.op("matmul", [centred(cx, 0, 2, rows(cx)), centred(cx, 3, 5)]);
+  const sum = product(cx, factor(cx, 0, 2, rows(cx)), factor(cx, 3, 5), 3);
   const left = many(cx.input(1)) ? rows(cx)(cx.input(1)) : cx.input(1);
-  return requantized(cx, product, [left, cx.input(4)], { scale: 6, zeroPoint: 7 });
+  return requantized(cx, sum, [left, cx.input(4)], { scale: 6, zeroPoint: 7 });
 };
 
 const qLinearConv: Converter = (cx) => {
   const n = cx.rank(0) - 2;
-  let sum = convolution(cx, centred(cx, 0, 2), centred(cx, 3, 5, channels(cx)), 3);
+  let sum = convolved(cx, factor(cx, 0, 2), factor(cx, 3, 5, channels(cx)), 3);
   if (cx.has(8)) sum = R.op("add", [cx.emit(sum), perChannel(cx, cx.input(8), n)]);
   const weight = many(cx.input(4)) ? perChannel(cx, cx.input(4), n) : cx.input(4);
   return requantized(cx, sum, [cx.input(1), weight], { scale: 6, zeroPoint: 7 });
