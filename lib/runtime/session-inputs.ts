@@ -1,7 +1,7 @@
 /** Inputs of models, as the callers of sessions give them. */
 import { ArgumentError, describeArgument } from "../codegen/index.ts";
 import { type ModelInput, type OnnxType, onnxTypeText } from "../frontend/onnx/index.ts";
-import { type NDArray, ndarray } from "../ir/index.ts";
+import { ARRAYS, type NDArray, ndarray } from "../ir/index.ts";
 import type { Target } from "./backend.ts";
 import { Tensor } from "./tensor.ts";
 import type { GraphArg } from "./vm/arguments.ts";
@@ -35,6 +35,28 @@ export const sameForm = (a: GraphArg, b: GraphArg | undefined): boolean =>
   a.dtype === b.dtype &&
   a.shape.length === b.shape.length &&
   a.shape.every((s, d) => s === b.shape[d]);
+
+/**
+ * The short way for what is mostly given, another input of the form of the last run's: tensors of the CPU, and typed arrays of
+ * their dtype. Undefined where it takes a closer look. A tensor that is made is added to `own`.
+ */
+export function sameAgain(
+  given: SessionInput | undefined,
+  before: GraphArg,
+  own: Tensor[],
+): Tensor | undefined {
+  if (!(before instanceof Tensor) || typeof given !== "object" || given === null) return undefined;
+  if (given instanceof Tensor) return !given.disposed && sameForm(given, before) ? given : undefined;
+  const { data, shape } = given as Partial<PlainTensor>;
+  const same =
+    Array.isArray(shape) &&
+    shape.length === before.shape.length &&
+    shape.every((s, d) => s === before.shape[d]);
+  if (!same || !(data instanceof ARRAYS[before.dtype]) || data.length !== before.size) return undefined;
+  const t = Tensor.from(data, shape, before.dtype);
+  own.push(t);
+  return t;
+}
 
 /** An input on the device. Tensors that are made for it are added to `own`. */
 export function argumentOf(

@@ -62,11 +62,14 @@ export class GraphLibrary {
     const { linked } = entry.program ?? this.programOf(name, entry, tensors);
     const addresses: number[] = new Array(tensors.length);
     for (let i = 0; i < tensors.length; i++) addresses[i] = tensors[i].address;
-    const outputs = linked.run(name, addresses);
-    let next = 0;
-    const make = (t: GraphType): GraphResult =>
-      t.kind === "tuple" ? t.fields.map(make) : this.tensorOf(outputs[next++]);
-    return make(linked.program.functions[name].resultType);
+    return this.resultOf(linked.program.functions[name].resultType, linked.run(name, addresses));
+  }
+
+  /** The result of this type; takes its tensors from the front of the outputs. */
+  private resultOf(t: GraphType, outputs: Output[]): GraphResult {
+    return t.kind === "tuple"
+      ? t.fields.map((field) => this.resultOf(field, outputs))
+      : this.tensorOf(outputs.shift() as Output);
   }
 
   /** Calls a function and tells what each step took. The middle one of `runs` calls, after one that is not counted. */

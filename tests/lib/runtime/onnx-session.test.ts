@@ -51,6 +51,40 @@ describe("runtime: ONNX sessions", () => {
     assert.ok(Object.keys(session.loweredFor({ x }).funcs).length > 1);
   });
 
+  it("a run after another of the same form, in whatever way its inputs are given; what does not fit is told all the same", async () => {
+    const session = loadOnnx(layer);
+    const used = await settled();
+    const y = async (x: Parameters<typeof session.run>[0]): Promise<number[]> => {
+      const out = (await session.run(x)) as { y: Tensor; s: Tensor };
+      const values = [...out.y] as number[];
+      Object.values(out).forEach(free);
+      return values;
+    };
+    const first = { data: Float32Array.of(1, 1), shape: [1, 2] };
+    assert.deepEqual(await y({ x: first }), [3, 0]);
+    assert.deepEqual(await y({ x: { data: Float32Array.of(-1, 0), shape: [1, 2] } }), [0, 1]);
+    const t = Tensor.from([[2, 0]]);
+    assert.deepEqual(await y({ x: t }), [2, 0]);
+    assert.deepEqual(await y({ x: { data: [1, 2], shape: [1, 2] } }), [5, 0]);
+    assert.deepEqual(await y({ x: { data: Float64Array.of(0, 2), shape: [1, 2] } }), [4, 0]);
+    assert.deepEqual(await y({ x: { data: Float32Array.of(1, 1, -1, 0), shape: [2, 2] } }), [3, 0, 0, 1]);
+    for (const [given, says] of [
+      [{ x: first, z: first }, /no input "z"/],
+      [{ z: first }, /no input "z"/],
+      [{ x: { data: new Float32Array(3), shape: [1, 2] } }, /"x" must be f32\[batch, 2\].*3 element/],
+      [{ x: { data: Float32Array.of(1, 1), shape: [2, 1] } }, /must be f32\[batch, 2\], got f32\[2, 1\]/],
+      [{ x: Tensor.zeros([1, 2], "i32") }, /got i32\[1, 2\]/],
+    ] as const) {
+      assert.deepEqual(await y({ x: first }), [3, 0]);
+      await assert.rejects(session.run(given as never), says);
+    }
+    t.dispose();
+    await assert.rejects(session.run({ x: t }), /disposed/);
+    assert.equal(session.compiled, 2);
+    session.dispose();
+    assert.ok(cpuMemory().usedBytes <= used + 64);
+  });
+
   it("one program for each shape, in a cache that is bounded; memory goes back", async () => {
     const used = await settled();
     const session = loadOnnx(layer, { cacheSize: 2 });
