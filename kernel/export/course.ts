@@ -1,5 +1,6 @@
 // All notebooks of a folder as one static site: an index, a page for each chapter, what they share, and the notebooks.
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Notebook } from "../notebook/format.ts";
 import { escapeHtml } from "../session/engine/table.ts";
@@ -91,7 +92,7 @@ function linkTo(
 ): string | undefined {
   const [, name = "", rest = ""] = /^([^?#]*)([\s\S]*)$/.exec(address)!;
   const chapter = chapters.find(({ file }) => file === decoded(name));
-  if (chapter) return `${encodeURI(pageOf(chapter.file))}${rest.replace(/^\?[^#]*/, "")}`;
+  if (chapter) return `${encodeURIComponent(pageOf(chapter.file))}${rest.replace(/^\?[^#]*/, "")}`;
   const file = fileBelow(folder, name);
   if (!file) return undefined;
   copies.set(`notebooks/${decoded(name)}`, file);
@@ -106,17 +107,26 @@ function decoded(name: string): string {
   }
 }
 
-/** Modules beside a notebook that its cells import: it does not run without them. */
+/** Modules beside a notebook that its cells import, and those that these import: it does not run without them. */
 function modulesOf({ cells }: Notebook, folder: string): string[] {
-  const code = cells.filter(({ cell_type }) => cell_type === "code").map(({ source }) => source);
-  const names = [...code.join("\n").matchAll(/\bfrom\s+["']\.\/([\w./-]+\.(?:ts|js|json))["']/g)].map(
-    ([, name]) => name!,
-  );
-  return [...new Set(names)].filter((name) => fileBelow(folder, name) !== undefined);
+  const found = new Set<string>();
+  const add = (code: string, from: string): void => {
+    for (const [, name] of code.matchAll(/\bfrom\s+["'](\.\.?\/[\w./-]+\.(?:ts|js|mjs|json))["']/g)) {
+      const module = path.posix.join(from, name!);
+      const file = fileBelow(folder, encodeURI(module));
+      if (!file || found.has(module)) continue;
+      found.add(module);
+      add(readFileSync(file, "utf8"), path.posix.dirname(module));
+    }
+  };
+  for (const { cell_type, source } of cells) if (cell_type === "code") add(source, "");
+  return [...found];
 }
 
-const pageOf = (file: string): string => `${path.basename(file, ".ipynb")}.html`;
-const link = (page: string): string => escapeHtml(encodeURI(page));
+/** The page of a chapter; the site's own index keeps its name. */
+const pageOf = (file: string): string =>
+  `${path.basename(file, ".ipynb").replace(/^index$/i, "$&-chapter")}.html`;
+const link = (page: string): string => escapeHtml(encodeURIComponent(page));
 
 function frame(
   title: string,

@@ -1,39 +1,46 @@
-// The page of an executed chapter, seen in a real browser.
+// The exported page of every executed chapter, opened from the disk in a real browser that has no network.
 import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
+import { accessibilityProblems, startBrowser } from "../support/page.ts";
 import { requireSystem } from "../support/system.ts";
 import { chapters, execute } from "./support.ts";
 
-/** Nothing but the page itself: no updates, no network of the browser's own. */
-const quiet = [
-  "--no-sandbox",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--no-first-run",
-];
+const screenshots = path.resolve("build/screenshots");
 
-describe("notebooks: the page in a browser", () => {
+describe("notebooks: the page in a browser", function () {
+  this.timeout(300_000);
   let browser: Browser;
   before(async function () {
-    this.timeout(60_000);
     requireSystem(this, "chromium");
-    browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: quiet });
+    mkdirSync(screenshots, { recursive: true });
+    browser = await startBrowser();
   });
   after(() => browser?.close());
 
+  /** Opens a chapter's page without a network; what goes wrong is noted. */
+  async function open(chapter: string): Promise<{ page: Page; complaints: string[] }> {
+    const { html } = await execute(chapter);
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, offline: true });
+    const page = await context.newPage();
+    page.setDefaultTimeout(120_000);
+    const complaints: string[] = [];
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("requestfailed", (request) => complaints.push(`not loaded: ${request.url()}`));
+    await page.goto(pathToFileURL(html).href, { waitUntil: "load" });
+    await page.waitForFunction(() => document.querySelectorAll("[data-plot]:not([data-drawn])").length === 0);
+    return { page, complaints };
+  }
+
   for (const chapter of chapters) {
-    it(`${chapter}: pictures and plots are there, nothing is complained of`, async function () {
-      this.timeout(300_000);
-      const { html, cells } = await execute(chapter);
-      const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-      const complaints: string[] = [];
-      page.on("console", (message) => {
-        if (["error", "warning"].includes(message.type())) complaints.push(message.text());
-      });
-      page.on("pageerror", (error) => complaints.push(String(error)));
-      page.on("requestfailed", (request) => complaints.push(`not loaded: ${request.url()}`));
-      await page.goto(pathToFileURL(html).href, { waitUntil: "load" });
+    it(`${chapter}: pictures and plots are there, nothing is complained of`, async () => {
+      const { cells } = await execute(chapter);
+      const { page, complaints } = await open(chapter);
       const seen = await page.evaluate(() => ({
         title: document.title,
         headings: document.querySelectorAll("h1, h2").length,
@@ -41,17 +48,75 @@ describe("notebooks: the page in a browser", () => {
           const { width, height } = picture.getBoundingClientRect();
           return { width, height, broken: picture instanceof HTMLImageElement && picture.naturalWidth === 0 };
         }),
+        plots: document.querySelectorAll(".plot-drawing svg").length,
         widerThanPage: document.documentElement.scrollWidth > window.innerWidth,
       }));
-      await page.close();
       assert.deepEqual(complaints, []);
       assert.ok(seen.title.length > 5 && seen.headings >= 3, JSON.stringify(seen));
       const drawn = cells.filter(({ mimes }) => mimes.includes("image/svg+xml")).length;
       assert.ok(drawn >= 1, "the chapter has a picture or a plot");
+      const plots = cells.flatMap(({ mimes }) => mimes.filter((mime) => /vnd\.vega/.test(mime))).length;
+      assert.equal(seen.plots, plots, "Vega has drawn every plot");
       const visible = seen.pictures.filter(({ width, height }) => width > 20 && height > 20);
       assert.ok(visible.length >= drawn, `${visible.length} pictures are visible, ${drawn} were drawn`);
       assert.ok(!seen.pictures.some(({ broken }) => broken), "no picture is broken");
       assert.ok(!seen.widerThanPage, "the page does not scroll sideways");
+      assert.deepEqual(await accessibilityProblems(page), []);
+      await page.context().close();
     });
   }
+
+  it("goes through the steps of a schedule with the arrow keys, and lights up what belongs together", async () => {
+    const { page, complaints } = await open("03-tensor-program-case-study");
+    const display = page.locator(".tw:has(.step-bar)").last();
+    const steps = display.locator("details.tw-step");
+    const count = await steps.count();
+    assert.ok(count >= 3, `${count} steps`);
+    const current = display.locator(".tw-step[aria-current=step]");
+    const number = display.locator(".step-count");
+    assert.equal(await number.innerText(), `step ${count} of ${count}`);
+    await current.locator("summary").first().focus();
+    await page.keyboard.press("ArrowUp");
+    assert.equal(await number.innerText(), `step ${count - 1} of ${count}`);
+    assert.ok(await current.locator(".tw-diff:visible").first().isVisible());
+    assert.equal(await display.locator("details.tw-step[open]").count(), 1);
+    await page.keyboard.press("Home");
+    assert.equal(await number.innerText(), `step 1 of ${count}`);
+    await page.screenshot({ path: path.join(screenshots, "export-steps-1280.png") });
+    await page.keyboard.press("ArrowDown");
+    assert.match(await current.innerText(), /^\s*2\s/);
+
+    const line = page.locator(".tw [data-node]").first();
+    await line.hover();
+    await page.locator(".tw .lit").first().waitFor();
+    assert.deepEqual(complaints, []);
+    await page.context().close();
+  });
+
+  it("has a theme of its own, contents that fold where there is no room, and paper without them", async () => {
+    const { page, complaints } = await open("01-introduction");
+    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const light = await ground();
+    const button = page.getByRole("button", { name: /^Theme/ });
+    await button.click();
+    assert.equal(await ground(), light);
+    await button.click();
+    assert.notEqual(await ground(), light);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.screenshot({ path: path.join(screenshots, "export-dark-1280.png") });
+    await page.getByRole("link", { name: "Does it work?" }).click();
+    await page.locator(".contents a[aria-current]", { hasText: "Does it work?" }).waitFor();
+
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.locator("details.side:not([open])").waitFor();
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.screenshot({ path: path.join(screenshots, "export-390.png") });
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, `the narrow page is ${overflow} pixels too wide`);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.emulateMedia({ media: "print" });
+    assert.ok(!(await page.locator(".bar").isVisible()));
+    assert.deepEqual(complaints, []);
+    await page.context().close();
+  });
 });

@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, wr
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { readNotebook } from "../../kernel/notebook/format.ts";
+import { readNotebook, writeNotebook } from "../../kernel/notebook/format.ts";
 import { collectPrograms, roundTrips } from "./programs.ts";
 
 const run = promisify(execFile);
@@ -15,6 +15,12 @@ export const cli: string = path.resolve("dist/kernel/cli.js");
 /** Names of the chapters' files, without `.ipynb`. */
 export const chapters: string[] = readdirSync("notebooks")
   .filter((name) => /^\d\d-.*\.ipynb$/.test(name))
+  .map((name) => path.basename(name, ".ipynb"))
+  .sort();
+
+/** The same of all notebooks of the course, exercises too. */
+export const notebooks: string[] = readdirSync("notebooks")
+  .filter((name) => name.endsWith(".ipynb"))
   .map((name) => path.basename(name, ".ipynb"))
   .sort();
 
@@ -83,6 +89,16 @@ async function executeOnce(chapter: string): Promise<Executed> {
     mimes: (done.outputs ?? []).flatMap((o) => ("data" in o ? Object.keys(o.data) : [])),
   }));
   return { output, html, stdout, cells: result };
+}
+
+/** The executed notebook of a chapter as its author would have it: without the cells of ours. Gives its file. */
+export async function executedNotebook(chapter: string): Promise<string> {
+  const { output } = await execute(chapter);
+  const notebook = readNotebook(output);
+  notebook.cells = notebook.cells.filter(({ id }) => !id.startsWith("added-"));
+  const file = path.join(path.dirname(output), "executed.ipynb");
+  writeNotebook(file, notebook);
+  return file;
 }
 
 function textOf(

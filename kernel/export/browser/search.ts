@@ -15,7 +15,7 @@ declare global {
 export function prepareSearch(): void {
   const field = document.querySelector<HTMLInputElement>(".search input");
   const results = document.querySelector<HTMLElement>(".search-results");
-  const { index, root = "" } = field?.dataset ?? {};
+  const index = field?.dataset.index;
   if (!field || !results || index === undefined) return;
   field.closest<HTMLElement>(".search")!.hidden = false;
   let loading: Promise<void> | undefined;
@@ -39,7 +39,7 @@ export function prepareSearch(): void {
       results.replaceChildren(line((error as Error).message));
       return;
     }
-    if (wanted === field.value.trim()) show(results, found(globalThis.tilewrightSearch ?? [], wanted), root);
+    if (wanted === field.value.trim()) show(results, found(globalThis.tilewrightSearch ?? [], wanted));
   };
   field.addEventListener("focus", () => void load().catch(() => undefined));
   field.addEventListener("input", () => void search());
@@ -107,14 +107,14 @@ function found(index: SearchIndex, wanted: string): Found[] {
   return places.sort((a, b) => b.score - a.score).slice(0, atMost);
 }
 
-function show(results: HTMLElement, places: readonly Found[], root: string): void {
+function show(results: HTMLElement, places: readonly Found[]): void {
   if (places.length === 0) {
     results.replaceChildren(line("Nothing found."));
     return;
   }
   const links = places.map(({ chapter, page, id, heading, before, match, after }) => {
     const link = document.createElement("a");
-    link.href = `${root}${page}${id === "" ? "" : `#${encodeURIComponent(id)}`}`;
+    link.href = `${encodeURIComponent(page)}${id === "" ? "" : `#${encodeURIComponent(id)}`}`;
     const head = document.createElement("strong");
     head.textContent = heading === chapter ? chapter : `${chapter} › ${heading}`;
     const text = document.createElement("span");

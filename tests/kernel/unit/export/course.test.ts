@@ -45,7 +45,8 @@ describe("kernel unit: the exported course", () => {
     folder = path.join(root, "chapters");
     site = path.join(root, "out", "site");
     mkdirSync(path.join(folder, "data"), { recursive: true });
-    writeFileSync(path.join(folder, "help.ts"), "export const help = 1;");
+    writeFileSync(path.join(folder, "help.ts"), 'export { help } from "./more.ts";');
+    writeFileSync(path.join(folder, "more.ts"), 'import "./help.ts";\nexport const help = 1;');
     writeFileSync(path.join(folder, "data", "READ ME.md"), "data");
     const first = cell(
       "markdown",
@@ -75,7 +76,12 @@ describe("kernel unit: the exported course", () => {
     assert.doesNotMatch(first, /<a href[^>]*>(?:gone|up)</);
     assert.match(first, /rel="next" href="10%20last.html"/);
     const files = filesIn(site);
-    for (const file of ["notebooks/2-first.ipynb", "notebooks/help.ts", "notebooks/data/READ ME.md"])
+    for (const file of [
+      "notebooks/2-first.ipynb",
+      "notebooks/help.ts",
+      "notebooks/more.ts",
+      "notebooks/data/READ ME.md",
+    ])
       assert.ok(files.includes(file), `${file} in ${files.join()}`);
     assert.ok(!files.some((file) => file.startsWith("assets/plots")), "no plot, nothing that draws one");
   });
@@ -102,6 +108,10 @@ describe("kernel unit: the exported course", () => {
     writeFileSync(path.join(site, "old.html"), "old");
     await exported();
     assert.ok(!existsSync(path.join(site, "old.html")));
+    writeFileSync(path.join(folder, "index.ipynb"), notebook(cell("markdown", "# Not the index")));
+    writeFileSync(path.join(folder, "3 # 4%.ipynb"), notebook(cell("markdown", "# Signs\n\n## 100% #1")));
+    await exported();
+    assert.deepEqual(linkProblems(site), []);
     await assert.rejects(exported(folder), /holds the notebooks/);
     await assert.rejects(exported(root), /holds the notebooks/);
     const other = path.join(root, "other");
