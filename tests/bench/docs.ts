@@ -49,8 +49,11 @@ function machineTable(runs: readonly BenchRun[]): string {
     ["a call (ns)", ...limits.map((l) => l.callNs.toFixed(0))],
   ];
   const { cpu, cores, date } = runs[0].machine;
+  const clock = runs.some((r) => r.machine.clock === "processor")
+    ? " Operators and models were measured by the processor's time."
+    : "";
   const head = ["", ...runs.map((r) => `Node ${r.machine.node.slice(1)}`)];
-  return `${String(cpu)}, ${String(cores)} cores, ${String(date)}.\n\n${markdown([head, ...rows])}`;
+  return `${String(cpu)}, ${String(cores)} cores, ${String(date)}.${clock}\n\n${markdown([head, ...rows])}`;
 }
 
 function markdown([head, ...rows]: readonly (readonly string[])[]): string {

@@ -18,13 +18,20 @@ export interface TunedOptions {
   readonly seed: number;
   /** Where the records are kept. */
   readonly folder: string;
+  /** What is measured with, as `compare` has it. */
+  readonly now?: () => number;
 }
 
 /** Where they are kept unless somebody says otherwise. */
 export const RECORDS = fileURLToPath(new URL("../../build/bench-records", import.meta.url));
 
 /** What runs a model of a section: its programs are searched for first, as far as the file of records does not hold them. */
-export function tunedMatches({ trials, seed, folder }: TunedOptions): (m: Match) => Promise<MatchResult> {
+export function tunedMatches({
+  trials,
+  seed,
+  folder,
+  now,
+}: TunedOptions): (m: Match) => Promise<MatchResult> {
   mkdirSync(folder, { recursive: true });
   const file = path.join(folder, `${process.version}.jsonl`);
   const database = new FileDatabase(file);
@@ -48,6 +55,6 @@ export function tunedMatches({ trials, seed, folder }: TunedOptions): (m: Match)
         );
       },
     });
-    return versus(match, { only: [BASELINE, NATIVE], more: [{ name: TUNED, session: { database } }] });
+    return versus(match, { only: [BASELINE, NATIVE], more: [{ name: TUNED, session: { database } }], now });
   };
 }

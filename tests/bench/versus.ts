@@ -3,7 +3,7 @@
  * with the first peer's before anything is timed; who cannot run it is named with the reason.
  */
 import { loadOnnx, type SessionOptions, Tensor } from "../../lib/index.ts";
-import { type Contender, compare, type Measured } from "./compare.ts";
+import { type CompareOptions, type Contender, compare, type Measured } from "./compare.ts";
 import { BASELINE, OURS } from "./names.ts";
 import type { OperatorModel } from "./ort.ts";
 import { type Feeds, type FeedTensor, type Opened, type Outputs, PEERS } from "./peers.ts";
@@ -34,7 +34,7 @@ export interface Variant {
 
 /**
  * Runs one match. `only`: names of the peers beside the baseline that take part; all when not given. `more`: ourselves with
- * other options.
+ * other options. `now`: what is measured with, as `compare` has it.
  */
 export async function versus(
   match: Match,
@@ -42,7 +42,13 @@ export async function versus(
     threads = 1,
     only,
     more = [],
-  }: { threads?: number; only?: readonly string[]; more?: readonly Variant[] } = {},
+    now,
+  }: {
+    threads?: number;
+    only?: readonly string[];
+    more?: readonly Variant[];
+    now?: CompareOptions["now"];
+  } = {},
 ): Promise<MatchResult> {
   const ours: readonly Variant[] = [{ name: OURS, session: {} }, ...more];
   const { model, feeds, operators, flops } = match;
@@ -76,7 +82,7 @@ export async function versus(
       cannot.push({ name: p.name, reason: (e instanceof Error ? e.message : String(e)).split("\n")[0] });
     }
   }
-  return { name: match.name, rows: await compare(contenders, { flops }), cannot };
+  return { name: match.name, rows: await compare(contenders, { flops, now }), cannot };
 }
 
 /** Inputs as a session takes them. */
