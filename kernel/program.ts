@@ -179,6 +179,7 @@ program
     positive,
   )
   .option("--cull-connected", "shut idle kernels down although a page is connected")
+  .option("--try-limit <seconds>", "longest time for a model under Try it, a search included", positive, 900)
   .action(async (folder: string | undefined, flags: StartFlags) => {
     const { startCommand } = await import("./server/start.ts");
     process.exitCode = await told(() => startCommand(folder, flags));

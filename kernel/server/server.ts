@@ -28,6 +28,8 @@ import { listen } from "./listen.ts";
 import { login, loginPage } from "./page/login.ts";
 import { Page } from "./page/page.ts";
 import type { Settings } from "./settings.ts";
+import { tryRoutes } from "./try-it/routes.ts";
+import { Tries } from "./try-it/tries.ts";
 import { WebSockets } from "./websockets.ts";
 
 /** A running server. */
@@ -39,6 +41,7 @@ export class WorkbenchServer {
   readonly #sockets: WebSockets;
   readonly #stopCulling: () => void;
   readonly #page: Page;
+  readonly #tries: Tries;
   readonly #runtimeFile: string;
   /** Called when a client asks the server to end. */
   onShutdown: (() => void) | undefined;
@@ -51,6 +54,7 @@ export class WorkbenchServer {
     this.#contents = new Contents(root, new TrustStore(path.join(userDataFolder(), "tilewright", "trust")));
     this.kernels = new Kernels(root, runtime);
     this.#page = new Page(settings.page);
+    this.#tries = new Tries(settings.trySeconds);
     const gate = new Gate(settings);
     this.#http = createAdaptorServer({ fetch: this.#routes(root, gate).fetch }) as HttpServer;
     this.#sockets = new WebSockets(this.#http, gate, this.kernels, settings);
@@ -77,7 +81,7 @@ export class WorkbenchServer {
   async close(): Promise<void> {
     this.#stopCulling();
     const closed = new Promise<void>((resolve) => this.#http.close(() => resolve()));
-    await this.kernels.close();
+    await Promise.all([this.kernels.close(), this.#tries.close()]);
     this.#sockets.close();
     await this.#contents.close();
     this.#http.closeAllConnections();
@@ -88,11 +92,12 @@ export class WorkbenchServer {
   /** Ends what would live on, without waiting for anything. */
   kill(): void {
     this.kernels.kill();
+    this.#tries.kill();
     rmSync(this.#runtimeFile, { force: true });
   }
 
   #routes(root: Root, gate: Gate): Routes {
-    const { base, maxBody } = this.settings;
+    const { base, maxBody, trySeconds } = this.settings;
     const app = newRoutes();
     app.onError((error, c) => errorAnswer(c, error));
     app.notFound((c) => c.json({ message: "Not Found", reason: null }, 404));
@@ -119,6 +124,7 @@ export class WorkbenchServer {
     inner.route("/", configRoutes(path.join(configFolder(), "serverconfig")));
     inner.route("/", contentsRoutes(this.#contents, base));
     inner.route("/", exportRoutes(root, base));
+    inner.route("/", tryRoutes(this.#tries, this.#contents, { maxBody, seconds: trySeconds }));
     inner.route("/", kernelRoutes(this.kernels, new Sessions(this.kernels), base));
     inner.get("/files/*", (c) => fileAnswer(c, root, pathAfter(c, `${base}files/`)));
     inner.get("/login", (c) => loginPage(c, base));

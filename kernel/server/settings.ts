@@ -26,6 +26,8 @@ export interface Settings {
   cullIdle: number;
   /** Whether idle kernels are culled although a client is connected. */
   cullConnected: boolean;
+  /** How long the work on a model that is tried may take, in seconds. */
+  trySeconds: number;
   /** The page's files. */
   page: string;
 }

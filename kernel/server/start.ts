@@ -20,6 +20,7 @@ export interface StartFlags {
   maxBody: number;
   cullIdle?: number;
   cullConnected?: boolean;
+  tryLimit: number;
 }
 
 /** The port when none is named; the next free one after it is taken. */
@@ -50,6 +51,7 @@ export async function startCommand(folder: string | undefined, flags: StartFlags
     maxBody: flags.maxBody * 1024 * 1024,
     cullIdle: flags.cullIdle ?? 0,
     cullConnected: flags.cullConnected === true,
+    trySeconds: flags.tryLimit,
     page: path.join(packageRoot, "dist", "workbench"),
   });
   const address = `${server.url}?token=${encodeURIComponent(token)}`;

@@ -31,16 +31,21 @@ export class Accessible {
   #go(): void {
     for (const { node } of this.#notebook.widgets)
       if (!node.hasAttribute("role")) node.setAttribute("role", "article");
-    const wide = ".tw, .tw pre, .jp-RenderedText pre, .wb-vega, .jp-RenderedMarkdown pre";
-    for (const area of this.#notebook.node.querySelectorAll<HTMLElement>(wide)) {
-      if (area.tabIndex >= 0 || area.scrollWidth <= area.clientWidth) continue;
-      area.tabIndex = 0;
-      area.setAttribute("role", "group");
-      area.setAttribute("aria-label", "Wide output");
-    }
+    reachable(this.#notebook.node);
     for (const handle of this.#notebook.node.querySelectorAll(".noUi-handle:not([aria-label])")) {
       const label = handle.closest(".jupyter-widgets")?.querySelector(".widget-label")?.textContent;
       handle.setAttribute("aria-label", label || "Value");
     }
+  }
+}
+
+/** Lets the keyboard reach what is wider than its place. */
+export function reachable(root: Element): void {
+  const wide = ".tw, .tw pre, .tw-scroll, .jp-RenderedText pre, .wb-vega, .jp-RenderedMarkdown pre";
+  for (const area of root.querySelectorAll<HTMLElement>(wide)) {
+    if (area.tabIndex >= 0 || area.scrollWidth <= area.clientWidth) continue;
+    area.tabIndex = 0;
+    area.setAttribute("role", "group");
+    area.setAttribute("aria-label", "Wide output");
   }
 }

@@ -17,6 +17,7 @@ import { Outline } from "./outline.ts";
 import { noteProgress } from "./progress.ts";
 import type { Theme } from "./theme.ts";
 import { Toolbar } from "./toolbar.ts";
+import { TryEntry, tryAddress } from "./try-it/entry.ts";
 import { verdictNode } from "./verdict.ts";
 import { restartAndVerify } from "./verify.ts";
 import { ViewPanel } from "./views/panel.ts";
@@ -36,6 +37,7 @@ export class App implements Stage {
   readonly #center = element("main", { class: "wb-center", "aria-label": "Notebook" });
   readonly #banner = element("div", { class: "wb-banner", role: "alert", hidden: true });
   readonly #page: HTMLElement;
+  readonly #tryIt: TryEntry;
 
   constructor(workshop: Workshop, theme: Theme, page: HTMLElement) {
     this.#workshop = workshop;
@@ -47,6 +49,7 @@ export class App implements Stage {
       open: (path, cell) => void this.open(path, cell),
       add: () => void this.#add(),
     });
+    this.#tryIt = new TryEntry(workshop, page, this.#center, (path) => void this.#openNew(path));
     this.#outline = new Outline(() => this.#show("left", !isNarrow() && this.#isShown("left")));
     const commands = createCommands(this);
     commands.addCommand("previous-step", { execute: () => this.#panel.go(-1) });
@@ -66,7 +69,7 @@ export class App implements Stage {
     // The notebook does not wait for the list when it is known which one it is.
     const wanted = addressed()?.path ?? remembered<string>("last");
     const listing = this.#chapters.load();
-    if (wanted !== undefined) void this.#route(wanted);
+    if (wanted !== undefined || location.hash === tryAddress) void this.#route(wanted);
     const chapters = await listing;
     const first = chapters[0]?.path;
     if (
@@ -87,6 +90,7 @@ export class App implements Stage {
     const hash = `#/${encodeURI(path)}`;
     if (location.hash !== hash) history.pushState(null, "", hash);
     let open: OpenNotebook;
+    this.#tryIt.hide();
     this.#chapters.select(path);
     try {
       open = await this.#documents.open(path);
@@ -160,15 +164,30 @@ export class App implements Stage {
 
   async #add(): Promise<void> {
     const { contents } = this.#workshop.services;
-    const model = await contents.newUntitled({ type: "notebook" });
+    await this.#openNew((await contents.newUntitled({ type: "notebook" })).path);
+  }
+
+  /** Opens a notebook that was just made. */
+  async #openNew(path: string): Promise<void> {
     await this.#chapters.load();
-    await this.open(model.path);
+    await this.open(path);
   }
 
   async #route(otherwise?: string): Promise<void> {
+    if (location.hash === tryAddress) return this.#showTryIt();
     const { path, cell } = addressed() ?? {};
     const wanted = path ?? otherwise;
-    if (wanted !== undefined && wanted !== this.current?.path) await this.open(wanted, cell);
+    if (wanted !== undefined && (wanted !== this.current?.path || this.#tryIt.isShown))
+      await this.open(wanted, cell);
+  }
+
+  async #showTryIt(): Promise<void> {
+    if (isNarrow()) this.#show("left", false);
+    this.current?.panel.hide();
+    this.#chapters.select("");
+    const shown = this.#tryIt.show();
+    this.#setTitle();
+    await shown;
   }
 
   #showKeys(): void {
@@ -184,7 +203,8 @@ export class App implements Stage {
 
   #setTitle(): void {
     const path = this.current?.path;
-    document.title = path === undefined ? "Tilewright" : `${this.#chapters.titleOf(path)} · Tilewright`;
+    if (this.#tryIt.isShown) document.title = "Try it · Tilewright";
+    else document.title = path === undefined ? "Tilewright" : `${this.#chapters.titleOf(path)} · Tilewright`;
   }
 
   #tellLost(): void {
@@ -214,6 +234,7 @@ export class App implements Stage {
     const left = element(
       "nav",
       { class: "wb-left", "aria-label": "Chapters" },
+      this.#tryIt.link,
       this.#chapters.node,
       this.#outline.node,
     );

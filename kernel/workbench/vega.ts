@@ -48,6 +48,7 @@ class VegaRenderer extends Widget implements IRenderMime.IRenderer {
     this.#shown = made;
     target.classList.remove("wb-drawing");
     this.node.replaceChildren(target);
+    target.querySelector("summary")?.setAttribute("aria-label", "What can be done with this plot");
   }
 
   override dispose(): void {

@@ -71,6 +71,7 @@ describe("server: its interface", function () {
       maxBody: 100 * 1024 * 1024,
       cullIdle: 0,
       cullConnected: false,
+      trySeconds: 60,
       page: path.join(home, "page"),
       ...more,
     };

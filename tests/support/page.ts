@@ -23,11 +23,9 @@ export interface OpenPage {
   problems: string[];
 }
 
-/** Opens the page at a notebook, and waits until a cell can be run. */
-export async function openNotebook(browser: Browser, server: RunningServer, name: string): Promise<OpenPage> {
+/** A page of its own, with nothing in it yet. */
+export async function watchedPage(browser: Browser): Promise<OpenPage> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light" });
-  // For what never comes: slow machines take their time.
-  context.setDefaultTimeout(120_000);
   // For what hangs, not for slow machines.
   context.setDefaultTimeout(120_000);
   const page = await context.newPage();
@@ -39,9 +37,15 @@ export async function openNotebook(browser: Browser, server: RunningServer, name
   page.on("response", (response) => {
     if (response.status() >= 400) problems.push(`${response.status()} ${response.url()}`);
   });
-  await page.goto(`${server.url}?token=${server.token}#/${name}`);
-  await ready(page);
   return { page, problems };
+}
+
+/** Opens the page at a notebook, and waits until a cell can be run. */
+export async function openNotebook(browser: Browser, server: RunningServer, name: string): Promise<OpenPage> {
+  const opened = await watchedPage(browser);
+  await opened.page.goto(`${server.url}?token=${server.token}#/${name}`);
+  await ready(opened.page);
+  return opened;
 }
 
 /** Waits until the kernel of the notebook that is shown is idle. */

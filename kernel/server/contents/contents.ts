@@ -1,7 +1,9 @@
 // Files, notebooks and folders below the root, as Jupyter's contents interface has them.
-import { mkdir, readFile, rename, stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { copyFile, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
-import { saveBytes, sweepAsides } from "../../notebook/save.ts";
+import { asideOf, putInPlace, saveBytes, sweepAsides } from "../../notebook/save.ts";
 import type { JsonObject } from "../../protocol/messages.ts";
 import { fileError, HttpError } from "../errors.ts";
 import { assertUnchanged, fileBytes, startOf, unfinished } from "./bodies.ts";
@@ -64,6 +66,46 @@ export class Contents {
     await this.#requireFolder(folder, `No such directory: ${folder}`);
     const { kind, stem, suffix, insert } = untitled(type, ext);
     return this.#create(folder, stem, suffix, insert, (apiPath) => this.save(apiPath, startOf(kind)));
+  }
+
+  /** Saves a new notebook in a folder, as "stem.ipynb" or with the first number behind the stem that is free. */
+  async addNotebook(folder: string, stem: string, content: JsonObject): Promise<ContentsModel> {
+    return this.#create(folder, stem, ".ipynb", "-", (apiPath) =>
+      this.save(apiPath, { type: "notebook", content }),
+    );
+  }
+
+  /**
+   * Copies a file from outside of the root into a folder, and gives the name it has there. One of the same bytes that is
+   * there already is left as it is; beside another the copy gets a number, or, if it has to keep its name, is a 409.
+   */
+  async addFile(folder: string, name: string, source: string, keepsName: boolean): Promise<string> {
+    const { name: stem, ext } = path.parse(name);
+    const at = await this.root.resolve(folder);
+    return this.#alone(`${at}\0new`, async () => {
+      for (let i = 0; ; i++) {
+        const chosen = i === 0 ? name : `${stem}-${i}${ext}`;
+        const apiPath = path.posix.join(folder, chosen);
+        const target = await this.root.resolve(apiPath, 400);
+        try {
+          const there = await stat(target).catch(() => undefined);
+          if (!there) {
+            const aside = asideOf(target);
+            await copyFile(source, aside);
+            await putInPlace(aside, target).catch(async (error) => {
+              await rm(aside, { force: true });
+              throw error;
+            });
+            return chosen;
+          }
+          if (there.isFile() && (await sameBytes(source, target))) return chosen;
+        } catch (error) {
+          throw fileError(error, apiPath);
+        }
+        if (keepsName)
+          throw new HttpError(409, `${apiPath} is there already, and is another file: move it away first`);
+      }
+    });
   }
 
   /** Copies a file into a folder, or to a path of its own. */
@@ -205,4 +247,17 @@ export class Contents {
       // A folder that is not there: saving says so.
     }
   }
+}
+
+/** Whether two files are the same, as far as sizes and SHA-256 tell. */
+async function sameBytes(a: string, b: string): Promise<boolean> {
+  const [x, y] = await Promise.all([stat(a), stat(b)]);
+  if (x.size !== y.size) return false;
+  const digest = async (file: string) => {
+    const hash = createHash("sha256");
+    for await (const chunk of createReadStream(file)) hash.update(chunk);
+    return hash.digest("hex");
+  };
+  const [p, q] = await Promise.all([digest(a), digest(b)]);
+  return p === q;
 }

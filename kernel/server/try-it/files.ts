@@ -1,0 +1,9 @@
+// Names in the folder of a model that is tried.
+export const files = {
+  model: "model.onnx",
+  /** The folder of the files that the model refers to. */
+  data: "data",
+  /** What searches have measured. */
+  records: "records.jsonl",
+  bundle: "bundle.zip",
+} as const;
