@@ -16,6 +16,7 @@ import type { Graph, Value } from "./graph.ts";
 import { roundLanes, vectorLanes } from "./half-float.ts";
 import { MATH } from "./math.ts";
 import { vectorTrig } from "./math-trig.ts";
+import { vectorPow, vectorWide, type WideName } from "./math-wide.ts";
 
 export type Lanes = 2 | 4;
 type Maybe = Value | undefined;
@@ -313,10 +314,19 @@ const math =
   (name: keyof typeof MATH): Call =>
   (g, _, t, [a]) =>
     t === "f64" ? undefined : normaliseVector(g, t, MATH[name](vectorLanes(g), a));
+/** Lanes of which there are two twice, so that no other is in the way of what all have to be for. */
+const filled = (g: Graph, lanes: Lanes, a: Value): Value =>
+  lanes === 4
+    ? a
+    : g.make("i8x16.shuffle", [a, a], new Uint8Array([0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7]));
 const trig =
-  (name: "sin" | "cos"): Call =>
-  (g, _, t, [a]) =>
-    t === "f64" ? undefined : normaliseVector(g, t, vectorTrig(g, name, a));
+  (name: "sin" | "cos" | "tan"): Call =>
+  (g, lanes, t, [a]) =>
+    t === "f64" ? undefined : normaliseVector(g, t, vectorTrig(g, name, filled(g, lanes, a)));
+const wide =
+  (name: WideName): Call =>
+  (g, lanes, t, [a]) =>
+    t === "f64" ? undefined : normaliseVector(g, t, vectorWide(g, name, filled(g, lanes, a)));
 const bitwise =
   (name: string): Call =>
   (g, _, t, args) =>
@@ -336,18 +346,19 @@ const CALLS: Record<IntrinsicName, Call> = {
   },
   sin: trig("sin"),
   cos: trig("cos"),
-  tan: lanewise,
-  asin: lanewise,
-  acos: lanewise,
-  atan: lanewise,
-  sinh: lanewise,
-  cosh: lanewise,
-  asinh: lanewise,
-  acosh: lanewise,
-  atanh: lanewise,
-  log1p: lanewise,
-  expm1: lanewise,
-  pow: lanewise,
+  tan: trig("tan"),
+  asin: wide("asin"),
+  acos: wide("acos"),
+  atan: wide("atan"),
+  sinh: wide("sinh"),
+  cosh: wide("cosh"),
+  asinh: wide("asinh"),
+  acosh: wide("acosh"),
+  atanh: wide("atanh"),
+  log1p: wide("log1p"),
+  expm1: wide("expm1"),
+  pow: (g, lanes, t, [a, b]) =>
+    t === "f64" ? undefined : normaliseVector(g, t, vectorPow(g, filled(g, lanes, a), filled(g, lanes, b))),
   fmod: lanewise,
   floor: floatShape("floor"),
   ceil: floatShape("ceil"),
