@@ -1,10 +1,10 @@
 // The page's own button for exporting, and what it gives, opened from the disk without a network.
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Browser } from "playwright-core";
-import { notebookOf, openNotebook, startBrowser } from "../support/page.ts";
+import { notebookOf, openNotebook, select, startBrowser } from "../support/page.ts";
 import { requireSystem } from "../support/system.ts";
 import { type RunningServer, startWorkbench } from "../support/workbench.ts";
 
@@ -67,5 +67,26 @@ describe("browser: export", function () {
     assert.equal(await alone.title(), "squares");
     assert.deepEqual(complaints, []);
     await context.close();
+  });
+
+  it("shows controls as they were when it was exported", async () => {
+    const cell =
+      'import { IntSlider } from "tilewright/notebook";\nnew IntSlider({ min: 0, max: 8, value: 3, description: "tile" })';
+    writeFileSync(path.join(server.folder, "slider.ipynb"), notebookOf([cell]));
+    const { page, problems } = await openNotebook(browser, server, "slider.ipynb");
+    await select(page, 0);
+    await page.keyboard.press("Control+Enter");
+    const handle = page.getByRole("slider");
+    await handle.waitFor({ timeout: 120_000 });
+    await handle.focus();
+    await page.keyboard.press("ArrowRight");
+    await page.locator(".widget-readout", { hasText: "4" }).waitFor({ timeout: 120_000 });
+    const downloaded = page.waitForEvent("download", { timeout: 120_000 });
+    await page.getByRole("button", { name: /^Export as HTML/ }).click();
+    const file = path.join(server.folder, "slider.html");
+    await (await downloaded).saveAs(file);
+    assert.match(readFileSync(file, "utf8"), /tile<\/span>[\s\S]*<output>4<\/output>/);
+    assert.deepEqual(problems, []);
+    await page.context().close();
   });
 });

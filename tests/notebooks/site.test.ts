@@ -70,7 +70,9 @@ describe("notebooks: the course as a site", function () {
       await page.screenshot({ path: path.join(screenshots, "site-chapter-1280.png") });
       await page.locator(".pager a[rel=next]").click();
       await page.locator("h1", { hasText: /^2 · / }).waitFor();
+      await page.waitForLoadState("load");
 
+      await page.locator(".search:not([hidden])").waitFor();
       await page.keyboard.press("/");
       await page.keyboard.type("reverseComputeAt");
       const found = page.locator(".search-results a", { hasText: "reverseComputeAt" }).first();

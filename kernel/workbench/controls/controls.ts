@@ -3,6 +3,7 @@
 import type { NotebookPanel } from "@jupyterlab/notebook";
 import { type IRenderMime, type IRenderMimeRegistry, MimeModel } from "@jupyterlab/rendermime";
 import type { Kernel } from "@jupyterlab/services";
+import type { PartialJSONObject } from "@lumino/coreutils";
 import { Signal } from "@lumino/signaling";
 import { Panel, type Widget } from "@lumino/widgets";
 import { element } from "../dom.ts";
@@ -10,6 +11,13 @@ import type { ControlManager } from "./manager.ts";
 
 /** What an output that is a control says. */
 const mimeType = "application/vnd.jupyter.widget-view+json";
+
+const known = new WeakMap<NotebookPanel, Controls>();
+
+/** The controls of the notebook that a panel shows. */
+export function controlsOf(panel: NotebookPanel): Controls | undefined {
+  return known.get(panel);
+}
 
 /** The controls of a notebook: a manager of models for each process that its kernel had. */
 export class Controls {
@@ -23,6 +31,7 @@ export class Controls {
   /** Has the outputs of a notebook show controls; to be called before there are any. */
   constructor(panel: NotebookPanel) {
     this.#panel = panel;
+    known.set(panel, this);
     const { rendermime } = panel.content;
     rendermime.addFactory(
       {
@@ -53,6 +62,14 @@ export class Controls {
       await this.#restored;
     }
     return manager.has_model(id) ? manager.viewOf(id) : undefined;
+  }
+
+  /** All models as they are now, in the form in which notebooks store them; undefined where there is none. */
+  async states(): Promise<PartialJSONObject | undefined> {
+    const states = await this.#manager?.then((manager) => manager.get_state());
+    return states && Object.keys(states.state).length > 0
+      ? (states as unknown as PartialJSONObject)
+      : undefined;
   }
 
   #follow(kernel: Kernel.IKernelConnection | undefined): void {
