@@ -67,6 +67,9 @@ describe("notebooks: the course", () => {
     assert.ok(texts.some((t) => /T\.serial\(130\)/.test(t)));
     const [, gain] = texts.map((t) => /local blocking is ([\d.]+) times as fast/.exec(t)).find(Boolean) ?? [];
     assert.ok(Number(gain) > 1, `local blocking is ${gain} times as fast as naive`);
+    const searched = texts.map((t) => /(\d+) of (\d+) candidates measured; \d+ more/.exec(t)).find(Boolean);
+    assert.ok(Number(searched?.[1]) > 0, "the search has measured candidates");
+    assert.ok(!texts.some((t) => /XDG_RUNTIME_DIR|While initializing adapter/.test(t)), "drivers are quiet");
   });
 
   it("chapter 8 puts the micro-kernel into a shader, and says whether there are matrix units", async function () {
