@@ -10,16 +10,28 @@ import { missing, resultRows } from "./report.ts";
 
 const FILE = fileURLToPath(new URL("../../docs/BENCHMARKS.md", import.meta.url));
 
-/** Fills the page from the JSON files of earlier runs. Throws when a run lacks a section that the page shows. */
+/** Fills the page from the JSON files of earlier runs. Throws when some of the runs lack a section that others have. */
 export function writeDocs(files: readonly string[]): void {
   if (files.length === 0) throw new Error("--docs takes the JSON files of earlier runs");
   const runs = files.map((file) => JSON.parse(readFileSync(file, "utf8")) as BenchRun);
-  const text = readFileSync(FILE, "utf8").replace(
-    /(<!-- figures: (.+?) -->\n)[\s\S]*?(<!-- end -->)/g,
-    (_, begin: string, key: string, end: string) => `${begin}\n${figures(key, runs)}\n\n${end}`,
-  );
+  const { text, left } = filled(readFileSync(FILE, "utf8"), runs);
+  for (const key of left) console.error(`${FILE}: no run has "${key}", its figures stay as they are`);
   writeFileSync(`${FILE}.new`, text);
   renameSync(`${FILE}.new`, FILE);
+}
+
+/** The page with the figures of the runs; `left`: what none of them has (a run need not have all), which stays as it is. */
+export function filled(page: string, runs: readonly BenchRun[]): { text: string; left: readonly string[] } {
+  const left: string[] = [];
+  const text = page.replace(
+    /(<!-- figures: (.+?) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (as, begin: string, key: string, end: string) => {
+      const known = key === "machine" || runs.some((r) => r.sections.some((s) => s.name.startsWith(key)));
+      if (!known) left.push(key);
+      return known ? `${begin}\n${figures(key, runs)}\n\n${end}` : as;
+    },
+  );
+  return { text, left };
 }
 
 function figures(key: string, runs: readonly BenchRun[]): string {

@@ -1,6 +1,7 @@
 // The tables of the benchmarks: which contender stands where, ratios, and what is left out where one is missing.
 import assert from "node:assert/strict";
 import type { Measured } from "../bench/compare.ts";
+import { filled } from "../bench/docs.ts";
 import { BASELINE, NATIVE, OURS, TUNED } from "../bench/names.ts";
 import { contendersOf, missing, ratios, resultRows } from "../bench/report.ts";
 
@@ -50,5 +51,26 @@ describe("the tables of the benchmarks", () => {
     ]);
     const all = s.results.map((r) => ({ ...r, cannot }));
     assert.deepEqual(missing({ ...s, results: all }), ["jax-js: no 64-bit integers"]);
+  });
+
+  it("a page is filled where the runs have figures, and stays as it is where none has", () => {
+    const run = (node: string, ...names: string[]): Parameters<typeof filled>[1][number] => ({
+      machine: { node },
+      sections: names.map((name) => ({ ...section([row(BASELINE, 8), row(OURS, 4)]), name })),
+    });
+    const page =
+      "a\n<!-- figures: models, untuned -->\nold\n<!-- end -->\nb\n<!-- figures: other -->\nkept\n<!-- end -->\n";
+    const { text, left } = filled(page, [run("v20", "models, untuned"), run("v24", "models, untuned (8)")]);
+    assert.deepEqual(left, ["other"]);
+    assert.match(
+      text,
+      /^a\n<!-- figures: models, untuned -->\n\n\| Node 20 .*\n[\s\S]*\| Node 24 [\s\S]*\n\n<!-- end -->\nb\n/,
+    );
+    assert.doesNotMatch(text, /old/);
+    assert.match(text, /<!-- figures: other -->\nkept\n<!-- end -->\n$/);
+    assert.throws(
+      () => filled(page, [run("v20", "other"), run("v24")]),
+      /the run on Node v24 has no section "other"/,
+    );
   });
 });
