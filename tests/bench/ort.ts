@@ -4,10 +4,36 @@ import * as ort from "onnxruntime-web";
 
 const { onnx } = proto;
 
+/** The elements of a tensor; the array's type says the dtype. */
+export type Elements = Float32Array | Int8Array | Uint8Array | Int32Array | BigInt64Array;
+
 export interface PeerTensor {
-  readonly data: Float32Array;
+  readonly data: Elements;
   readonly dims: readonly number[];
 }
+
+const { DataType } = onnx.TensorProto;
+const DTYPES = {
+  f32: DataType.FLOAT,
+  u8: DataType.UINT8,
+  i8: DataType.INT8,
+  i32: DataType.INT32,
+  i64: DataType.INT64,
+} as const;
+export type PeerDType = keyof typeof DTYPES;
+
+export function dtypeOf(data: Elements): PeerDType {
+  if (data instanceof Float32Array) return "f32";
+  if (data instanceof Int8Array) return "i8";
+  if (data instanceof Uint8Array) return "u8";
+  return data instanceof Int32Array ? "i32" : "i64";
+}
+
+/** What a tensor of f32 is like, by its sizes; or of another dtype. */
+export type Port = readonly number[] | { readonly dims: readonly number[]; readonly dtype: PeerDType };
+
+export const portOf = (p: Port): { readonly dims: readonly number[]; readonly dtype: PeerDType } =>
+  "dims" in p ? p : { dims: p, dtype: "f32" };
 
 export type Attribute = number | readonly number[] | string;
 
@@ -20,12 +46,12 @@ export interface OperatorNode {
 
 export interface OperatorModel {
   readonly nodes: readonly OperatorNode[];
-  /** Shapes of what is given in every run, by name. */
-  readonly inputs: Readonly<Record<string, readonly number[]>>;
+  /** What is given in every run, by name. */
+  readonly inputs: Readonly<Record<string, Port>>;
   /** What the file holds, by name: weights, constants. */
   readonly weights?: Readonly<Record<string, PeerTensor>>;
-  /** Shape of `y`, the output. */
-  readonly output: readonly number[];
+  /** What `y`, the output, is. */
+  readonly output: Port;
 }
 
 function attribute(name: string, value: Attribute) {
@@ -38,13 +64,13 @@ function attribute(name: string, value: Attribute) {
     : { name, type: AttributeType.FLOAT, f: value };
 }
 
-/** An ONNX model (operator set 20) over f32 tensors of fixed shapes, whose output is `y`. */
+/** An ONNX model (operator set 20) over tensors of fixed shapes, whose output is `y`. */
 export function operatorModel({ nodes, inputs, weights = {}, output }: OperatorModel): Uint8Array {
-  const elemType = onnx.TensorProto.DataType.FLOAT;
-  const value = (name: string, dims: readonly number[]) => ({
-    name,
-    type: { tensorType: { elemType, shape: { dim: dims.map((dimValue) => ({ dimValue })) } } },
-  });
+  const value = (name: string, port: Port) => {
+    const { dims, dtype } = portOf(port);
+    const shape = { dim: dims.map((dimValue) => ({ dimValue })) };
+    return { name, type: { tensorType: { elemType: DTYPES[dtype], shape } } };
+  };
   const model = onnx.ModelProto.create({
     irVersion: 9,
     opsetImport: [{ domain: "", version: 20 }],
@@ -58,11 +84,11 @@ export function operatorModel({ nodes, inputs, weights = {}, output }: OperatorM
       })),
       initializer: Object.entries(weights).map(([name, t]) => ({
         name,
-        dataType: elemType,
+        dataType: DTYPES[dtypeOf(t.data)],
         dims: [...t.dims],
         rawData: new Uint8Array(t.data.buffer, t.data.byteOffset, t.data.byteLength),
       })),
-      input: Object.entries(inputs).map(([name, dims]) => value(name, dims)),
+      input: Object.entries(inputs).map(([name, port]) => value(name, port)),
       output: [value("y", output)],
     },
   });

@@ -5,10 +5,10 @@
  */
 import * as ort from "onnxruntime-web";
 import { BASELINE, NATIVE } from "./names.ts";
-import { ortSession } from "./ort.ts";
+import { dtypeOf, type Elements, ortSession } from "./ort.ts";
 
 export interface FeedTensor {
-  readonly data: Float32Array | BigInt64Array;
+  readonly data: Elements;
   readonly dims: readonly number[];
 }
 
@@ -52,12 +52,11 @@ const ortNode: Peer = {
   },
 };
 
+const ORT_TYPES = { f32: "float32", u8: "uint8", i8: "int8", i32: "int32", i64: "int64" } as const;
+
 function ortFeeds(feeds: Feeds, Tensor: typeof ort.Tensor): Record<string, ort.Tensor> {
   return Object.fromEntries(
-    Object.entries(feeds).map(([k, { data, dims }]) => [
-      k,
-      data instanceof BigInt64Array ? new Tensor("int64", data, dims) : new Tensor("float32", data, dims),
-    ]),
+    Object.entries(feeds).map(([k, { data, dims }]) => [k, new Tensor(ORT_TYPES[dtypeOf(data)], data, dims)]),
   );
 }
 
@@ -84,6 +83,7 @@ const jax: Peer = {
       const given = Object.fromEntries(
         Object.entries(feeds).map(([k, { data, dims }]) => {
           if (data instanceof BigInt64Array) throw new Error("no 64-bit integers");
+          if (!(data instanceof Float32Array)) throw new Error("f32 only, in tests/bench/peers.ts");
           return [k, jax.numpy.array(data as Float32Array<ArrayBuffer>).reshape([...dims])];
         }),
       );

@@ -51,7 +51,10 @@ export async function openTfjs(model: OperatorModel, feeds: Feeds): Promise<Open
   await (ready ??= start());
   const images = model.nodes.some((n) => n.op === "Conv");
   const fixed = Object.fromEntries(
-    Object.entries(model.weights ?? {}).map(([k, t]) => [k, weight(tf.tensor(t.data, [...t.dims]), model)]),
+    Object.entries(model.weights ?? {}).map(([k, t]) => [
+      k,
+      weight(tf.tensor(t.data as Float32Array, [...t.dims]), model),
+    ]),
   );
   const given = Object.entries(feeds).map(([k, { data, dims }]) => {
     const x = tf.tensor(data as Float32Array, [...dims]);
