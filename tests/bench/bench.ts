@@ -24,24 +24,12 @@ import { BASELINE } from "./names.ts";
 import { OPERATORS, operatorMatch } from "./operators.ts";
 import { ratioPlot } from "./ratio-plot.ts";
 import { resultTable } from "./report.ts";
+import type { BenchRun, MatchResult, Section } from "./results.ts";
 import { startup } from "./startup.ts";
 import { ONE_THREAD, threadResults } from "./threads.ts";
 import { BEST_KNOWN, tunedMatmul } from "./tune.ts";
 import { RECORDS, tunedMatches } from "./tuned.ts";
-import { type Match, type MatchResult, versus } from "./versus.ts";
-
-/** What a run leaves: plain data. */
-export interface BenchRun {
-  readonly machine: Record<string, unknown> & { readonly node: string };
-  readonly sections: readonly Section[];
-}
-
-export interface Section {
-  readonly name: string;
-  /** The row that ratios are taken against. */
-  readonly baseline: string;
-  readonly results: readonly MatchResult[];
-}
+import { type Match, versus } from "./versus.ts";
 
 interface Plan {
   readonly name: string;

@@ -4,7 +4,7 @@ import { type Contender, compare } from "./compare.ts";
 import { scheduledMatmul } from "./matmul.ts";
 import { mmRelu, scheduledMmRelu } from "./mm-relu.ts";
 import { oneNodeModel, ortRun, ortSession } from "./ort.ts";
-import type { MatchResult } from "./versus.ts";
+import type { MatchResult } from "./results.ts";
 
 async function agree(lib: Executable, name: string, args: Tensor[], expected: Tensor): Promise<void> {
   const out = args[args.length - 1];

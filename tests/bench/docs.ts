@@ -5,8 +5,8 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Roofline } from "../../lib/index.ts";
-import type { BenchRun } from "./bench.ts";
 import { missing, resultRows } from "./report.ts";
+import type { BenchRun } from "./results.ts";
 
 const FILE = fileURLToPath(new URL("../../docs/BENCHMARKS.md", import.meta.url));
 

@@ -12,8 +12,9 @@ import { loadOnnx, Tensor } from "../../lib/index.ts";
 import { compare, type Measured } from "./compare.ts";
 import { BASELINE, OURS } from "./names.ts";
 import { PEERS } from "./peers.ts";
+import type { MatchResult } from "./results.ts";
 import { measured, mlpModel } from "./startup.ts";
-import type { Match, MatchResult } from "./versus.ts";
+import type { Match } from "./versus.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const library = pathToFileURL(path.join(HERE, "../../lib/index.ts")).href;

@@ -1,7 +1,7 @@
 /** How many times as fast as the baseline we were, case by case, with the spread of our own measurements. */
 import { barPlot, type Plot } from "../../lib/index.ts";
-import type { BenchRun } from "./bench.ts";
 import { OURS } from "./names.ts";
+import type { BenchRun } from "./results.ts";
 
 export function ratioPlot({ machine, sections }: BenchRun): Plot {
   const bars = sections.flatMap(({ baseline, results }) =>

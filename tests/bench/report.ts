@@ -1,7 +1,8 @@
 /** The results of one section as a table: a line for each case, a column for each contender. */
-import type { Section } from "./bench.ts";
+
 import { type Measured, table } from "./compare.ts";
 import { NATIVE, OURS, TUNED } from "./names.ts";
+import type { Section } from "./results.ts";
 
 /** Geometric mean; NaN of nothing. */
 export function geometricMean(xs: readonly number[]): number {

@@ -13,7 +13,7 @@ import { bundle, sizeReport } from "../../lib/deploy/index.ts";
 import { writeBundle } from "../../lib/deploy/write.node.ts";
 import { fromOnnx } from "../../lib/frontend/onnx/index.ts";
 import type { Measured } from "./compare.ts";
-import type { MatchResult } from "./versus.ts";
+import type { MatchResult } from "./results.ts";
 
 const { onnx } = proto;
 

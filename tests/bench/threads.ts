@@ -10,7 +10,7 @@ import { enableRelaxedSimd } from "../../lib/runtime/features.node.ts";
 import { type Contender, compare } from "./compare.ts";
 import { scheduledMatmul } from "./matmul.ts";
 import { oneNodeModel, ortRun, ortSession } from "./ort.ts";
-import type { MatchResult } from "./versus.ts";
+import type { MatchResult } from "./results.ts";
 
 export const ONE_THREAD = "tilewright, 1 thread";
 const THREADS = 2;

@@ -13,7 +13,7 @@ import { engineName } from "../../lib/runtime/tuning-target.ts";
 import { scheduleOf } from "../../lib/tune/index.ts";
 import { type Contender, compare, type Measured, processorTime } from "./compare.ts";
 import { matmul1024, scheduledMatmul } from "./matmul.ts";
-import type { MatchResult } from "./versus.ts";
+import type { MatchResult } from "./results.ts";
 
 const FLOPS = 2 * 1024 ** 3;
 /** Register tiles and blocks of the caches that came out best, by hand or by search, on one engine or the other. */

@@ -10,7 +10,8 @@ import { loadOnnx, tuneModel } from "../../lib/index.ts";
 import { FileDatabase } from "../../lib/tune/database/file.node.ts";
 import { extractTasks } from "../../lib/tune/index.ts";
 import { BASELINE, NATIVE, TUNED } from "./names.ts";
-import { type Match, type MatchResult, sessionInputs, versus } from "./versus.ts";
+import type { MatchResult } from "./results.ts";
+import { type Match, sessionInputs, versus } from "./versus.ts";
 
 export interface TunedOptions {
   /** Candidates for each program of a model. */

@@ -3,10 +3,11 @@
  * with the first peer's before anything is timed; who cannot run it is named with the reason.
  */
 import { loadOnnx, type SessionOptions, Tensor } from "../../lib/index.ts";
-import { type CompareOptions, type Contender, compare, type Measured } from "./compare.ts";
+import { type CompareOptions, type Contender, compare } from "./compare.ts";
 import { BASELINE, OURS } from "./names.ts";
 import type { OperatorModel } from "./ort.ts";
 import { type Feeds, type FeedTensor, type Opened, type Outputs, PEERS } from "./peers.ts";
+import type { MatchResult } from "./results.ts";
 import { openTfjs } from "./tfjs.ts";
 
 /** What is to be run. */
@@ -18,12 +19,6 @@ export interface Match {
   readonly flops?: number;
   /** The model in words, for tfjs, which reads no ONNX. */
   readonly operators?: OperatorModel;
-}
-
-export interface MatchResult {
-  readonly name: string;
-  readonly rows: readonly Measured[];
-  readonly cannot: readonly { readonly name: string; readonly reason: string }[];
 }
 
 /** One more contender of ours. */
