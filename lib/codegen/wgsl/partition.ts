@@ -19,6 +19,7 @@ import {
 } from "../../ir/index.ts";
 import { evalSize } from "../size.ts";
 import { tellApart } from "./lattice.ts";
+import { Trials, type Values } from "./trials.ts";
 
 /** A variable with its number of values, from 0. */
 export interface Domain {
@@ -31,9 +32,6 @@ export interface Touch {
   readonly indices: readonly Expr[];
   readonly loops: readonly { readonly v: Var; readonly min: Expr; readonly extent: Expr }[];
 }
-
-/** Combinations that are tried. */
-export const MAX_TRIED = 1 << 12;
 
 /**
  * Whether two different values of `apart` never lead two of the touches to the same element. Variables in `fixed` have
@@ -200,31 +198,20 @@ function separatedIn(indices: readonly Expr[], vars: readonly Domain[], ranges: 
 /** Tries every combination. */
 function separatedByTrial(touches: readonly Touch[], vars: readonly Domain[]): boolean {
   const owner = new Map<string, string>();
-  let tried = 0;
-  for (const t of touches) {
-    const loops = t.loops.map((l) => ({ v: l.v, min: constInt(l.min), n: constInt(l.extent) }));
-    if (loops.some((l) => l.min === undefined || l.n === undefined)) return false;
-    const domains = [
-      ...vars.map((d) => ({ v: d.v, min: 0, n: d.extent })),
-      ...loops.map((l) => ({ v: l.v, min: l.min as number, n: l.n as number })),
-    ];
-    const total = domains.reduce((n, d) => n * d.n, 1);
-    tried += total;
-    if (!(tried <= MAX_TRIED)) return false;
-    for (let k = 0; k < total; k++) {
-      const at = new Map<number, number>();
-      let rest = k;
-      for (const d of domains) {
-        at.set(d.v.id, d.min + (rest % d.n));
-        rest = Math.floor(rest / d.n);
-      }
+  const trials = new Trials();
+  return touches.every((t) => {
+    const loops = t.loops.flatMap((l): Values[] => {
+      const [min, n] = [constInt(l.min), constInt(l.extent)];
+      return min === undefined || n === undefined ? [] : [{ v: l.v, min, n }];
+    });
+    if (loops.length < t.loops.length) return false;
+    return trials.every([...vars.map((d) => ({ v: d.v, min: 0, n: d.extent })), ...loops], (at) => {
       const place = t.indices.map((e) => evalSize(e, at));
       if (place.includes(undefined)) return false;
       const who = vars.map((d) => at.get(d.v.id)).join();
-      const known = owner.get(place.join());
-      if (known !== undefined && known !== who) return false;
+      const known = owner.get(place.join()) ?? who;
       owner.set(place.join(), who);
-    }
-  }
-  return true;
+      return known === who;
+    });
+  });
 }

@@ -6,8 +6,8 @@
 import { exprKey, gcd, linearForm } from "../../arith/index.ts";
 import { constInt, type Expr, isFloat, type Ranges, type Var, varsOf } from "../../ir/index.ts";
 import { evalSize } from "../size.ts";
-import { MAX_TRIED } from "./partition.ts";
 import type { Site } from "./sites.ts";
+import { Trials, type Values } from "./trials.ts";
 
 /** A variable with its values: min … min + extent - 1. */
 export interface Varying {
@@ -155,40 +155,30 @@ function triedOut(
   ranges: Ranges,
 ): boolean {
   const written = new Map<string, string>();
-  let tried = 0;
-  for (const { site, varying } of stores) {
+  const trials = new Trials();
+  return stores.every(({ site, varying }) => {
     const { store } = site;
     if (!store) return false;
     const used = new Map<number, Var>();
     for (const e of [...site.indices, store.value]) varsOf(e, used);
-    const domains: { v: Var; min: number; n: number }[] = [];
+    const all: Values[] = [];
     for (const v of used.values()) {
       const d = varying.find((x) => x.v.id === v.id);
       const known = ranges.get(v.id);
       const min = d ? constInt(d.min) : known?.min;
       const n = d ? constInt(d.extent) : known && known.max - known.min + 1;
       if (min === undefined || n === undefined || !Number.isFinite(min + n)) return false;
-      domains.push({ v, min, n });
+      all.push({ v, min, n });
     }
-    const total = domains.reduce((k, d) => k * d.n, 1);
-    tried += total;
-    if (!(tried <= MAX_TRIED)) return false;
-    for (let k = 0; k < total; k++) {
-      const at = new Map<number, number>();
-      let rest = k;
-      for (const d of domains) {
-        at.set(d.v.id, d.min + (rest % d.n));
-        rest = Math.floor(rest / d.n);
-      }
+    return trials.every(all, (at) => {
       const place = site.indices.map((e) => evalSize(e, at));
       const value = evaluated(store.value, at);
       if (place.includes(undefined) || value === undefined) return false;
-      const key = place.join();
-      if ((written.get(key) ?? value) !== value) return false;
-      written.set(key, value);
-    }
-  }
-  return true;
+      const known = written.get(place.join()) ?? value;
+      written.set(place.join(), value);
+      return known === value;
+    });
+  });
 }
 
 function evaluated(e: Expr, at: ReadonlyMap<number, number>): string | undefined {
