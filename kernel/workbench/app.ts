@@ -4,17 +4,23 @@ import { NotebookActions } from "@jupyterlab/notebook";
 import { MessageLoop } from "@lumino/messaging";
 import { Widget } from "@lumino/widgets";
 import { Accessible } from "./accessible.ts";
+import { addressed, addressOf, isNarrow, narrow } from "./address.ts";
 import { Assistance } from "./assistance.ts";
 import { Chapters } from "./chapters.ts";
 import { createCommands, type Stage } from "./commands.ts";
+import { Deaths } from "./deaths.ts";
 import { Documents, goTo, type OpenNotebook, restartKernel, type Workshop } from "./documents.ts";
 import { button, element } from "./dom.ts";
+import { exercisesOf } from "./exercises.ts";
+import { mayDelete, renameNotebook } from "./files.ts";
 import { keysNode } from "./help.ts";
 import { keyText } from "./keys.ts";
-import { Library } from "./library.ts";
+import { type Chapter, Library } from "./library.ts";
+import { tellLost } from "./lost.ts";
 import { remember, remembered } from "./memory.ts";
 import { Outline } from "./outline.ts";
-import { noteProgress } from "./progress.ts";
+import { moveProgress, noteProgress } from "./progress.ts";
+import { Running } from "./running.ts";
 import type { Theme } from "./theme.ts";
 import { Toolbar } from "./toolbar.ts";
 import { TryEntry, tryAddress } from "./try-it/entry.ts";
@@ -31,11 +37,13 @@ export class App implements Stage {
   readonly #library: Library;
   readonly #chapters: Chapters;
   readonly #outline: Outline;
+  readonly #running: Running;
   readonly #panel = new ViewPanel(() => this.#page.classList.toggle("wb-wide-views"));
   readonly #attached = new Set<OpenNotebook>();
   readonly #toolbar: Toolbar;
   readonly #center = element("main", { class: "wb-center", "aria-label": "Notebook" });
   readonly #banner = element("div", { class: "wb-banner", role: "alert", hidden: true });
+  readonly #deaths = new Deaths();
   readonly #page: HTMLElement;
   readonly #tryIt: TryEntry;
 
@@ -48,8 +56,19 @@ export class App implements Stage {
     this.#chapters = new Chapters(this.#library, {
       open: (path, cell) => void this.open(path, cell),
       add: () => void this.#add(),
+      rename: (path) => void this.#rename(path),
+      remove: (path) => void this.#remove(path),
     });
     this.#tryIt = new TryEntry(workshop, page, this.#center, (path) => void this.#openNew(path));
+    const { sessions } = workshop.services;
+    this.#running = new Running(
+      sessions,
+      (path) => this.#chapters.titleOf(path),
+      (id) =>
+        void sessions
+          .shutdown(id)
+          .catch((error: Error) => showErrorMessage("The kernel cannot be ended", error)),
+    );
     this.#outline = new Outline(() => this.#show("left", !isNarrow() && this.#isShown("left")));
     const commands = createCommands(this);
     commands.addCommand("previous-step", { execute: () => this.#panel.go(-1) });
@@ -61,7 +80,7 @@ export class App implements Stage {
     addEventListener("beforeunload", (event) => {
       if ([...this.#attached].some(({ autosave }) => autosave.hasChanges)) event.preventDefault();
     });
-    workshop.services.connectionFailure.connect(() => this.#tellLost());
+    workshop.services.connectionFailure.connect(() => tellLost(this.#banner));
   }
 
   /** Lists the chapters and opens the one of the address, the last one read, or the first. */
@@ -81,13 +100,14 @@ export class App implements Stage {
       else await this.#route(first);
     }
     await this.#chapters.loadTitles();
+    this.#running.draw();
     this.#setTitle();
   }
 
   /** Shows a notebook, at a cell if one is named. */
   async open(path: string, cell?: number): Promise<void> {
     if (isNarrow()) this.#show("left", false);
-    const hash = `#/${encodeURI(path)}`;
+    const hash = addressOf(path);
     if (location.hash !== hash) history.pushState(null, "", hash);
     let open: OpenNotebook;
     this.#tryIt.hide();
@@ -106,7 +126,7 @@ export class App implements Stage {
     this.current = open;
     open.panel.show();
     remember("last", path);
-    noteProgress(path, codeCells(open));
+    noteProgress(path, codeCells(open), exercisesOf(open.panel));
     this.#chapters.draw();
     this.#toolbar.follow(open);
     this.#outline.show(open);
@@ -149,16 +169,17 @@ export class App implements Stage {
   }
 
   #attach(open: OpenNotebook): void {
-    const { panel, runs, path } = open;
+    const { panel, runs } = open;
     Widget.attach(panel, this.#center);
     this.#attached.add(open);
     new Accessible(panel.content);
+    this.#deaths.follow(open);
     runs.ended.connect((_, { cell, success }) => {
-      noteProgress(path, codeCells(open), success ? cell.model.id : undefined);
+      noteProgress(open.path, codeCells(open), exercisesOf(panel), success ? cell.model.id : undefined);
       this.#chapters.draw();
     });
     open.context.saveState.connect((_, state) => {
-      if (state !== "started") this.#library.forget(path);
+      if (state !== "started") this.#library.forget(open.path);
     });
   }
 
@@ -169,8 +190,44 @@ export class App implements Stage {
 
   /** Opens a notebook that was just made. */
   async #openNew(path: string): Promise<void> {
-    await this.#chapters.load();
+    await this.#list();
     await this.open(path);
+  }
+
+  async #rename(path: string): Promise<void> {
+    const now = await renameNotebook(this.#workshop.services.contents, path);
+    if (now === undefined) return;
+    moveProgress(path, now);
+    this.#library.forget(path);
+    if (this.current?.path === now) {
+      history.replaceState(null, "", addressOf(now));
+      remember("last", now);
+      this.#chapters.select(now);
+    }
+    await this.#list();
+  }
+
+  async #remove(path: string): Promise<void> {
+    if (!(await mayDelete(path))) return;
+    const closed = await this.#documents.close(path);
+    if (closed) this.#attached.delete(closed);
+    const wasShown = closed !== undefined && closed === this.current;
+    if (wasShown) this.current = undefined;
+    try {
+      await this.#workshop.services.contents.delete(path);
+    } catch (error) {
+      await showErrorMessage(`${path} cannot be deleted`, error instanceof Error ? error : String(error));
+    }
+    const [first] = await this.#list();
+    if (wasShown && first) await this.open(first.path);
+  }
+
+  async #list(): Promise<Chapter[]> {
+    const chapters = await this.#chapters.load();
+    await this.#chapters.loadTitles();
+    this.#running.draw();
+    this.#setTitle();
+    return chapters;
   }
 
   async #route(otherwise?: string): Promise<void> {
@@ -207,21 +264,6 @@ export class App implements Stage {
     else document.title = path === undefined ? "Tilewright" : `${this.#chapters.titleOf(path)} · Tilewright`;
   }
 
-  #tellLost(): void {
-    if (!this.#banner.hidden) return;
-    this.#banner.textContent =
-      "The server does not answer. What you write stays in this page until it is back; copy it if you close the page.";
-    this.#banner.hidden = false;
-    const ask = setInterval(async () => {
-      const answer = await fetch(new URL("api", document.baseURI), { cache: "no-store" }).catch(
-        () => undefined,
-      );
-      if (!answer?.ok) return;
-      clearInterval(ask);
-      this.#banner.hidden = true;
-    }, 2000);
-  }
-
   #build(theme: Theme): void {
     const themed = () => `Theme: ${theme.choice}`;
     const themes = button("theme", themed(), () => {
@@ -236,6 +278,7 @@ export class App implements Stage {
       { class: "wb-left", "aria-label": "Chapters" },
       this.#tryIt.link,
       this.#chapters.node,
+      this.#running.node,
       this.#outline.node,
     );
     const right = element("aside", { class: "wb-right", "aria-label": "Compiler views" }, this.#panel.node);
@@ -252,6 +295,7 @@ export class App implements Stage {
     this.#page.replaceChildren(
       header,
       this.#banner,
+      this.#deaths.node,
       element("div", { class: "wb-columns" }, left, this.#center, right),
     );
     for (const side of ["left", "right"] as const)
@@ -284,22 +328,4 @@ function codeCells({ panel }: OpenNotebook): string[] {
   return panel.content.widgets.flatMap(({ model }) =>
     model.type === "code" && model.sharedModel.getSource().trim() !== "" ? [model.id] : [],
   );
-}
-
-const narrow = matchMedia("(max-width: 800px)");
-
-function isNarrow(): boolean {
-  return narrow.matches;
-}
-
-/** The notebook and the cell that the address names: `#/03-name.ipynb` or `#/03-name.ipynb@12`. */
-function addressed(): { path: string; cell?: number } | undefined {
-  const found = /^#\/(.+?)(?:@(\d+))?$/.exec(location.hash);
-  if (!found) return undefined;
-  try {
-    const path = decodeURI(found[1]!);
-    return found[2] === undefined ? { path } : { path, cell: Number(found[2]) };
-  } catch {
-    return undefined;
-  }
 }

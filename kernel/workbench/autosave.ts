@@ -58,6 +58,13 @@ export class Autosave {
     }
   }
 
+  /** Saves nothing more. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#isOff = true;
+    this.hasChanges = false;
+  }
+
   #changed(): void {
     this.hasChanges = true;
     this.onChange();

@@ -7,6 +7,8 @@ import { progressOf, progressText } from "./progress.ts";
 export interface Navigation {
   open(path: string, cell?: number): void;
   add(): void;
+  rename(path: string): void;
+  remove(path: string): void;
 }
 
 /** How long after a key the search begins, in milliseconds. */
@@ -78,26 +80,39 @@ export class Chapters {
 
   /** Draws the list with the progress as it is now. */
   draw(): void {
-    const items = this.#chapters.map(({ path, title }) => {
-      const progress = progressOf(path);
-      const text = progressText(progress);
-      const link = element(
-        "a",
-        {
-          href: `#/${encodeURI(path)}`,
-          "aria-current": path === this.#current ? "page" : undefined,
-          title: path,
-        },
-        element("span", { class: "wb-title" }, title),
+    const items = this.#chapters.map((chapter) => {
+      const { path, title } = chapter;
+      return element(
+        "li",
+        {},
+        this.#link(chapter),
+        button("rename", `Rename ${title}`, () => this.#navigation.rename(path)),
+        button("delete", `Delete ${title}`, () => this.#navigation.remove(path)),
       );
-      if (text === "done") {
-        link.append(
-          element("span", { class: "wb-progress wb-done" }, icon("done"), element("span", {}, "done")),
-        );
-      } else if (text !== "") link.append(element("span", { class: "wb-progress" }, text));
-      return element("li", {}, link);
     });
     this.#list.replaceChildren(...items);
+  }
+
+  #link({ path, title, exercises }: Chapter): HTMLElement {
+    const text = progressText(progressOf(path));
+    const link = element(
+      "a",
+      {
+        href: `#/${encodeURI(path)}`,
+        "aria-current": path === this.#current ? "page" : undefined,
+        title: path,
+      },
+      element("span", { class: "wb-title" }, title),
+    );
+    if (exercises > 0) {
+      const label = exercises === 1 ? "1 exercise" : `${exercises} exercises`;
+      link.append(element("span", { class: "wb-label" }, label));
+    }
+    if (text === "done") {
+      const done = element("span", {}, "done");
+      link.append(element("span", { class: "wb-progress wb-done" }, icon("done"), done));
+    } else if (text !== "") link.append(element("span", { class: "wb-progress" }, text));
+    return link;
   }
 
   async #search(): Promise<void> {

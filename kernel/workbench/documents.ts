@@ -15,12 +15,14 @@ import type { Kernel, ServiceManager } from "@jupyterlab/services";
 import { Autosave } from "./autosave.ts";
 import { Controls } from "./controls/controls.ts";
 import type { Editors } from "./editors.ts";
+import { OldOutputs } from "./old-outputs.ts";
 import { Runs } from "./runs.ts";
 import { StaleMarks } from "./stale.ts";
 
 /** A notebook that is open. */
 export interface OpenNotebook {
-  path: string;
+  /** Where it is now: a notebook that is renamed stays open. */
+  readonly path: string;
   context: Context<INotebookModel>;
   panel: NotebookPanel;
   kernels: Kernel.IManager;
@@ -80,10 +82,34 @@ export class Documents {
 
   /** The notebook of a path, opened if it is not yet. Rejects when it cannot be read. */
   open(path: string): Promise<OpenNotebook> {
-    const opened = this.#open.get(path) ?? this.#opened(path);
+    const known = this.#open.get(path);
+    if (known) return known;
+    const opened = this.#opened(path);
     this.#open.set(path, opened);
-    opened.catch(() => this.#open.delete(path));
+    opened.then(
+      ({ context }) => {
+        let at = path;
+        context.pathChanged.connect((_, now) => {
+          this.#open.delete(at);
+          this.#open.set(now, opened);
+          at = now;
+        });
+      },
+      () => this.#open.delete(path),
+    );
     return opened;
+  }
+
+  /** Closes a notebook, without saving it, and ends its kernel. Gives what was open. */
+  async close(path: string): Promise<OpenNotebook | undefined> {
+    const open = await this.#open.get(path);
+    if (!open) return undefined;
+    this.#open.delete(path);
+    open.autosave.stop();
+    await open.panel.sessionContext.shutdown().catch(() => undefined);
+    open.panel.dispose();
+    open.context.dispose();
+    return open;
   }
 
   async #opened(path: string): Promise<OpenNotebook> {
@@ -112,15 +138,23 @@ export class Documents {
     const runs = new Runs(panel);
     const { kernels } = this.#services;
     const [stale, autosave] = [new StaleMarks(panel, runs), new Autosave(context)];
-    return { path, context, panel, kernels, runs, stale, autosave };
+    new OldOutputs(panel, runs);
+    return {
+      get path() {
+        return context.path;
+      },
+      ...{ context, panel, kernels, runs, stale, autosave },
+    };
   }
 }
 
-/** Starts the kernel of a notebook anew; another one when it is gone from the server. The notebook's text stays. */
+/** Starts the kernel of a notebook anew; another one when it is dead or gone from the server. The notebook's text stays. */
 export async function restartKernel({ panel, kernels }: OpenNotebook): Promise<void> {
   const { sessionContext } = panel;
   const kernel = sessionContext.session?.kernel;
-  if (kernel && (await kernels.findById(kernel.id).catch(() => undefined))) {
+  // JupyterLab's client does not restart what it knows to be dead.
+  const isAlive = kernel !== undefined && kernel !== null && kernel.status !== "dead";
+  if (isAlive && (await kernels.findById(kernel.id).catch(() => undefined))) {
     await sessionContext.restartKernel();
     return;
   }

@@ -31,6 +31,8 @@ const drawings = {
   theme: "M8 2.5a5.5 5.5 0 1 0 0 11zM8 2.5a5.5 5.5 0 0 1 0 11",
   panel: "M2.5 3h11v10h-11zM9.5 3v10",
   keys: "M2 4.5h12v7H2zM4.5 7h.01M7 7h.01M9.5 7h.01M12 7h.01M5 9.3h6",
+  rename: "M3 13l.6-2.8L10.8 3l2.2 2.2-7.2 7.2z",
+  delete: "M3 4.5h10M6.5 4.5V3h3v1.5M4.5 4.5l.6 8.5h5.8l.6-8.5",
   wide: "M2 8h12M5 5L2 8l3 3M11 5l3 3-3 3",
   previous: "M10 3L5 8l5 5",
   next: "M6 3l5 5-5 5",

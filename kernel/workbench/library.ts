@@ -6,6 +6,8 @@ import { remember, remembered } from "./memory.ts";
 export interface Chapter {
   path: string;
   title: string;
+  /** How many exercises it has. */
+  exercises: number;
 }
 
 /** A place where a text was found. */
@@ -21,6 +23,12 @@ export interface Found {
 interface Known {
   modified: string;
   title: string;
+  exercises?: number;
+}
+
+interface Text {
+  source: string;
+  isExercise: boolean;
 }
 
 /** How deep notebooks are looked for. */
@@ -32,7 +40,7 @@ const atMost = 60;
 /** Lists notebooks and searches them. */
 export class Library {
   readonly #contents: Contents.IManager;
-  readonly #texts = new Map<string, Promise<string[]>>();
+  readonly #texts = new Map<string, Promise<Text[]>>();
   #models: Contents.IModel[] = [];
 
   constructor(contents: Contents.IManager) {
@@ -48,11 +56,18 @@ export class Library {
   /** The same with the titles read from the notebooks that changed since. */
   async titled(): Promise<Chapter[]> {
     const known = titles();
-    const unknown = this.#models.filter(({ path, last_modified }) => known[path]?.modified !== last_modified);
+    const unknown = this.#models.filter(
+      ({ path, last_modified }) =>
+        known[path]?.modified !== last_modified || known[path].exercises === undefined,
+    );
     for (const { path, last_modified } of unknown) {
       const cells = await this.#cells(path).catch(() => []);
-      const heading = cells.map((text) => /^#\s+(.+)$/m.exec(text)?.[1]).find((found) => found !== undefined);
-      known[path] = { modified: last_modified, title: heading?.replace(/[`*_]/g, "") ?? nameTitle(path) };
+      const heading = cells
+        .map(({ source }) => /^#\s+(.+)$/m.exec(source)?.[1])
+        .find((found) => found !== undefined);
+      const title = heading?.replace(/[`*_]/g, "") ?? nameTitle(path);
+      const exercises = cells.filter(({ isExercise }) => isExercise).length;
+      known[path] = { modified: last_modified, title, exercises };
     }
     remember("titles", known);
     return this.#chapters();
@@ -66,7 +81,7 @@ export class Library {
     for (const chapter of this.#chapters()) {
       const cells = await this.#cells(chapter.path).catch(() => []);
       let here = 0;
-      for (const [cell, source] of cells.entries()) {
+      for (const [cell, { source }] of cells.entries()) {
         const at = source.toLowerCase().indexOf(wanted);
         if (at < 0 || here === perChapter) continue;
         here += 1;
@@ -87,7 +102,10 @@ export class Library {
 
   #chapters(): Chapter[] {
     const known = titles();
-    return this.#models.map(({ path }) => ({ path, title: known[path]?.title ?? nameTitle(path) }));
+    return this.#models.map(({ path }) => {
+      const { title = nameTitle(path), exercises = 0 } = known[path] ?? {};
+      return { path, title, exercises };
+    });
   }
 
   async #notebooks(folder: string, left: number): Promise<Contents.IModel[]> {
@@ -102,17 +120,27 @@ export class Library {
   }
 
   /** The sources of a notebook's cells. */
-  #cells(path: string): Promise<string[]> {
+  #cells(path: string): Promise<Text[]> {
     const reading =
       this.#texts.get(path) ??
       this.#contents
         .get(path, { type: "notebook", content: true })
-        .then(({ content }) =>
-          (content.cells as { source: string | string[] }[]).map(({ source }) => [source].flat().join("")),
-        );
+        .then(({ content }) => (content.cells as StoredCell[]).map(textOf));
     this.#texts.set(path, reading);
     return reading;
   }
+}
+
+interface StoredCell {
+  source: string | string[];
+  metadata: { tags?: unknown };
+}
+
+function textOf({ source, metadata: { tags } }: StoredCell): Text {
+  return {
+    source: [source].flat().join(""),
+    isExercise: Array.isArray(tags) && tags.includes("exercise"),
+  };
 }
 
 function titles(): { [path: string]: Known } {

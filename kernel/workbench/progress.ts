@@ -7,6 +7,8 @@ export interface Progress {
   ran: string[];
   /** How many code cells there are. */
   of: number;
+  /** Of the exercises: how many there are, and how many checks were passed. */
+  exercises?: { solved: number; of: number };
 }
 
 const name = (path: string) => `progress:${path}`;
@@ -16,19 +18,37 @@ export function progressOf(path: string): Progress | undefined {
   return remembered<Progress>(name(path));
 }
 
-/** Notes which code cells there are now, and that one of them ran well. */
-export function noteProgress(path: string, cells: readonly string[], ran?: string): Progress {
-  const before = progressOf(path)?.ran ?? [];
-  const known = new Set(ran === undefined ? before : [...before, ran]);
-  const progress = { ran: cells.filter((id) => known.has(id)), of: cells.length };
+/** Notes which code cells and exercises there are now, and that one of the cells ran well. */
+export function noteProgress(
+  path: string,
+  cells: readonly string[],
+  exercises: { solved: number; of: number },
+  ran?: string,
+): Progress {
+  const before = progressOf(path);
+  const known = new Set(ran === undefined ? before?.ran : [...(before?.ran ?? []), ran]);
+  // What was solved once stays solved: outputs may be cleared.
+  const solved = Math.min(exercises.of, Math.max(exercises.solved, before?.exercises?.solved ?? 0));
+  const progress: Progress = {
+    ran: cells.filter((id) => known.has(id)),
+    of: cells.length,
+    ...(exercises.of > 0 ? { exercises: { solved, of: exercises.of } } : {}),
+  };
   remember(name(path), progress);
   return progress;
 }
 
-/** Progress in words. */
+/** Takes the progress along when a notebook is renamed. */
+export function moveProgress(from: string, to: string): void {
+  remember(name(to), progressOf(from));
+}
+
+/** Progress in words: exercises count by their checks, other chapters by the cells that ran well. */
 export function progressText(progress: Progress | undefined): string {
   if (!progress) return "";
-  const { ran, of } = progress;
+  const { ran, of, exercises } = progress;
+  if (exercises)
+    return exercises.solved === exercises.of ? "done" : `${exercises.solved} of ${exercises.of} solved`;
   if (of > 0 && ran.length === of) return "done";
   return ran.length === 0 ? "opened" : `${ran.length} of ${of}`;
 }
