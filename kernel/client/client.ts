@@ -42,7 +42,7 @@ export class KernelClient {
   }
 
   /** Waits until the kernel answers and its outputs arrive; gives the kernel_info_reply. */
-  async ready(timeout = 20000): Promise<Message> {
+  async ready(timeout = 60_000): Promise<Message> {
     const end = Date.now() + timeout;
     const asked: string[] = [];
     try {

@@ -97,7 +97,9 @@ export class Toolbar {
     this.#stale.title = "Cells whose inputs have changed since they ran; press to go to the first";
     this.#saved.textContent = autosave.hasChanges ? "unsaved" : "saved";
     this.#saved.classList.toggle("wb-unsaved", autosave.hasChanges);
-    const state = kernelState(panel.sessionContext);
+    const told = kernelState(panel.sessionContext);
+    // Our kernel completes and explains while a cell runs, and says "idle" after each.
+    const state = told === "idle" && runs.isRunning ? "busy" : told;
     this.#kernel.dataset.state = state;
     const wide = (text: string) => element("span", { class: "wb-wide" }, text);
     this.#kernel.replaceChildren(wide("kernel "), state, ...(state === "dead" ? [wide(": restart it")] : []));

@@ -121,6 +121,8 @@ describe("browser: the workbench", function () {
     await page.keyboard.press("Escape");
     await page.keyboard.press("i");
     await page.keyboard.press("i");
+    // Not the kernel's state: the end of the completion was an idle one, too.
+    await cellAt(page, 1).locator(".jp-OutputArea-output", { hasText: "Interrupted" }).waitFor();
     await page.locator(".wb-kernel[data-state=idle]").waitFor();
     await rewrite(page, 2, "kept + 40");
     await page.keyboard.press("Control+Enter");

@@ -5,10 +5,12 @@ import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import {
   type Kernel,
+  KernelAPI,
   KernelManager,
   type KernelMessage,
   KernelSpecManager,
   type Session,
+  SessionAPI,
   SessionManager,
 } from "@jupyterlab/services";
 import { bothServers } from "../support/both.ts";
@@ -50,6 +52,26 @@ describe("compat: sessions and kernels, with our server and with jupyter_server"
       };
     const { content } = await future.done;
     return { status: content.status, shown };
+  }
+
+  /**
+   * The sessions and kernels that the managers know, once that is what the server has: an answer that was under way when
+   * they were asked to look again may come later, and be older.
+   */
+  async function known({ settings }: RunningServer, sessions: SessionManager, kernels: KernelManager) {
+    for (;;) {
+      await Promise.all([sessions.refreshRunning(), kernels.refreshRunning()]);
+      const [there, running] = await Promise.all([
+        SessionAPI.listRunning(settings),
+        KernelAPI.listRunning(settings),
+      ]);
+      const told = [[...sessions.running()], [...kernels.running()]] as const;
+      const text = (models: readonly { id: string; name: string; type?: string; path?: string }[]) =>
+        JSON.stringify(models.map(({ id, name, type, path }) => [id, name, type, path]).sort());
+      if (text(told[0]) === text(there) && text(told[1]) === text(running))
+        return { sessions: told[0], kernels: told[1] };
+      await setTimeout(100);
+    }
   }
 
   /** A session without what is different each time. */
@@ -101,14 +123,12 @@ describe("compat: sessions and kernels, with our server and with jupyter_server"
         await session.setPath("sub/b.ipynb");
         await session.setName("b");
         await session.setType("console");
-        await sessions.refreshRunning();
-        done.push([...sessions.running()].map(told));
+        done.push((await known(server, sessions, kernels)).sessions.map(told));
         const before = session.kernel!.id;
         await session.changeKernel({ name: "python3" });
         done.push(await run(session.kernel!, "import os; print(os.path.basename(os.getcwd()))"));
-        await kernels.refreshRunning();
         done.push(
-          [...kernels.running()].map(({ name }) => name),
+          (await known(server, sessions, kernels)).kernels.map(({ name }) => name),
           session.kernel!.id !== before,
         );
         done.push(
@@ -116,8 +136,8 @@ describe("compat: sessions and kernels, with our server and with jupyter_server"
           Boolean(await sessions.findByPath("sub/a.ipynb")),
         );
         await session.shutdown();
-        await Promise.all([sessions.refreshRunning(), kernels.refreshRunning()]);
-        done.push([...sessions.running()].length, [...kernels.running()].length);
+        const left = await known(server, sessions, kernels);
+        done.push(left.sessions.length, left.kernels.length);
         return done;
       }),
     );
@@ -132,8 +152,10 @@ describe("compat: sessions and kernels, with our server and with jupyter_server"
         const session = await sessions.startNew(options as Session.ISessionOptions);
         const done: unknown[] = [told(session.model), session.kernel!.id === kernel.id];
         await kernel.shutdown();
-        await sessions.refreshRunning();
-        done.push([...sessions.running()].length, await sessions.findById(session.id));
+        done.push(
+          (await known(server, sessions, kernels)).sessions.length,
+          await sessions.findById(session.id),
+        );
         const gone = [
           "api/sessions/00000000-0000-0000-0000-000000000000",
           "api/kernels/00000000-0000-0000-0000-000000000000",

@@ -38,7 +38,7 @@ describe("compat: tslab's cells", function () {
     symlinkSync(path.resolve("tests/compat/node_modules"), path.join(folders[1]!, "node_modules"));
     ours = await startPeer("tilewright", folders[0]!);
     theirs = await startPeer("tslab", folders[1]!);
-    await Promise.all([ours.client.ready(), theirs.client.ready()]);
+    await Promise.all([ours.client.ready(), theirs.client.ready(120_000)]);
   });
   after(async () => {
     await Promise.all([ours?.stop(), theirs?.stop()]);
@@ -65,7 +65,7 @@ describe("compat: tslab's cells", function () {
   async function seeAgain(index: number): Promise<Seen> {
     await theirs.stop();
     theirs = await startPeer("tslab", path.join(folder, "theirs"));
-    await theirs.client.ready();
+    await theirs.client.ready(120_000);
     for (const { code, fails } of examples.slice(0, index)) {
       await see(theirs, code);
       if (fails) await setTimeout(400);
