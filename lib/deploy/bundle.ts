@@ -24,8 +24,7 @@ const TARGETS: Readonly<Record<BundleTarget, Make>> = { wasm: makeWasm, webgpu: 
 /**
  * The files of a bundle with an entry point for each module; all take and give tensors of the same names. Throws a
  * `DeployError` where a size of an input is symbolic, where nothing bounds a size that depends on data, and where an operator
- * cannot be compiled for such sizes; it names the value and the operator. For "webgpu" also where what comes next depends on
- * data.
+ * cannot be compiled for such sizes; it names the value and the operator. For "webgpu" also where sizes depend on data.
  */
 export async function bundle(entries: readonly BundleEntry[], options: BundleOptions = {}): Promise<Bundle> {
   const { name: model = "a model", target = "wasm" } = options;

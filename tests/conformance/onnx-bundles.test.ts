@@ -1,47 +1,9 @@
 /** The standard's own cases of single operators as deployment bundles: each is compiled, loaded and run as users would. */
 import assert from "node:assert/strict";
-import path from "node:path";
-import { pathToFileURL } from "node:url";
-import { bundle, DeployError } from "../../lib/deploy/index.ts";
-import { writeBundle } from "../../lib/deploy/write.node.ts";
-import { type DType, elementsOf, type NDArray, ndarray } from "../../lib/ir/index.ts";
 import { withFolder } from "../lib/deploy/support.ts";
 import { requireSystem } from "../support/system.ts";
-import { casesOf, type Outcome, type Runner, runCase } from "./onnx-cases.ts";
-
-interface Given {
-  readonly data: unknown;
-  readonly shape: readonly number[];
-}
-
-/** A runner that writes a bundle into a folder of its own each time. Refusals of the bundle itself are counted in `refused`. */
-function bundled(folder: string, refused: string[]): Runner {
-  let count = 0;
-  return async (model, inputs) => {
-    const module = model.specialise(inputs);
-    const made = await bundle([{ module }]).catch((e) => {
-      assert.ok(e instanceof DeployError, String(e));
-      refused.push(e.message);
-      throw e;
-    });
-    const at = path.join(folder, String(count++));
-    writeBundle(made, at);
-    const { load } = (await import(pathToFileURL(path.join(at, "model.js")).href)) as {
-      load: () => Promise<{ run: (x: Record<string, Given>) => Promise<Record<string, Given>> }>;
-    };
-    const [entry] = made.manifest.entries;
-    const given = entry.inputs.map(({ name }) => {
-      const a = inputs[name] as NDArray;
-      return [name, { data: elementsOf(a), shape: a.shape }] as const;
-    });
-    const outputs = await (await load()).run(Object.fromEntries(given));
-    return entry.outputs.map(({ name, dtype }) => {
-      const { data, shape } = outputs[name];
-      const { buffer, byteOffset, byteLength } = data as Uint8Array;
-      return ndarray(dtype as DType, shape, new Uint8Array(buffer, byteOffset, byteLength));
-    });
-  };
-}
+import { bundled } from "./onnx-bundled.ts";
+import { casesOf, type Outcome, runCase } from "./onnx-cases.ts";
 
 describe("conformance: ONNX's cases of single operators as bundles", function () {
   this.timeout(600_000);

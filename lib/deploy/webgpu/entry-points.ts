@@ -5,8 +5,9 @@ import type { Pass } from "../../graph/passes/pass.ts";
 import type { VmProgram } from "../../graph/vm-code.ts";
 import { getGraphFunc, getPrimFunc, type PrimFunc } from "../../ir/index.ts";
 import { gpuTarget } from "../../runtime/tuning-target.ts";
+import { allSteps, type GpuLinked, type GpuStep } from "../../runtime/vm/gpu/gpu-steps.ts";
 import { GpuKernels, type GpuTraits } from "../../runtime/vm/gpu/kernels.ts";
-import { allSteps, type GpuLinked, type GpuStep, link, obstacle } from "../../runtime/vm/gpu/link.ts";
+import { link, obstacle } from "../../runtime/vm/gpu/link.ts";
 import { scheduleForGpu } from "../../tune/default-gpu/index.ts";
 import { refuseDeploy } from "../error.ts";
 import { lowerWhole } from "../lower.ts";
@@ -39,7 +40,7 @@ function scheduleFor({ database, pipeline }: BundleOptions): Pass {
   return sequential([found, others], "applyDatabase");
 }
 
-/** Throws a `DeployError` where what comes next depends on data. */
+/** Throws a `DeployError` where sizes depend on data. */
 export function entryPoint(
   { module, func = "main", fixed = [] }: BundleEntry,
   options: BundleOptions,

@@ -1,6 +1,6 @@
 /** One entry point as JavaScript: launches in ranges, copies, and calls of what runs on the CPU. */
 import type { Buffer } from "../../ir/index.ts";
-import type { GpuStep } from "../../runtime/vm/gpu/link.ts";
+import { type GpuLoop, type GpuStep, rowBytes } from "../../runtime/vm/gpu/gpu-steps.ts";
 import type { GpuValue } from "../../runtime/vm/gpu/values.ts";
 import { arrayOf, type Port } from "../ports.ts";
 import type { EntryBuffers, Place } from "./buffers.ts";
@@ -16,6 +16,8 @@ export interface EntryText {
   /** Whether it has to wait for the GPU in the middle. */
   readonly waits: boolean;
   readonly functions: ReadonlySet<string>;
+  /** Whether it has loops whose iterations the CPU counts. */
+  readonly loops: boolean;
 }
 
 /** `memory`: what the CPU works in, where it does. */
@@ -32,6 +34,7 @@ export function entryText(
     text: `[async (r) => {\n${body.join("\n")}\n}, ${writer.inputs(entry)}, ${writer.outputs(entry)}]`,
     waits: body.some((line) => line.includes("await ")),
     functions: writer.functions,
+    loops: writer.loops,
   };
 }
 
@@ -39,6 +42,7 @@ const listed = (place: Place): string => `[${place.join(", ")}]`;
 
 class EntryWriter {
   readonly functions = new Set<string>();
+  loops = false;
   private readonly buffers: EntryBuffers;
   private readonly memory: CpuMemory;
   private readonly shaders: Shaders;
@@ -87,11 +91,48 @@ class EntryWriter {
           out.push(this.memory.call(s));
           if ("packed" in s.run) this.functions.add(s.run.packed);
           break;
+        case "copy":
+        case "row":
+          flush();
+          out.push(...this.move(s));
+          break;
+        case "if":
+          flush();
+          out.push(`if (u8[${this.memory.at(s.cond)}]) {`, ...this.block(s.branches[0]));
+          out.push("} else {", ...this.block(s.branches[1]), "}");
+          first = launches.length;
+          break;
+        case "loop":
+          flush();
+          out.push(...this.loop(s));
+          first = launches.length;
+          break;
       }
     }
     wait();
     flush();
     return out;
+  }
+
+  /** Copies a value into another, or into the row that the iteration `n` has. */
+  private move(s: StepOf<"copy" | "row">): string[] {
+    const bytes = rowBytes(s.from, s.on);
+    if (bytes === 0) return [];
+    const plus = (at: number): string => (s.kind === "row" ? `${at} + ${bytes} * n` : String(at));
+    if (s.on === "cpu") {
+      const [from, to] = [this.memory.at(s.from), this.memory.at(s.to)];
+      return [`u8.copyWithin(${plus(to)}, ${from}, ${from + bytes});`];
+    }
+    const [buffer, offset] = this.buffers.at(s.to);
+    return [`copy(r, ${listed(this.buffers.at(s.from))}, [${buffer}, ${plus(offset)}]);`];
+  }
+
+  private loop(s: GpuLoop): string[] {
+    this.loops = true;
+    const at = (v: GpuValue | undefined): number => (v ? this.memory.at(v) : 0);
+    const told = [s.trip, s.cond, s.iteration, s.given, s.again].map(at);
+    const body = this.block(s.body);
+    return [`await loop(${[...told, s.rows ?? -1].join(", ")}, async (n) => {`, ...body, "});"];
   }
 
   /** Where a value is on the CPU, its typed array and its length. */

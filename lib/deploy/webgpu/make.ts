@@ -55,6 +55,7 @@ export function makeWebgpu(given: readonly BundleEntry[], options: BundleOptions
     // Where the CPU waits for the GPU in the middle, nobody else may use the memory meanwhile.
     lanes: texts.some((t) => t.waits) ? 1 : 2,
     functions,
+    loops: texts.some((t) => t.loops),
     cpu: hasCpu
       ? {
           ...{ pages, code: code.bytes !== undefined, hosts: code.hosts, linked: code.linked },

@@ -190,6 +190,24 @@ const up = (r, at, A, n, [b, offset]) => {
   });
 };`;
 
+/** Loops whose iterations the CPU counts: what it tells and is told lies at these addresses (0: nothing). */
+const LOOP = `const loop = async (trip, cond, iteration, given, again, rows, body) => {
+  const at = new DataView(memory.buffer);
+  const refuse = (n) => {
+    throw new Error("a loop makes " + n + " iteration(s); the model was compiled for " + rows);
+  };
+  const most = trip ? Number(at.getBigInt64(trip, true)) : Infinity;
+  let go = !cond || u8[cond], n = 0;
+  for (; go && n < most; n++) {
+    if (rows >= 0 && n >= rows) refuse(n + 1);
+    at.setBigInt64(iteration, BigInt(n), true);
+    u8[given] = 1;
+    await body(n);
+    go = u8[again];
+  }
+  if (rows >= 0 && n !== rows) refuse(n);
+};`;
+
 /** The model that \`load\` gives. */
 const model = (cpu: boolean): string => `const turns = { free: lanes, waiting: [] };
 const turn = async (work) => {
@@ -288,6 +306,8 @@ const FITS = `const fits = ([, ports], inputs) => Object.keys(inputs).every((n) 
     return A !== Float64Array && String(x.shape) === String(shape) && x.buffer.size >= bytesOf(A, shape);
   });`;
 
-/** `cpu`: whether some of the model runs on the CPU. */
-export const runtimeText = (cpu: boolean, choose: string): string =>
-  [ELEMENTS, DEVICE, OPEN, RUN, ...(cpu ? [COPIES] : []), FITS, choose, model(cpu)].join("\n");
+/** `cpu`: whether some of the model runs on the CPU; `loops`: whether the CPU counts iterations. */
+export const runtimeText = (cpu: boolean, loops: boolean, choose: string): string => {
+  const own = [...(cpu ? [COPIES] : []), ...(loops ? [LOOP] : [])];
+  return [ELEMENTS, DEVICE, OPEN, RUN, ...own, FITS, choose, model(cpu)].join("\n");
+};

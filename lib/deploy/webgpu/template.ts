@@ -22,6 +22,8 @@ export interface ModuleText {
   /** Runs at a time. */
   readonly lanes: number;
   readonly functions: readonly string[];
+  /** Whether the CPU counts iterations of loops. */
+  readonly loops: boolean;
   /** What runs on the CPU. */
   readonly cpu: CpuText | undefined;
 }
@@ -92,7 +94,7 @@ const parts = new TextDecoder().decode(wgsl).split(/^${MARK.replaceAll("/", "\\/
 const kernels = parts.flatMap((name, i) => (i % 2 === 0 ? [[name, parts[i + 1]]] : []));
 ${weightsText(m.halves)}
 ${cpu ? `${cpuText(cpu)}\n` : ""}${calls ? `${CALL}\n` : ""}const entries = [${m.entries.join(",\n")}];
-${runtimeText(cpu !== undefined, CHOOSE)}
+${runtimeText(cpu !== undefined, m.loops, CHOOSE)}
 }
 `;
 }

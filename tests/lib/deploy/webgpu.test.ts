@@ -10,9 +10,10 @@ import ts from "typescript";
 import { type Bundle, type BundleOptions, bundle, sizeReport } from "../../../lib/deploy/index.ts";
 import { writeBundle } from "../../../lib/deploy/write.node.ts";
 import { BlockBuilder, R } from "../../../lib/graph/index.ts";
-import { constantOf, type IRModule, type NDArray, numbersOf } from "../../../lib/ir/index.ts";
+import { constantOf, elementsOf, type IRModule, type NDArray, numbersOf } from "../../../lib/ir/index.ts";
 import { gpu } from "../../../lib/runtime/webgpu/adapter.ts";
 import { gpuDevice, releaseGpu } from "../../../lib/runtime/webgpu/device.ts";
+import { CONTROL_FLOW } from "../../support/control-flow.ts";
 import { randomData } from "../../support/random-graph.ts";
 import { requireGpu } from "../../support/system.ts";
 import { oracle } from "../runtime/vm-support.ts";
@@ -269,10 +270,32 @@ describe("deploy: bundles for WebGPU", function () {
     });
   });
 
+  for (const [name, make] of Object.entries(CONTROL_FLOW)) {
+    it(`${name}: bodies run on the GPU`, () => {
+      const { module, inputs } = make();
+      return made(module, async (load, b) => {
+        const model = await load({ gpu: await gpu() });
+        for (const given of inputs) {
+          const want = [oracle(module, Object.values(given))].flat() as readonly NDArray[];
+          const tensors = Object.entries(given).map(
+            ([n, a]) => [n, { data: elementsOf(a) as Float32Array, shape: a.shape }] as const,
+          );
+          const all = await Promise.all([1, 2].map(() => model.run(Object.fromEntries(tensors))));
+          for (const out of all)
+            b.manifest.entries[0].outputs.forEach((p, k) => {
+              close(out[p.name], want[k]);
+            });
+        }
+        model.dispose();
+      });
+    });
+  }
+
   it("what cannot run is said before anything is written", async () => {
     await assert.rejects(bundle([{ module: chosenColumns() }], { target: "webgpu" }), {
       name: "DeployError",
-      message: /depends? on data, which a bundle for webgpu cannot have: make one with --target wasm/,
+      message:
+        /sizes that depend on data, which a bundle for webgpu cannot have: make one with --target wasm/,
     });
   });
 

@@ -4,10 +4,12 @@ import { compileWgsl } from "../../../lib/codegen/wgsl/index.ts";
 import { BlockBuilder, lowerGraph, R } from "../../../lib/graph/index.ts";
 import type { GraphExpr, GraphVar, IRModule } from "../../../lib/ir/index.ts";
 import { irModule, primFuncs } from "../../../lib/ir/index.ts";
-import { build, GpuTensor, registerFunc, Tensor } from "../../../lib/runtime/index.ts";
+import { build, GpuTensor, type GraphResult, registerFunc, Tensor } from "../../../lib/runtime/index.ts";
 import { gpuDevice, releaseGpu } from "../../../lib/runtime/webgpu/device.ts";
 import { gpuSchedule } from "../../../lib/tune/default-gpu/index.ts";
+import { CONTROL_FLOW } from "../../support/control-flow.ts";
 import { requireGpu } from "../../support/system.ts";
+import { assertClose, oracle, toData, toTensor } from "../runtime/vm-support.ts";
 
 type Emit = (e: GraphExpr) => GraphVar;
 
@@ -248,6 +250,28 @@ describe("webgpu, graph-level functions", function () {
     ]);
     gpu.dispose();
   });
+
+  for (const [name, make] of Object.entries(CONTROL_FLOW)) {
+    it(`${name}: bodies run on the GPU`, async () => {
+      const { module, inputs } = make();
+      const gpu = await build(module, { target: "webgpu" });
+      for (const given of inputs) {
+        const args = Object.values(given);
+        const want = oracle(module, args);
+        const tensors = args.map(toTensor);
+        const there = await Promise.all(tensors.map((t) => t.to("webgpu")));
+        // Twice, as the second run finds what the first left behind.
+        for (const use of [tensors, tensors]) assertClose(toData(await gpu.main<GraphResult>(...use)), want);
+        const kept = await gpu.main<GpuTensor | readonly GpuTensor[]>(...there);
+        const back = await Promise.all([kept].flat().map((t) => t.to("cpu")));
+        assertClose(back.map(toData), Array.isArray(want) ? want : [want]);
+        for (const t of [...tensors, ...there, ...back]) t.dispose();
+      }
+      const { steps } = await gpu.profile("main", Object.values(inputs[0]).map(toTensor), { runs: 1 });
+      assert.ok(steps.some((s) => !/copy|CPU/.test(s.func)));
+      gpu.dispose();
+    });
+  }
 
   it("many queued runs hold no more memory than a few", async () => {
     const { module, inputs } = CASES["a matrix product"];

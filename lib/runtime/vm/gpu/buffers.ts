@@ -6,7 +6,7 @@ import type { GpuDevice } from "../../webgpu/device.ts";
 import { STORAGE, USAGE } from "../../webgpu/pool.ts";
 import { checkBytes } from "../../webgpu/tensor.ts";
 import { acquireConstant, releaseConstant } from "./constants.ts";
-import type { GpuLinked, GpuStep } from "./link.ts";
+import { allSteps, type GpuLinked, type GpuStep } from "./gpu-steps.ts";
 import type { GpuValue } from "./values.ts";
 
 /** A part of a buffer. */
@@ -46,7 +46,7 @@ export class GpuBuffers {
     }
     this.arena = linked.arenaBytes > 0 ? this.make(linked.arenaBytes) : undefined;
     for (const v of linked.values) this.place(v);
-    for (const s of linked.steps) if (s.kind === "kernels") this.forStep(s);
+    for (const s of allSteps(linked.steps)) if (s.kind === "kernels") this.forStep(s);
   }
 
   private make(bytes: number, usage: number = STORAGE): GPUBuffer {

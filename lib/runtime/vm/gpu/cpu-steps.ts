@@ -6,7 +6,7 @@ import { Tensor } from "../../tensor.ts";
 import { engineName } from "../../tuning-target.ts";
 import { compileKernels, type Kernels } from "../kernels.ts";
 import { getFunc } from "../packed.ts";
-import type { GpuStep } from "./link.ts";
+import type { GpuStep } from "./gpu-steps.ts";
 
 type CpuStep = Extract<GpuStep, { kind: "cpu" }>;
 /** Takes the tensors of the step's operands, in their order. */

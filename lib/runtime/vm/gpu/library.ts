@@ -28,6 +28,7 @@ import type { Profile } from "../profile.ts";
 import type { CallOptions, GraphRunner } from "../runner.ts";
 import { CACHE_SIZE, type SpecializeOptions } from "../specializations.ts";
 import { cpuRuns } from "./cpu-steps.ts";
+import { allSteps } from "./gpu-steps.ts";
 import { GpuKernels } from "./kernels.ts";
 import { link, obstacle } from "./link.ts";
 import { observe } from "./observe.ts";
@@ -103,7 +104,7 @@ export class GpuGraphLibrary implements GraphRunner {
     const { lowered } = await this.prepare(name, args);
     if (lowered.obstacle !== undefined) return [lowered.obstacle];
     const { linked } = await this.linked(lowered);
-    return linked.steps.flatMap((s) =>
+    return allSteps(linked.steps).flatMap((s) =>
       s.kind === "cpu" ? [`${s.info.func}, which computes ${s.info.node}: ${s.why}`] : [],
     );
   }
@@ -219,7 +220,7 @@ export class GpuGraphLibrary implements GraphRunner {
       const kernels = new GpuKernels(l.module, device);
       const steps = link(l.program, l.name, kernels, device);
       const cpu = cpuRuns(
-        steps.steps.filter((s) => s.kind === "cpu"),
+        allSteps(steps.steps).filter((s) => s.kind === "cpu"),
         l.plain,
       );
       const program = GpuProgram.make(l.name, device, l.program, steps, cpu);

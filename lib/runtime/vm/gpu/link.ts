@@ -1,95 +1,75 @@
 /**
- * A lowered function as steps for a GPU: kernels there, what has no form there on the CPU, and the copies between. Only
- * functions without branches, calls, loops and sizes that are found while running are linked; for others `link` says why.
+ * A lowered function as steps for a GPU: kernels there, what has no form there on the CPU, and the copies between. Functions
+ * with sizes that are found while running are not linked; `obstacle` says so.
  */
 
 import type { Bound } from "../../../codegen/index.ts";
-import { WgslError, type WgslFunction } from "../../../codegen/wgsl/index.ts";
-import type { VmFunction, VmInstr, VmProgram } from "../../../graph/vm-code.ts";
-import type { Attrs, DType, PrimFunc, Scalar } from "../../../ir/index.ts";
-import { type LaunchStep, launchSteps } from "../../webgpu/launch.ts";
+import { WgslError } from "../../../codegen/wgsl/index.ts";
+import type { Slot, VmFunction, VmInstr, VmProgram } from "../../../graph/vm-code.ts";
+import type { PrimFunc, Scalar } from "../../../ir/index.ts";
+import { launchSteps } from "../../webgpu/launch.ts";
 import { checkBytes } from "../../webgpu/tensor.ts";
 import { writtenBy } from "../../written.ts";
 import { sizesOfCall } from "../kernels.ts";
 import type { StepInfo } from "../types.ts";
 import { unfit } from "./constants.ts";
+import { linkCall, linkIf, linkLoop } from "./control.ts";
+import type { GpuLinked, GpuOperand, GpuStep, Side } from "./gpu-steps.ts";
 import type { GpuKernels, GpuTraits } from "./kernels.ts";
 import { type GpuValue, GpuValues, placeValues, touch } from "./values.ts";
 
-/** A value under the shape that a step sees. */
-export interface GpuOperand {
-  readonly value: GpuValue;
-  readonly shape: readonly number[];
-}
+const LINKED = new Set<VmInstr["op"]>([
+  ...(["callTir", "callPacked", "callFunc", "if", "loop"] as const),
+  ...(["alloc", "view", "move", "kill"] as const),
+]);
 
-export type GpuStep =
-  | {
-      readonly kind: "kernels";
-      readonly info: StepInfo;
-      readonly func: WgslFunction;
-      readonly launches: readonly LaunchStep[];
-      readonly bound: Bound;
-      /** One for each buffer parameter. */
-      readonly operands: readonly GpuOperand[];
-      /** Parameters that are another one again: they are bound to a copy. */
-      readonly again: ReadonlySet<number>;
-    }
-  | {
-      readonly kind: "cpu";
-      readonly info: StepInfo;
-      /** Why it has no form on the GPU. */
-      readonly why: string;
-      readonly operands: readonly GpuOperand[];
-      readonly written: readonly GpuValue[];
-      readonly run:
-        | { readonly program: string; readonly scalars: readonly number[] }
-        | { readonly packed: string; readonly inputs: number; readonly attrs: Attrs };
-    }
-  /** A copy to the GPU, or back. */
-  | { readonly kind: "up" | "down"; readonly value: GpuValue };
-
-/** The steps one after another, those inside of others too. */
-export const allSteps = (steps: readonly GpuStep[]): readonly GpuStep[] => steps;
-
-export interface GpuLinked {
-  readonly steps: readonly GpuStep[];
-  readonly values: readonly GpuValue[];
-  /** Where the results are in the end. */
-  readonly results: readonly (GpuOperand & { readonly dtype: DType; readonly on: "gpu" | "cpu" })[];
-  readonly arenaBytes: number;
-  /** Parameters that kernels read, and that the CPU reads. */
-  readonly paramsOn: { readonly gpu: ReadonlySet<number>; readonly cpu: ReadonlySet<number> };
-}
-
-const PLAIN = new Set<VmInstr["op"]>(["callTir", "callPacked", "alloc", "view", "move", "kill"]);
-
-/** What keeps a program from being linked: instructions that decide what runs next by looking at data. */
+/** What keeps a program from being linked: sizes that only data decides. */
 export function obstacle(program: VmProgram, name: string): string | undefined {
   const f = program.functions[name];
-  const other = f.code.find((i) => !PLAIN.has(i.op));
-  if (other) return `${name} has a step (${other.op}) that depends on data`;
-  const open = f.code.some((i) => i.op === "callTir" && i.scalars.some((x) => typeof x !== "number"));
-  if (open || f.slots.some((s) => s.sizes)) return `${name} has sizes that depend on data`;
-  return undefined;
+  const sizes = `${name} has sizes that depend on data`;
+  if (f.slots.some((s) => s.sizes)) return sizes;
+  const within = (code: readonly VmInstr[]): string | undefined => {
+    for (const i of code) {
+      if (!LINKED.has(i.op))
+        return i.op === "size" ? sizes : `${name} has a step (${i.op}) that depends on data`;
+      if (i.op === "callTir" && i.scalars.some((x) => typeof x !== "number")) return sizes;
+      if (i.op === "loop" && i.count) return sizes;
+      const inside =
+        i.op === "if"
+          ? (within(i.then) ?? within(i.else))
+          : i.op === "loop" || i.op === "callFunc"
+            ? obstacle(program, i.func)
+            : undefined;
+      if (inside !== undefined) return inside;
+    }
+    return undefined;
+  };
+  return within(f.code);
 }
 
 export function link(program: VmProgram, name: string, kernels: GpuKernels, device: GpuTraits): GpuLinked {
   return new Linker(program, program.functions[name], kernels, device).run();
 }
 
-interface Valid {
+/** Where a value is. */
+export interface Valid {
   gpu: boolean;
   cpu: boolean;
 }
 
-class Linker {
-  private readonly program: VmProgram;
-  private readonly func: VmFunction;
+export class Linker {
+  readonly program: VmProgram;
+  readonly valid = new Map<GpuValue, Valid>();
+  /** All values, and those of the function that is being linked. */
+  readonly all: GpuValue[] = [];
+  values: GpuValues;
+  /** The number of the next step. */
+  at = 0;
+  private func: VmFunction;
+  private steps: GpuStep[] = [];
   private readonly kernels: GpuKernels;
   private readonly device: GpuTraits;
-  private readonly values: GpuValues;
-  private readonly steps: GpuStep[] = [];
-  private readonly valid = new Map<GpuValue, Valid>();
+  private readonly constants = new Map<number, GpuValue>();
   private readonly onGpu = new Set<number>();
   private readonly onCpu = new Set<number>();
   private readonly unfitConstants = new Map<number, string | undefined>();
@@ -99,34 +79,84 @@ class Linker {
     this.func = func;
     this.kernels = kernels;
     this.device = device;
-    this.values = new GpuValues(func);
+    this.values = new GpuValues(func, this.all, this.constants);
   }
 
   run(): GpuLinked {
-    for (const i of this.func.code) {
-      if (i.op === "callTir") this.tir(i);
-      else if (i.op === "callPacked") this.packed(i);
-      else if (i.op === "view" || i.op === "move") this.values.alias(i.dst, i.src);
-    }
+    this.code(this.func.code);
     const results = this.func.results.map((slot) => {
       const value = this.values.read(slot);
       const { dtype, shape } = this.func.slots[slot];
       const v = this.validity(value);
       const on = v.gpu && !v.cpu ? ("gpu" as const) : ("cpu" as const);
-      touch(value, this.steps.length, on);
+      touch(value, this.at, on);
       return { value, shape, dtype, on };
     });
     return {
       steps: this.steps,
-      values: this.values.all,
+      values: this.all,
       results,
-      arenaBytes: placeValues(this.values.all),
+      arenaBytes: placeValues(this.all),
       paramsOn: { gpu: this.onGpu, cpu: this.onCpu },
     };
   }
 
+  code(code: readonly VmInstr[]): void {
+    for (const i of code) {
+      if (i.op === "callTir") this.tir(i);
+      else if (i.op === "callPacked") this.packed(i);
+      else if (i.op === "callFunc") linkCall(this, i);
+      else if (i.op === "if") linkIf(this, i);
+      else if (i.op === "loop") linkLoop(this, i);
+      else if (i.op === "view" || i.op === "move") this.values.alias(i.dst, i.src);
+    }
+  }
+
+  push(step: GpuStep): void {
+    this.steps.push(step);
+    this.at++;
+  }
+
+  /** The steps that come of what is linked. */
+  nested(work: () => void): readonly GpuStep[] {
+    const outside = this.steps;
+    const inside: GpuStep[] = [];
+    this.steps = inside;
+    work();
+    this.steps = outside;
+    return inside;
+  }
+
+  /** Links a function on values that the caller has, and gives its results. */
+  inside(name: string, args: readonly GpuValue[]): GpuValue[] {
+    const { func, values } = this;
+    this.func = this.program.functions[name];
+    this.values = new GpuValues(this.func, this.all, this.constants, args);
+    this.code(this.func.code);
+    const results = this.func.results.map((slot) => this.values.read(slot));
+    this.func = func;
+    this.values = values;
+    return results;
+  }
+
+  /** A value for a slot with a place of its own on one side, of which nothing is known yet. */
+  own(slot: Slot): GpuValue {
+    return this.values.make(slot, "result", 0);
+  }
+
+  copy(from: GpuValue, to: GpuValue, on: Side): void {
+    this.bring(from, on);
+    for (const v of [from, to]) touch(v, this.at, on);
+    this.push({ kind: "copy", from, to, on });
+    this.only(to, on);
+  }
+
+  only(v: GpuValue, on: Side): void {
+    this.valid.set(v, { gpu: on === "gpu", cpu: on === "cpu" });
+  }
+
   /** Parameters are wherever the caller has them; the rest of the way is made at the start of a run. */
-  private validity(v: GpuValue): Valid {
+  validity(v: GpuValue): Valid {
     let known = this.valid.get(v);
     if (!known) {
       const everywhere = v.kind === "param" || v.kind === "constant";
@@ -171,10 +201,10 @@ class Linker {
     operands.forEach(({ value }, k) => {
       if (value.kind === "between" && seen.has(value)) again.add(k);
       seen.add(value);
-      touch(value, this.steps.length);
+      touch(value, this.at);
       if (isOut[k]) this.valid.set(value, { gpu: true, cpu: false });
     });
-    this.steps.push({ kind: "kernels", info, operands, again, ...made });
+    this.push({ kind: "kernels", info, operands, again, ...made });
   }
 
   /** The kernels, or why there are none. */
@@ -230,16 +260,16 @@ class Linker {
     });
     const written = operands.filter((_, k) => isOut[k]).map((o) => o.value);
     for (const v of written) this.valid.set(v, { gpu: false, cpu: true });
-    for (const { value } of operands) touch(value, this.steps.length, "cpu");
-    this.steps.push({ kind: "cpu", info, why, operands, written, run });
+    for (const { value } of operands) touch(value, this.at, "cpu");
+    this.push({ kind: "cpu", info, why, operands, written, run });
   }
 
-  private bring(v: GpuValue, to: "gpu" | "cpu"): void {
+  bring(v: GpuValue, to: Side): void {
     if (v.kind === "param") (to === "gpu" ? this.onGpu : this.onCpu).add(v.index);
     const valid = this.validity(v);
     if (valid[to]) return;
-    for (const on of ["gpu", "cpu"] as const) touch(v, this.steps.length, on);
-    this.steps.push({ kind: to === "gpu" ? "up" : "down", value: v });
+    for (const on of ["gpu", "cpu"] as const) touch(v, this.at, on);
+    this.push(to === "gpu" ? { kind: "up", value: v } : { kind: "down", value: v });
     valid[to] = true;
   }
 }

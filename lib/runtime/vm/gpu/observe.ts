@@ -1,7 +1,7 @@
 /** What the steps of one run took, by the clock that the device has, with the copies between CPU and GPU among them. */
 import { type Profile, profileOf, type Seen } from "../profile.ts";
 import type { StepInfo } from "../types.ts";
-import type { GpuStep } from "./link.ts";
+import { type GpuStep, rowBytes } from "./gpu-steps.ts";
 import type { GpuInput, GpuProgram } from "./program.ts";
 
 export async function observe(
@@ -33,5 +33,11 @@ function infoOf(s: GpuStep): StepInfo {
       return { node: s.value.name, func: "copy to the GPU", bytes: s.value.bytes };
     case "down":
       return { node: s.value.name, func: "copy from the GPU", bytes: s.value.bytes };
+    case "copy":
+    case "row":
+      return { node: s.to.name, func: `copy on the ${s.on.toUpperCase()}`, bytes: rowBytes(s.from, s.on) };
+    case "if":
+    case "loop":
+      return { node: s.node, func: s.kind, bytes: 0 };
   }
 }

@@ -17,7 +17,7 @@ import { Timestamps } from "../../webgpu/timestamps.ts";
 import { cpuConstants } from "../constants.ts";
 import { GpuBuffers } from "./buffers.ts";
 import type { CpuRun } from "./cpu-steps.ts";
-import type { GpuLinked, GpuStep } from "./link.ts";
+import { allSteps, type GpuLinked, type GpuLoop, type GpuStep, rowBytes } from "./gpu-steps.ts";
 import { type BindGroups, Recording } from "./recording.ts";
 import type { GpuValue } from "./values.ts";
 
@@ -59,7 +59,7 @@ export class GpuProgram {
     linked: GpuLinked,
     cpu: ReadonlyMap<GpuStep, CpuRun>,
   ): Promise<GpuProgram> {
-    const launches = linked.steps.flatMap((s) => (s.kind === "kernels" ? s.launches : []));
+    const launches = allSteps(linked.steps).flatMap((s) => (s.kind === "kernels" ? s.launches : []));
     const compiled = await Promise.all(launches.map((l) => device.pipeline(l.kernel)));
     const pipelines = new Map<object, GPUComputePipeline>(launches.map((l, i) => [l, compiled[i]]));
     const buffers = await device.guarded(name, () => new GpuBuffers(device, program, linked));
@@ -162,13 +162,18 @@ class Run {
       if (this.args[value.index] instanceof GpuTensor) await bring();
       else await this.observed({ kind: "up", value }, bring);
     }
+    await this.block(linked.steps);
+    return device.guarded(name, () => this.outputs());
+  }
+
+  private async block(steps: readonly GpuStep[]): Promise<void> {
     let waiting: GpuValue[] = [];
     const flush = async (): Promise<void> => {
       const values = waiting;
       waiting = [];
       if (values.length > 0) await this.bringHere(values);
     };
-    for (const s of linked.steps) {
+    for (const s of steps) {
       if (s.kind === "down") {
         waiting.push(s.value);
         if (this.observer) await this.observed(s, flush);
@@ -180,18 +185,67 @@ class Run {
         continue;
       }
       await flush();
-      await this.observed(s, async () => {
-        if (s.kind === "up") {
-          // What was recorded before may still need what lies at the place now.
-          await device.guarded(name, () => {
-            this.submit();
-            this.upload(s.value, this.here.get(s.value) as Tensor);
-          });
-        } else if (s.kind === "cpu") this.onTheCpu(s);
-      });
+      if (s.kind === "if") await this.block(s.branches[this.flag(s.cond) ? 0 : 1]);
+      else if (s.kind === "loop") await this.loop(s);
+      else await this.observed(s, () => this.simple(s));
     }
     await flush();
-    return device.guarded(name, () => this.outputs());
+  }
+
+  /** A step that neither waits nor decides anything. */
+  private async simple(s: Extract<GpuStep, { kind: "up" | "cpu" | "copy" | "row" }>): Promise<void> {
+    const { device, parts } = this.p;
+    switch (s.kind) {
+      case "cpu":
+        return this.onTheCpu(s);
+      case "up":
+        // What was recorded before may still need what lies at the place now.
+        return device.guarded(parts.name, () => {
+          this.submit();
+          this.upload(s.value, this.onCpu(s.value) as Tensor);
+        });
+      case "copy":
+        if (s.on === "cpu") this.put(s.to, 0, this.onCpu(s.from) as Tensor);
+        else this.recording.move(s.from, s.to, 0);
+        return;
+      case "row": {
+        const n = Number((this.here.get(s.iteration) as Tensor).data[0]);
+        if (s.on === "cpu") this.put(s.to, n * s.from.size, this.onCpu(s.from) as Tensor);
+        else this.recording.move(s.from, s.to, n * rowBytes(s.from, "gpu"));
+      }
+    }
+  }
+
+  /** The same as the loop of the virtual machine (lib/graph/vm-code.ts). */
+  private async loop(s: GpuLoop): Promise<void> {
+    const refuse = (n: number): never => {
+      throw new Error(`${s.node}: the loop makes ${n} iteration(s); its type has room for ${s.rows}`);
+    };
+    const most = s.trip ? Number((this.onCpu(s.trip) as Tensor).data[0]) : Infinity;
+    let go = s.cond === undefined || this.flag(s.cond);
+    let n = 0;
+    for (; go && n < most; n++) {
+      if (s.rows !== undefined && n >= s.rows) refuse(n + 1);
+      this.put(s.iteration, 0, Tensor.from(BigInt64Array.of(BigInt(n)), [1]));
+      this.put(s.given, 0, Tensor.from(Uint8Array.of(1), [1], "bool"));
+      await this.block(s.body);
+      go = this.flag(s.again);
+    }
+    if (s.rows !== undefined && n !== s.rows) refuse(n);
+  }
+
+  private flag(v: GpuValue): boolean {
+    return Number((this.onCpu(v) as Tensor).data[0]) !== 0;
+  }
+
+  /** Copies elements into a value on the CPU. */
+  private put(v: GpuValue, at: number, from: Tensor): void {
+    let to = this.here.get(v);
+    if (!to) {
+      to = Tensor.empty([v.size], v.dtype);
+      this.here.set(v, to);
+    }
+    to.data.set(from.data as never, at);
   }
 
   /** Milliseconds that a step takes in a submit of its own: by the GPU's clock where it has one. */
@@ -227,12 +281,20 @@ class Run {
 
   /** Parameters that the CPU needs and that are on the GPU. */
   private async parametersHere(): Promise<void> {
-    const { linked } = this.p;
+    const { device, linked, parts } = this.p;
+    const there: GpuValue[] = [];
     for (const v of linked.values) {
       if (v.kind !== "param" || !linked.paramsOn.cpu.has(v.index)) continue;
       const t = this.args[v.index];
-      this.here.set(v, t instanceof GpuTensor ? await t.to("cpu") : view(t));
+      if (t instanceof GpuTensor) there.push(v);
+      else this.here.set(v, view(t));
     }
+    if (there.length === 0) return;
+    // Not by `to`, which waits for its turn, and this is ours.
+    await device.guarded(parts.name, () => {
+      for (const v of there) this.parameter(v);
+    });
+    await this.bringHere(there);
   }
 
   private parameters(): void {
@@ -268,10 +330,11 @@ class Run {
         values.map((v) => ({ place: parts.buffers.at(v, this.given), bytes: v.bytes })),
       );
       this.submit();
-      this.staging.push(...staged.buffers);
       return staged;
     });
-    const data = await read.parts();
+    const data = await read.parts().finally(() => {
+      for (const b of read.buffers) device.release(b);
+    });
     values.forEach((v, i) => {
       const t = Tensor.empty([v.size], v.dtype);
       fromDevice(data[i], t.data, v.dtype);

@@ -4,7 +4,8 @@ import type { GpuDevice } from "../../webgpu/device.ts";
 import type { LaunchStep } from "../../webgpu/launch.ts";
 import { USAGE } from "../../webgpu/pool.ts";
 import type { GpuBuffers, Place } from "./buffers.ts";
-import type { GpuStep } from "./link.ts";
+import type { GpuStep } from "./gpu-steps.ts";
+import type { GpuValue } from "./values.ts";
 
 type KernelStep = Extract<GpuStep, { kind: "kernels" }>;
 
@@ -92,6 +93,13 @@ export class Recording {
   /** Copies the bytes of a place to the start of a buffer. */
   copy(from: Place, to: GPUBuffer): void {
     this.commands().copyBufferToBuffer(from.buffer, from.offset, to, 0, from.size);
+  }
+
+  /** Copies a value into another, so many bytes from its start. */
+  move(from: GpuValue, to: GpuValue, offset: number): void {
+    if (from.bytes === 0) return;
+    const [a, b] = [this.buffers.at(from, this.given), this.buffers.at(to, this.given)];
+    this.commands().copyBufferToBuffer(a.buffer, a.offset, b.buffer, b.offset + offset, a.size);
   }
 
   /** Copies places into one buffer that the CPU can read. */

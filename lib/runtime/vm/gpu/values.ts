@@ -38,15 +38,29 @@ export interface GpuValue {
 
 /** The values of a function by slot, followed through the instructions. */
 export class GpuValues {
-  readonly all: GpuValue[] = [];
   private readonly func: VmFunction;
-  private readonly of = new Map<Slot, GpuValue>();
+  private readonly all: GpuValue[];
+  private readonly constants: Map<number, GpuValue>;
+  private readonly args: readonly GpuValue[] | undefined;
+  private readonly params = new Map<number, GpuValue>();
+  private of = new Map<Slot, GpuValue>();
   /** The value that was last written at an offset of the function's arena, and the slot it was written as. */
-  private readonly arena = new Map<number, { slot: Slot; value: GpuValue }>();
-  private readonly shared = new Map<string, GpuValue>();
+  private arena = new Map<number, { slot: Slot; value: GpuValue }>();
 
-  constructor(func: VmFunction) {
+  /**
+   * `all`: where values are listed as they are made; `constants`: those of the program. `args`: what the parameters are, where
+   * another function calls this one.
+   */
+  constructor(
+    func: VmFunction,
+    all: GpuValue[],
+    constants: Map<number, GpuValue>,
+    args?: readonly GpuValue[],
+  ) {
     this.func = func;
+    this.all = all;
+    this.constants = constants;
+    this.args = args;
   }
 
   /** The value that an instruction reads. */
@@ -54,8 +68,9 @@ export class GpuValues {
     const { source } = this.func.slots[slot];
     switch (source.kind) {
       case "param":
+        return this.args?.[source.index] ?? this.once(this.params, slot, source);
       case "constant":
-        return this.once(`${source.kind} ${source.index}`, slot, source.kind, source.index);
+        return this.once(this.constants, slot, source);
       case "arena":
         return this.arena.get(source.offset)?.value ?? this.write(slot);
       case "set":
@@ -86,14 +101,53 @@ export class GpuValues {
     this.of.set(dst, this.read(src));
   }
 
-  private once(key: string, slot: Slot, kind: "param" | "constant", index: number): GpuValue {
-    const known = this.shared.get(key) ?? this.make(slot, kind, index);
-    this.shared.set(key, known);
-    return known;
+  /** `slot` is the value from here on. */
+  set(slot: Slot, value: GpuValue): void {
+    this.of.set(slot, value);
   }
 
-  private make(slot: Slot, kind: GpuValue["kind"], index: number): GpuValue {
+  /** Links a branch: what slots are afterwards is what they were before. */
+  branch(work: () => void): void {
+    const { of, arena } = this;
+    this.of = new Map(of);
+    this.arena = new Map(arena);
+    work();
+    this.of = of;
+    this.arena = arena;
+  }
+
+  private once(
+    known: Map<number, GpuValue>,
+    slot: Slot,
+    { kind, index }: { kind: "param" | "constant"; index: number },
+  ): GpuValue {
+    const value = known.get(index) ?? this.make(slot, kind, index);
+    known.set(index, value);
+    return value;
+  }
+
+  /** A new value with the dtype and shape of a slot. */
+  make(slot: Slot, kind: GpuValue["kind"], index: number): GpuValue {
     const { name, dtype, shape } = this.func.slots[slot];
+    return this.list(kind, name, dtype, shape, index);
+  }
+
+  /** A value of one element that no slot has. */
+  scalar(name: string, dtype: DType): GpuValue {
+    return this.list("result", name, dtype, [], 0);
+  }
+
+  shapeOf(slot: Slot): readonly number[] {
+    return this.func.slots[slot].shape;
+  }
+
+  private list(
+    kind: GpuValue["kind"],
+    name: string,
+    dtype: DType,
+    shape: readonly number[],
+    index: number,
+  ): GpuValue {
     const size = shape.reduce((n, x) => n * x, 1);
     const bytes = bytesOnDevice(dtype, shape);
     const made: GpuValue = {
