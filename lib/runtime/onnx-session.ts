@@ -3,7 +3,14 @@ import { ArgumentError } from "../codegen/index.ts";
 import { type OnnxFile, OnnxModel, type OnnxModelOptions, onnxTypeText } from "../frontend/onnx/index.ts";
 import type { IRModule } from "../ir/index.ts";
 import type { BuildOptions } from "./build.ts";
-import { argumentOf, ElementsNeeded, type SessionInputs, sameAgain, sameForm } from "./session-inputs.ts";
+import {
+  type Argument,
+  argumentOf,
+  ElementsNeeded,
+  type SessionInputs,
+  sameAgain,
+  sameForm,
+} from "./session-inputs.ts";
 import type { Tensor } from "./tensor.ts";
 import { tunedPipeline } from "./tuned.ts";
 import type { GraphArg } from "./vm/arguments.ts";
@@ -132,9 +139,14 @@ export class OnnxSession {
     return this.with(inputs, (library, args) => library.memoryPlan("main", args));
   }
 
-  /** The module for these inputs, before the pipeline. */
+  /** The module for these inputs, before the pipeline: nothing is compiled for it. */
   moduleFor(inputs: SessionInputs): IRModule {
-    return this.with(inputs, (library) => library.module);
+    const own: Tensor[] = [];
+    try {
+      return this.imported(this.argumentsOf(inputs, own));
+    } finally {
+      for (const t of own) t.dispose();
+    }
   }
 
   /** The module for these inputs, after the pipeline. */
@@ -207,26 +219,31 @@ export class OnnxSession {
     own: Tensor[],
   ): { readonly library: GraphRunner; readonly args: readonly GraphArg[] } {
     const { model } = this;
+    const args = this.argumentsOf(inputs, own);
+    const given = args.map((a) => a.arg);
+    if (!this.last || !model.dependsOnShapesAlone || !given.every((a, i) => sameForm(a, this.last?.args[i])))
+      this.last = { library: this.libraryFor(this.imported(args)), args: given };
+    return { library: this.last.library, args: given };
+  }
+
+  /** The arguments in the order of the model's inputs. */
+  private argumentsOf(inputs: SessionInputs, own: Tensor[]): readonly Argument[] {
+    const { model } = this;
     const takes = (): string => this.inputs.map((p) => `${p.name}: ${p.type}`).join(", ");
     for (const name of Object.keys(inputs)) {
       if (!model.inputs.some((p) => p.name === name))
         throw new ArgumentError(`the model has no input "${name}"; it takes ${takes()}`);
     }
-    const args = model.inputs.map(({ name, type }) => {
+    return model.inputs.map(({ name, type }) => {
       if (!Object.hasOwn(inputs, name))
         throw new ArgumentError(`the input "${name}" is missing; the model takes ${takes()}`);
       return argumentOf(`the input "${name}"`, inputs[name], type, this.options.target ?? "wasm", own);
     });
-    const given = args.map((a) => a.arg);
-    if (
-      !this.last ||
-      !model.dependsOnShapesAlone ||
-      !given.every((a, i) => sameForm(a, this.last?.args[i]))
-    ) {
-      const forms = model.inputs.map(({ name }, i) => [name, args[i].form()] as const);
-      this.last = { library: this.libraryFor(model.specialise(Object.fromEntries(forms))), args: given };
-    }
-    return { library: this.last.library, args: given };
+  }
+
+  private imported(args: readonly Argument[]): IRModule {
+    const forms = this.model.inputs.map(({ name }, i) => [name, args[i].form()] as const);
+    return this.model.specialise(Object.fromEntries(forms));
   }
 
   private libraryFor(module: IRModule): GraphRunner {

@@ -33,6 +33,7 @@ export type TryEvent =
   | { readonly event: "summary"; readonly summary: ModelSummary }
   /** The work ends here until these sizes, or the elements of these inputs, are given. */
   | { readonly event: "needs"; readonly sizes: readonly string[]; readonly values: readonly string[] }
+  | { readonly event: "drawing"; readonly view: ViewName }
   | { readonly event: "view"; readonly view: ViewName; readonly html: string }
   | ({ readonly event: "measured" } & Measured)
   /** What runs on the CPU though the target is another device, and how many threads there were. */
@@ -48,6 +49,7 @@ export type TryEvent =
   | {
       readonly event: "bundle";
       readonly files: readonly { readonly name: string; readonly bytes: number; readonly gzip: number }[];
+      /** When it runs, on all devices, weights included. */
       readonly memoryBytes: number;
       /** Steps of a bundle for the GPU that do not run there, and why. */
       readonly onTheCpu: readonly string[];

@@ -12,6 +12,7 @@ import {
   loadOnnx,
   measure,
   type OnnxSession,
+  type Profile,
   type SessionOutputs,
   type Tensor,
 } from "../../../lib/runtime/index.ts";
@@ -73,11 +74,13 @@ export async function workOn(
     const trying = new Attempt(name, file, o, tell, path.join(folder, files.records));
     attempt = trying;
     const module = await during("import", () => trying.imported());
+    await trying.showGraph(module);
     await during("compile", () => trying.compile());
-    await during("measure", () => trying.measure(false));
+    await trying.showPasses();
+    await trying.showTimes(await during("measure", () => trying.measure(false)));
     if (o.trials > 0) {
       await during("tune", () => trying.tune(module));
-      await during("remeasure", () => trying.measure(true));
+      await trying.showTimes(await during("remeasure", () => trying.measure(true)));
     }
     await during("bundle", () => trying.bundle(module, folder));
   } catch (error) {
@@ -130,41 +133,50 @@ class Attempt {
     return this.#session.model.valueInputs.filter((name) => !Object.hasOwn(this.#options.values, name));
   }
 
-  async imported(): Promise<IRModule> {
+  imported(): IRModule {
     const { sizes, values } = this.#options;
     this.#inputs = exampleInputs(this.#session.model, { sizes, values });
     const module = this.#session.moduleFor(this.#inputs);
     if (this.missingValues().length > 0) throw new Error("values of inputs are missing");
-    await this.#view("graph", graphView(module));
     return module;
+  }
+
+  showGraph(module: IRModule): Promise<void> {
+    return this.#view("graph", () => graphView(module));
   }
 
   /** Compiles the model, and runs it once. */
   async compile(): Promise<void> {
     await this.#run();
-    await this.#view("passes", passesView(this.#recorder));
+  }
+
+  async showPasses(): Promise<void> {
+    await this.#view("passes", () => passesView(this.#recorder));
     const notes = [...(await this.#session.notes(this.#inputs))];
     if (notes.length > 0) this.#tell({ event: "notes", notes });
   }
 
-  async measure(tuned: boolean): Promise<void> {
+  /** Measures the whole model, and looks into one run; after a search, with what that has found. */
+  async measure(tuned: boolean): Promise<Profile> {
     if (tuned) {
       this.#session.dispose();
       this.#session = this.#load(new FileDatabase(this.#records));
       await this.#run();
     }
-    const session = this.#session;
-    const { target } = this.#options;
-    const profile = await session.profile(this.#inputs, { runs: profiled });
-    const timing = await measure("main", target, () => this.#run(), measuring);
+    const profile = await this.#session.profile(this.#inputs, { runs: profiled });
+    const timing = await measure("main", this.#options.target, () => this.#run(), measuring);
     const { median, p25, p75, runs } = timing;
     const flops = profile.steps.reduce((n, s) => n + (s.flops ?? 0), 0);
     const allCounted = profile.steps.every((s) => s.flops !== undefined);
     this.#tell({ event: "measured", tuned, median, p25, p75, runs: runs.length, flops, allCounted });
-    await this.#view("profile", profileView(profile));
-    const lowered = session.loweredFor(this.#inputs);
-    await this.#view("kernels", graphView(lowered, { func: "main", profile }));
-    await this.#view("memory", memoryPlanView(session.memoryPlan(this.#inputs)));
+    return profile;
+  }
+
+  async showTimes(profile: Profile): Promise<void> {
+    const session = this.#session;
+    await this.#view("profile", () => profileView(profile));
+    await this.#view("kernels", () => graphView(session.loweredFor(this.#inputs), { func: "main", profile }));
+    await this.#view("memory", () => memoryPlanView(session.memoryPlan(this.#inputs)));
   }
 
   /** Searches for faster schedules; what is found is kept beside the model, and a later search goes on from there. */
@@ -203,7 +215,7 @@ class Attempt {
     this.#tell({
       event: "bundle",
       files: made.files.map(({ name, bytes, gzip }) => ({ name, bytes: bytes.length, gzip })),
-      memoryBytes: made.manifest.memoryBytes,
+      memoryBytes: made.manifest.memoryBytes + (made.manifest.gpu?.memoryBytes ?? 0),
       onTheCpu: made.manifest.gpu?.onTheCpu ?? [],
       zip: archive.length,
       fixed: [...fixed],
@@ -234,8 +246,9 @@ class Attempt {
     for (const given of Object.values(outputs)) disposeAll(given);
   }
 
-  async #view(view: ViewName, shown: Displayable): Promise<void> {
-    const { "text/html": html } = await shown[DISPLAY]();
+  async #view(view: ViewName, make: () => Displayable): Promise<void> {
+    this.#tell({ event: "drawing", view });
+    const { "text/html": html } = await make()[DISPLAY]();
     if (html !== undefined) this.#tell({ event: "view", view, html });
   }
 }

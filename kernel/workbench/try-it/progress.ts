@@ -2,6 +2,7 @@
 import { duration } from "../../../lib/show/number.ts";
 import type { StepName, TryEvent } from "../../server/try-it/events.ts";
 import { element, icon } from "../dom.ts";
+import { viewTitles } from "./results.ts";
 
 const titles: { readonly [step in StepName]: string } = {
   read: "Read",
@@ -39,6 +40,7 @@ export class StepList {
 
   hear(event: TryEvent): void {
     if (event.event === "tuning") this.say(`Search: ${event.text}`);
+    if (event.event === "drawing") this.say(`Drawing: ${viewTitles[event.view]} …`);
     if (event.event !== "step") return;
     const { step } = event;
     if (event.state === "began") {

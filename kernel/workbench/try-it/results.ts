@@ -6,7 +6,8 @@ import type { TryEvent, ViewName } from "../../server/try-it/events.ts";
 import { element } from "../dom.ts";
 import { Tabs } from "./tabs.ts";
 
-const titles: { readonly [view in ViewName]: string } = {
+/** What the displays are called. */
+export const viewTitles: { readonly [view in ViewName]: string } = {
   graph: "Graph",
   passes: "Passes",
   kernels: "Kernels",
@@ -51,7 +52,7 @@ export class Results {
         this.#showSummary(event, fileSize);
         break;
       case "view":
-        this.#tabs.show(titles[event.view], displayed(event.html));
+        this.#tabs.show(viewTitles[event.view], displayed(event.html));
         break;
       case "measured":
         this.#showTimes(event);

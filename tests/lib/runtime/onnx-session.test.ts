@@ -48,6 +48,9 @@ describe("runtime: ONNX sessions", () => {
     assert.ok((await session.profile({ x })).steps.length >= 2);
     assert.ok(session.memoryPlan({ x }).steps.length >= 2);
     assert.equal(session.moduleFor({ x }).kind, "module");
+    const untouched = loadOnnx(layer);
+    assert.equal(untouched.moduleFor({ x }).kind, "module");
+    assert.equal(untouched.compiled, 0, "a module is imported, not compiled");
     assert.ok(Object.keys(session.loweredFor({ x }).funcs).length > 1);
   });
 
