@@ -8,7 +8,9 @@ import { bundle, DeployError, sizeReport } from "../../../lib/deploy/index.ts";
 import { HOST_TEXT } from "../../../lib/deploy/wasm/hosts.ts";
 import { writeBundle } from "../../../lib/deploy/write.node.ts";
 import { BlockBuilder, R } from "../../../lib/graph/index.ts";
+import type { Pass } from "../../../lib/graph/passes/pass.ts";
 import { graphIf, type NDArray, numbersOf, variable } from "../../../lib/ir/index.ts";
+import { defaultSchedules } from "../../../lib/tune/default/index.ts";
 import { randomData } from "../../support/random-graph.ts";
 import { oracle } from "../runtime/vm-support.ts";
 import { mlp, runInNode, withFolder } from "./support.ts";
@@ -50,6 +52,23 @@ describe("deploy: bundles", function () {
       sizeReport(made),
       /weights\.bin +\d+\.\d kB[\s\S]*code \(js and wasm\)[\s\S]*memory when it runs: /,
     );
+  });
+
+  it("is the same wherever it is made: scheduled for any engine, unless it is told for which", async () => {
+    const bb = new BlockBuilder();
+    const x = R.var("x", R.tensor([48, 40]));
+    bb.function("main", [x], () => bb.emitFuncOutput(bb.emit(R.matmul(x, R.const(randomData([40, 64], 5))))));
+    const kernels = async (schedule?: Pass) => {
+      const made = await bundle([{ module: bb.get() }], schedule ? { pipeline: { schedule } } : {});
+      return made.files.find((f) => f.name === "kernels.wasm")?.bytes;
+    };
+    const [here, any, other] = [
+      await kernels(),
+      await kernels(defaultSchedules()),
+      await kernels(defaultSchedules("node 24.0.0, V8 13.6")),
+    ];
+    assert.deepEqual(here, any);
+    assert.notDeepEqual(other, any);
   });
 
   it("weights as f16 take half, and cost little of the result", () =>
