@@ -59,7 +59,7 @@ section.code{margin:1.1rem 0}.input{display:flex;background:var(--tint);border:1
 .step-bar{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin:.4rem 0;font-size:.8125rem}.step-bar button{min-width:2rem;height:1.75rem;padding:0 .5rem;line-height:1}
 .step-count{color:var(--dim);min-width:6.5em;text-align:center}.step-bar label{margin-left:.5rem;color:var(--dim)}
 .tw .lit{background:var(--lit)}.tw svg .lit{outline:2px solid var(--accent);outline-offset:1px}
-.plot-picture{overflow-x:auto}.plot-drawing{width:max-content}.plot svg{max-width:none}.plot svg [fill="#767676"],.plot svg text[fill="#000"],.plot svg text:not([fill]){fill:var(--ink)}
+.plot-picture{overflow-x:auto}.plot svg{max-width:100%;height:auto}.plot svg [fill="#767676"],.plot svg text[fill="#000"],.plot svg text:not([fill]){fill:var(--ink)}
 .widgets{font-size:.875rem}.widget{display:inline-flex;gap:.6rem;align-items:center;margin:.15rem .8rem .15rem 0}.widget-label{min-width:5em;text-align:right;color:var(--dim)}
 .widget-rail{position:relative;width:12rem;height:4px;border-radius:2px;background:var(--line)}.widget-rail span{position:absolute;top:-5px;width:14px;height:14px;margin-left:-7px;border-radius:50%;background:var(--accent)}
 .widget-field,.widget-button{border:1px solid var(--line);border-radius:4px;padding:.1rem .6rem;background:var(--tint)}.widget-row{display:flex;flex-wrap:wrap}.widget-column{display:flex;flex-direction:column;align-items:flex-start}`;

@@ -17,4 +17,8 @@ export function makeScrollable(): void {
   // A fold that opens may show something wide.
   document.addEventListener("toggle", go, true);
   addEventListener("resize", go);
+  // A plot takes the place of its picture.
+  const observer = new MutationObserver(go);
+  for (const picture of document.querySelectorAll(".plot-picture"))
+    observer.observe(picture, { childList: true });
 }
