@@ -3,9 +3,36 @@
  * and iterations hand on lies in a place of its own, on one side, whichever way it came.
  */
 import type { Slot, VmInstr } from "../../../graph/vm-code.ts";
-import type { Side } from "./gpu-steps.ts";
-import type { Linker, Valid } from "./link.ts";
-import { type GpuValue, touch } from "./values.ts";
+import type { GpuStep, Side } from "./gpu-steps.ts";
+import { type GpuValue, type GpuValues, touch } from "./values.ts";
+
+/** Where a value is. */
+export interface Valid {
+  gpu: boolean;
+  cpu: boolean;
+}
+
+/** The linker, as far as it is needed here. */
+interface Linker {
+  readonly valid: Map<GpuValue, Valid>;
+  readonly all: readonly GpuValue[];
+  readonly values: GpuValues;
+  /** The number of the next step. */
+  readonly at: number;
+  code(code: readonly VmInstr[]): void;
+  push(step: GpuStep): void;
+  /** The steps that come of what is linked. */
+  nested(work: () => void): readonly GpuStep[];
+  /** Links a function on values that the caller has, and gives its results. */
+  inside(name: string, args: readonly GpuValue[]): GpuValue[];
+  /** A value for a slot with a place of its own. */
+  own(slot: Slot): GpuValue;
+  /** Sees to it that a value is there. */
+  bring(v: GpuValue, to: Side): void;
+  copy(from: GpuValue, to: GpuValue, on: Side): void;
+  /** Says that a value is on one side and not on the other. */
+  only(v: GpuValue, on: Side): void;
+}
 
 type Instr<Op extends VmInstr["op"]> = Extract<VmInstr, { op: Op }>;
 

@@ -13,7 +13,7 @@ import { writtenBy } from "../../written.ts";
 import { sizesOfCall } from "../kernels.ts";
 import type { StepInfo } from "../types.ts";
 import { unfit } from "./constants.ts";
-import { linkCall, linkIf, linkLoop } from "./control.ts";
+import { linkCall, linkIf, linkLoop, type Valid } from "./control.ts";
 import type { GpuLinked, GpuOperand, GpuStep, Side } from "./gpu-steps.ts";
 import type { GpuKernels, GpuTraits } from "./kernels.ts";
 import { type GpuValue, GpuValues, placeValues, touch } from "./values.ts";
@@ -51,13 +51,7 @@ export function link(program: VmProgram, name: string, kernels: GpuKernels, devi
   return new Linker(program, program.functions[name], kernels, device).run();
 }
 
-/** Where a value is. */
-export interface Valid {
-  gpu: boolean;
-  cpu: boolean;
-}
-
-export class Linker {
+class Linker {
   readonly program: VmProgram;
   readonly valid = new Map<GpuValue, Valid>();
   /** All values, and those of the function that is being linked. */
@@ -117,7 +111,6 @@ export class Linker {
     this.at++;
   }
 
-  /** The steps that come of what is linked. */
   nested(work: () => void): readonly GpuStep[] {
     const outside = this.steps;
     const inside: GpuStep[] = [];
@@ -127,7 +120,6 @@ export class Linker {
     return inside;
   }
 
-  /** Links a function on values that the caller has, and gives its results. */
   inside(name: string, args: readonly GpuValue[]): GpuValue[] {
     const { func, values } = this;
     this.func = this.program.functions[name];
@@ -139,7 +131,6 @@ export class Linker {
     return results;
   }
 
-  /** A value for a slot with a place of its own on one side, of which nothing is known yet. */
   own(slot: Slot): GpuValue {
     return this.values.make(slot, "result", 0);
   }
