@@ -25,7 +25,10 @@ export async function checkNotebook(
 ): Promise<CheckResult> {
   const stored = codeCells(readNotebook(file));
   const rules = stored.map((cell) => ruleOf(cell, options.tolerance));
-  if (!stored.some(hasStored)) throw new Error(`${file} has no stored outputs to compare with; run it with -o, and check what that writes`);
+  if (!stored.some(hasStored))
+    throw new Error(
+      `${file} has no stored outputs to compare with; run it with -o, and check what that writes`,
+    );
   const notebook = readNotebook(file);
   // An error that is stored may come again; the comparison tells whether it is the same one.
   for (const [index, cell] of codeCells(notebook).entries()) {
