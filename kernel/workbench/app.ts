@@ -64,6 +64,10 @@ export class App implements Stage {
     this.#running = new Running(
       sessions,
       (path) => this.#chapters.titleOf(path),
+      (path) => {
+        const open = [...this.#attached].find((one) => one.path === path);
+        return open?.panel.sessionContext.session?.kernel?.status;
+      },
       (id) =>
         void sessions
           .shutdown(id)
@@ -174,6 +178,7 @@ export class App implements Stage {
     this.#attached.add(open);
     new Accessible(panel.content);
     this.#deaths.follow(open);
+    panel.sessionContext.statusChanged.connect(() => this.#running.draw());
     runs.ended.connect((_, { cell, success }) => {
       noteProgress(open.path, codeCells(open), exercisesOf(panel), success ? cell.model.id : undefined);
       this.#chapters.draw();

@@ -8,10 +8,17 @@ export class Running {
   readonly #sessions: Session.IManager;
   readonly #list = element("ul", { class: "wb-running" });
   readonly #titleOf: (path: string) => string;
+  readonly #stateOf: (path: string) => string | undefined;
   readonly #stop: (id: string) => void;
 
-  /** `stop` is called with the session that the reader wants to end. */
-  constructor(sessions: Session.IManager, titleOf: (path: string) => string, stop: (id: string) => void) {
+  /** `stateOf` knows the states of open notebooks; `stop` is called with the session that the reader wants to end. */
+  constructor(
+    sessions: Session.IManager,
+    titleOf: (path: string) => string,
+    stateOf: (path: string) => string | undefined,
+    stop: (id: string) => void,
+  ) {
+    this.#stateOf = stateOf;
     this.#sessions = sessions;
     this.#titleOf = titleOf;
     this.#stop = stop;
@@ -30,7 +37,8 @@ export class Running {
     this.node.hidden = running.length === 0;
     const items = running.map(({ id, path, kernel }) => {
       const title = this.#titleOf(path);
-      const state = kernel?.execution_state ?? "dead";
+      // What the server's list says of an open one is seconds old.
+      const state = this.#stateOf(path) ?? kernel?.execution_state ?? "dead";
       return element(
         "li",
         {},

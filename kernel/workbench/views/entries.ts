@@ -42,7 +42,9 @@ export function outputEntry(views: Views, live: readonly Tab[]): Entry {
     };
     return { title, load };
   });
-  const own = [...steps, ...others];
+  // What the kernel draws of the value shows more than the folds of its output do.
+  const isCovered = steps.length > 0 && live.some(({ title }) => title === "Program");
+  const own = [...steps, ...(isCovered ? [] : others)];
   const more = live.filter(({ title }) => title !== "Passes" && !own.some((tab) => tab.title === title));
   return { key: "output", label: "output of this cell", tabs: [...own, ...more] };
 }

@@ -37,6 +37,8 @@ export class ViewPanel {
   #seconds: Value[] = [];
   #second = "";
   #entry = "";
+  /** The output that was last looked at. */
+  #output = "";
   /** The value that the cell's output shows, as far as can be told. */
   #main = "";
   #tab = "";
@@ -141,8 +143,11 @@ export class ViewPanel {
     const kernel = kernelOf(open);
     const search = kernel && this.#searches.get(kernel);
     const searches = search ? [searchEntry(search)] : [];
-    // What was compared stays until the kernel has answered.
-    if (shown && this.#second === "") this.#take(cell, [outputEntry(shown, []), ...searches], []);
+    // What is shown of the same output, or was compared, stays until the kernel has answered.
+    const html = shown?.html() ?? "";
+    const isNew = cell !== this.#cell || html !== this.#output;
+    this.#output = html;
+    if (shown && isNew && this.#second === "") this.#take(cell, [outputEntry(shown, []), ...searches], []);
     // A kernel that runs a cell, or answers an earlier question, is asked when it is through.
     this.#waitsForIdle = kernel?.status !== "idle";
     if (!kernel || this.#waitsForIdle || !open.stale.hasRun(cell)) return;
@@ -214,8 +219,8 @@ export class ViewPanel {
     this.#entryChoice.replaceChildren(...this.#entries.map((one) => option(one.key, one.label, key ?? "")));
     const first = key === "output" ? this.#main : key;
     const seconds = this.#seconds.filter((one) => one.key !== first);
-    this.#secondChoice.hidden =
-      key === undefined || key === "output" || key === "search" || seconds.length === 0;
+    const canCompare = key !== undefined && key !== "search" && (key !== "output" || this.#main !== "");
+    this.#secondChoice.hidden = !canCompare || seconds.length === 0;
     this.#secondChoice.replaceChildren(
       option("", "compare with …", this.#second),
       ...seconds.map((one) => option(one.key, `and ${one.key} (${one.kind})`, this.#second)),
