@@ -1,4 +1,5 @@
 /** What schedules are searched for: the machine, as far as it decides which one is best. */
+import { operandLoads } from "./default/tile.ts";
 
 /** The processor, by generated WebAssembly. */
 export interface WasmTarget {
@@ -44,7 +45,12 @@ export type TuningTarget = WasmTarget | WebgpuTarget;
 export function similarity(a: TuningTarget, b: TuningTarget): number {
   const score = (same: readonly boolean[]): number => same.reduce((n, x) => 2 * n + Number(x), 0);
   if (a.kind === "wasm" && b.kind === "wasm")
-    return score([a.relaxedSimd === b.relaxedSimd, a.threads === b.threads, a.engine === b.engine]);
+    return score([
+      a.relaxedSimd === b.relaxedSimd,
+      a.threads === b.threads,
+      operandLoads(a.engine) === operandLoads(b.engine),
+      a.engine === b.engine,
+    ]);
   if (a.kind === "webgpu" && b.kind === "webgpu") {
     const features = a.features.join() === b.features.join();
     return score([a.adapter === b.adapter, features, a.engine === b.engine]);

@@ -215,6 +215,7 @@ export class TuningTask {
       status: o.status,
       runs: o.runs,
       ...(o.yardstick ? { yardstick: { hash: this.yardstick.hash, runs: o.yardstick } } : {}),
+      ...(candidate.origin === "default" ? { origin: "default" } : {}),
       ...(o.message === undefined ? {} : { message: o.message }),
       target: this.parts.measurer.target,
       date: new Date().toISOString(),

@@ -31,6 +31,9 @@ export interface Database {
   queryFunc(func: PrimFunc, target?: TuningTarget): PrimFunc | undefined;
 }
 
+/** What takes more than this part of the time without search may be faster by chance, or only where its operands lie in caches. */
+const CLEARLY = 0.97;
+
 /** What all databases share: queries over their records. */
 abstract class Queries implements Database {
   abstract add(record: TuningRecord): void;
@@ -54,14 +57,18 @@ abstract class Queries implements Database {
     return undefined;
   }
 
-  /** Measured records of a program, those of the targets most like the given one alone, the fastest first. */
+  /**
+   * Measured records of a program, those of the targets most like the given one alone, the fastest first; what was found is
+   * before the schedule without search where it is clearly faster.
+   */
   private ranked(func: PrimFunc, target?: TuningTarget): readonly TuningRecord[] {
     // A hash is no proof.
     const measured = this.records(workloadOf(func).hash).filter((r) => r.runs.length > 0 && isFor(r, func));
     const near = target ? Math.max(0, ...measured.map((r) => similarity(r.target, target))) : 0;
     const quickest = quickestYardsticks(measured);
+    const place = (r: TuningRecord): number => costOf(r, quickest) * (r.origin === "default" ? CLEARLY : 1);
     return mergeRepeats(measured.filter((r) => !target || similarity(r.target, target) === near)).sort(
-      (a, b) => costOf(a, quickest) - costOf(b, quickest),
+      (a, b) => place(a) - place(b),
     );
   }
 

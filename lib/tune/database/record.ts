@@ -33,6 +33,8 @@ export interface TuningRecord {
   readonly runs: readonly number[];
   /** A schedule of the program by its hash, and its milliseconds, measured in turns with `runs`. */
   readonly yardstick?: { readonly hash: string; readonly runs: readonly number[] };
+  /** The schedule without search, as it was measured among the candidates. */
+  readonly origin?: "default";
   /** What went wrong, in a sentence. */
   readonly message?: string;
   readonly target: TuningTarget;

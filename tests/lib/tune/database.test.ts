@@ -82,6 +82,26 @@ describe("tune: databases", () => {
     assert.equal(costOf(busy, new Map([["y", 6]])), 3);
   });
 
+  it("what was found has to be clearly faster than the schedule without search", () => {
+    const plain = record(f, 2, { runs: [10, 10], origin: "default" });
+    const better = (ms: number) => new MemoryDatabase([plain, record(f, 3, { runs: [ms, ms] })]);
+    assert.equal(splitBy(better(9.9).querySchedule(f)), 2);
+    assert.equal(splitBy(better(9.5).querySchedule(f)), 3);
+    // Of two that were found the faster one is taken.
+    const found = [record(f, 2, { runs: [10, 10] }), record(f, 3, { runs: [9.9, 9.9] })];
+    assert.equal(splitBy(new MemoryDatabase(found).querySchedule(f)), 3);
+  });
+
+  it("records of an engine with as many registers for a tile are nearer than those of another", () => {
+    const engine = (name: string): Partial<TuningRecord> => ({ target: { ...target, engine: name } });
+    const db = new MemoryDatabase([
+      record(f, 2, { ...engine("node 24.1.0, V8 13.6"), runs: [9] }),
+      record(f, 3, { ...engine("node 20.1.0, V8 11.3"), runs: [1] }),
+    ]);
+    const ask = (name: string): unknown => splitBy(db.querySchedule(f, { ...target, engine: name }));
+    assert.deepEqual([ask("node 25.0.0, V8 14.1"), ask("node 22.0.0, V8 12.4")], [2, 3]);
+  });
+
   it("a candidate that was measured again counts with all its runs", () => {
     // The machine was busy while the yardstick ran.
     const lucky = record(f, 2, { runs: [3], yardstick: { hash: "y", runs: [12] } });

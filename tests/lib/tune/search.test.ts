@@ -57,6 +57,10 @@ describe(`tune: search (seed ${seed})`, function () {
     };
     const first = await run(seed);
     assert.equal(first.length, 20);
+    assert.deepEqual(
+      first.map((r) => r.origin),
+      ["default", ...Array(19).fill(undefined)],
+    );
     assert.deepEqual(await run(seed), first);
     assert.notDeepEqual(await run(seed + 1), first);
     assert.equal(new Set(first.map((r) => JSON.stringify(r.trace))).size, 20, "no candidate twice");
