@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { type CompileFlags, compileCommand } from "../../../kernel/compile.ts";
 import { runInNode, withFolder } from "../../lib/deploy/support.ts";
@@ -106,6 +106,26 @@ describe("kernel: tilewright compile", function () {
         s: { data: [3, 2], shape: [2], array: "BigInt64Array" },
       });
       assert.match(error ?? "", /the inputs do not fit\. The model takes x: Float32Array \[6\]/);
+    }));
+
+  it("for webgpu: kernels as WGSL, with what it asks of the GPU in the manifest", () =>
+    withFolder(async (folder) => {
+      const { bundle, printed } = await compile(layer, folder, { shape: ["batch=1,2"], target: "webgpu" });
+      for (const part of ["kernels.wgsl", "code (js and wgsl)", "on the GPU"])
+        assert.ok(printed.includes(part), part);
+      const manifest = JSON.parse(readFileSync(path.join(bundle, "manifest.json"), "utf8"));
+      assert.equal(manifest.target, "webgpu");
+      assert.deepEqual([manifest.gpu.features, manifest.gpu.limits, manifest.gpu.onTheCpu], [[], {}, []]);
+      assert.match(
+        readFileSync(path.join(bundle, "model.d.ts"), "utf8"),
+        /GpuTensor<Float32Array, \[2, 2\]>/,
+      );
+      const { stderr } = await promisify(execFile)(process.execPath, [
+        ...["--input-type=module", "--eval"],
+        `const { load } = await import(${JSON.stringify(pathToFileURL(path.join(bundle, "model.js")).href)});
+         await load().catch((e) => console.error(e.message));`,
+      ]);
+      assert.match(stderr, /there is no WebGPU here/);
     }));
 
   it("from the command line; failures are one line", () =>
