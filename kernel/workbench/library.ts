@@ -37,6 +37,10 @@ const depth = 3;
 const perChapter = 6;
 const atMost = 60;
 
+/** The order of chapters. */
+export const inOrder = (a: { path: string }, b: { path: string }): number =>
+  a.path.localeCompare(b.path, undefined, { numeric: true });
+
 /** Lists notebooks and searches them. */
 export class Library {
   readonly #contents: Contents.IManager;
@@ -114,9 +118,7 @@ export class Library {
     const inner =
       left > 1 ? models.filter(({ type, name }) => type === "directory" && name !== "node_modules") : [];
     const below = await Promise.all(inner.map(({ path }) => this.#notebooks(path, left - 1).catch(() => [])));
-    return [...models.filter(({ type }) => type === "notebook"), ...below.flat()].sort((a, b) =>
-      a.path.localeCompare(b.path, undefined, { numeric: true }),
-    );
+    return [...models.filter(({ type }) => type === "notebook"), ...below.flat()].sort(inOrder);
   }
 
   /** The sources of a notebook's cells. */
