@@ -198,6 +198,8 @@ export class TryIt {
     this.#results.clear(true);
     this.#steps.start();
     this.#enable();
+    // The form may fill the page.
+    this.#steps.node.scrollIntoView({ block: "start" });
     const size = files.model.size + files.data.reduce((n, file) => n + file.size, 0);
     let outcome = "Done.";
     const hear = (event: TryEvent) => {
