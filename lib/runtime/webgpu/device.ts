@@ -9,6 +9,8 @@ import { Turns } from "./turns.ts";
 const MAP_READ = 1;
 /** Calls that are on their way at a time. */
 const MOST_CALLS = 4;
+/** Compiled kernels that are kept: a search makes thousands, a large model a few hundred. */
+const MOST_PIPELINES = 1024;
 
 /** What went over the bus, and what was run, since the device was made. */
 export interface Traffic {
@@ -134,9 +136,13 @@ export class GpuDevice {
     let made = this.#pipelines.get(kernel.code);
     if (!made) {
       made = this.#compile(kernel);
-      this.#pipelines.set(kernel.code, made);
       made.catch(() => this.#pipelines.delete(kernel.code));
     }
+    // In the order of last use.
+    this.#pipelines.delete(kernel.code);
+    this.#pipelines.set(kernel.code, made);
+    const [oldest] = this.#pipelines.keys();
+    if (this.#pipelines.size > MOST_PIPELINES) this.#pipelines.delete(oldest);
     return made;
   }
 

@@ -23,8 +23,8 @@ export interface Choices {
     loop: LoopRV,
     which: "row" | "column",
   ) => readonly [threads: Count, sums: Count, virtual?: Count];
-  /** Steps of the reduction that are fetched at a time, and those of them that are written out. */
-  readonly steps: (loop: LoopRV) => readonly [fetched: Count, written: Count];
+  /** Of a reduction of so many steps, those that are fetched at a time, and those of them that are written out. */
+  readonly steps: (loop: LoopRV, extent: number) => readonly [fetched: Count, written: Count];
   /** Whether the threads of a workgroup fetch the operand together. One that is gathered always is. */
   readonly shared: (operand: "x" | "y") => boolean;
   /** Elements of one access while fetching: 4, or 1. */
@@ -56,7 +56,7 @@ export function scheduleProduct(sch: Schedule, block: BlockRV): Schedule {
   if (!column || !row || row.threads * column.threads < 16) return sch;
   const choices: Choices = {
     side: (_, which) => (which === "row" ? [row.threads, row.sums] : [column.threads, column.sums]),
-    steps: (k) => [STEPS.find((n) => extentOfLoop(sch, k) % n === 0) ?? 1, 1],
+    steps: (_, extent) => [STEPS.find((n) => extent % n === 0) ?? 1, 1],
     shared: () => true,
     lanes: () => LANES,
   };
@@ -95,7 +95,7 @@ export function tileProduct(s: Schedule, block: BlockRV, choices: Choices): bool
   const virtual = [rv, cv].filter((l) => l !== undefined);
   // The axis of the reduction with the most steps is gone through in parts; the others stand around it.
   const long = reduce.reduce((a, l) => (extentOfLoop(s, l) > extentOfLoop(s, a) ? l : a));
-  const [fetched, written] = choices.steps(long);
+  const [fetched, written] = choices.steps(long, extentOfLoop(s, long));
   const [k0, ...k] = s.split(long, written === 1 ? [null, fetched] : [null, fetched, written]);
   const windows = reduce.filter((l) => l.id !== long.id);
   s.reorder(...outer, r0, c0, ...virtual, r1, c1, ...windows, k0, ...k, r2, c2);

@@ -56,7 +56,7 @@ function drawn(sch: Schedule, d: Draw): Choices {
   let lanes: ExprRV | undefined;
   return {
     side: (loop) => sideDrawn(sch, loop, d),
-    steps: (loop) => stepsDrawn(sch, loop, d),
+    steps: (loop, extent) => stepsDrawn(sch, loop, extent, d),
     shared: (operand) => (operand === "x" ? x : y),
     // One number for both operands.
     lanes: () => {
@@ -88,8 +88,7 @@ function sideDrawn(sch: Schedule, loop: LoopRV, d: Draw): [ExprRV, ExprRV, ExprR
   return [t, s, v];
 }
 
-function stepsDrawn(sch: Schedule, loop: LoopRV, d: Draw): [ExprRV, ExprRV] {
-  const n = extentOfLoop(sch, loop);
+function stepsDrawn(sch: Schedule, loop: LoopRV, n: number, d: Draw): [ExprRV, ExprRV] {
   const all = STEPS.filter((k) => n % k === 0);
   const steps = all[d.random.weighted(all.map((k) => (k >= 8 ? 3 : k >= 4 ? 1 : 0.3)))];
   const few = [1, 2, 4].filter((u) => steps % u === 0);
