@@ -29,11 +29,11 @@ export interface ViewSource {
   inspect(value: unknown): string;
 }
 
-/** The view that every value has which shows itself. */
+/** The view that every value has which shows itself. A control does not: it would be there twice to be moved. */
 const output: View = {
   name: "output",
   title: "Output",
-  applies: showsItself,
+  applies: (value) => showsItself(value) && !isControl(value),
   render: (x) => x,
   code: (n) => n,
 };
@@ -96,7 +96,7 @@ function described({ scope }: ViewSource, { key, value }: { key: string; value: 
 function viewsFor(scope: object, value: unknown): View[] {
   const views = (libraryViews(scope)?.compilerViews ?? []).filter((one) => one.applies(value));
   const isShown = views.some(({ name }) => name === "steps" || name === "passes" || name === "program");
-  return isShown || !showsItself(value) ? views : [...views, output];
+  return isShown || !output.applies(value) ? views : [...views, output];
 }
 
 async function viewOf(source: ViewSource, asked: JsonObject): Promise<JsonObject> {
@@ -146,6 +146,9 @@ function withImports(keys: readonly string[], code: string): string {
   const names = [...new Set(called)].sort();
   return names.length === 0 ? code : `import { ${names.join(", ")} } from "tilewright";\n${code}`;
 }
+
+/** Whether a value that shows itself is a control (notebook/widget.ts). Asking for its model would open it. */
+const isControl = (value: unknown): boolean => "modelId" in (value as object);
 
 function showsItself(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
