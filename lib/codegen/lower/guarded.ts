@@ -20,7 +20,8 @@ export function cutOff(
   let extent = constInt(range.extent);
   for (const t of tests) {
     const end = endOf(t);
-    if (!end || extent === undefined) continue;
+    // A condition on another dtype, data perhaps, says nothing of the index.
+    if (end?.e.dtype !== index.dtype || extent === undefined) continue;
     // index - range.min < n + (index - e - range.min)
     const lead = differenceOf(ops.sub(index, range.min), end.e, ranges);
     if (lead !== undefined) extent = Math.min(extent, Math.max(0, end.n + lead));
