@@ -66,18 +66,21 @@ async function executeOnce(chapter: string): Promise<Executed> {
   symlinkSync(path.resolve("node_modules"), path.join(folder, "node_modules"), "junction");
   const file = path.join(folder, `${chapter}.ipynb`);
   const notebook = JSON.parse(readFileSync(file, "utf8"));
-  const cell = (source: string) => ({
+  const cell = (source: string, tags: readonly string[] = []) => ({
     id: `added-${Math.random().toString(36).slice(2)}`,
     cell_type: "code",
-    metadata: {},
+    metadata: { tags },
     execution_count: null,
     outputs: [],
     source,
   });
   const cells = notebook.cells.flatMap((own: { cell_type: string; source: string | string[] }) =>
-    own.cell_type === "code" ? [own, ...collectPrograms([own.source].flat().join("")).map(cell)] : [own],
+    own.cell_type === "code"
+      ? [own, ...collectPrograms([own.source].flat().join("")).map((source) => cell(source))]
+      : [own],
   );
-  notebook.cells = [cell(roundTrips.before), ...cells, cell(roundTrips.after)];
+  // How many programs there are is up to what a search tries.
+  notebook.cells = [cell(roundTrips.before), ...cells, cell(roundTrips.after, ["check-ignore"])];
   writeFileSync(file, JSON.stringify(notebook));
   const [output, html] = [path.join(folder, "out.ipynb"), path.join(folder, "out.html")];
   const { stdout } = await run(process.execPath, [cli, "run", file, "-o", output, "--html", html], {
