@@ -17,10 +17,12 @@ import { setTimeout } from "node:timers/promises";
 import type { TryEvent } from "../../kernel/server/try-it/events.ts";
 import { fromOnnx } from "../../lib/frontend/onnx/index.ts";
 import { type NDArray, ndarray, numbersOf } from "../../lib/ir/index.ts";
-import { runInNode } from "../lib/deploy/support.ts";
+import { releaseGpu } from "../../lib/runtime/webgpu/device.ts";
+import { runInNode, withFolder } from "../lib/deploy/support.ts";
 import { oracle } from "../lib/runtime/vm-support.ts";
 import { model, tensor } from "../support/onnx-model.ts";
 import { smallCnn } from "../support/small-cnn.ts";
+import { requireGpu } from "../support/system.ts";
 import { unzip } from "../support/unzip.ts";
 import { type RunningServer, startWorkbench } from "../support/workbench.ts";
 
@@ -49,6 +51,7 @@ describe("server: Try it", function () {
     server = await startWorkbench(["--max-body", "1"]);
   });
   after(() => server.stop());
+  after(releaseGpu);
 
   /** The folders of models that the server keeps. */
   const kept = (of = server) => {
@@ -179,6 +182,35 @@ describe("server: Try it", function () {
     assert.equal((await server.request(`${all}/${id}/bundle.zip`)).status, 404);
     assert.deepEqual(kept(), []);
     assert.deepEqual(workers(), []);
+  });
+
+  it("compiles for WebGPU, and the bundle gives the interpreter's answer in Node", async function () {
+    await requireGpu(this);
+    const id = await send(smallCnn(1));
+    const done = await work(id, { target: "webgpu" });
+    assert.equal(one(done, "error"), undefined);
+    assert.deepEqual(done.at(-1), { event: "end", ok: true });
+    assert.ok(one(done, "measured")!.median > 0);
+    const response = await server.request(`${all}/${id}/bundle.zip`);
+    const files = unzip(Buffer.from(await response.arrayBuffer()));
+    assert.match(files.get("kernels.wgsl")!.toString(), /@compute/);
+    await withFolder(async (folder) => {
+      for (const [name, bytes] of files) writeFileSync(path.join(folder, name), bytes);
+      const x = Array.from({ length: 4 * 8 * 8 }, (_, i) => Math.cos(i));
+      const given = { x: { data: x, shape: [1, 4, 8, 8], array: "Float32Array" } };
+      const got = await runInNode(folder, given, { webgpu: true });
+      const input = ndarray("f32", [1, 4, 8, 8], new Uint8Array(Float32Array.from(x).buffer));
+      for (const [k, want] of (oracle(fromOnnx(smallCnn(1)), [input]) as NDArray[]).entries()) {
+        const { data, shape } = got[["scores", "gates"][k]!]!;
+        const numbers = numbersOf(want);
+        assert.deepEqual(shape, want.shape);
+        assert.ok(
+          data.every((v, i) => Math.abs(v - numbers[i]!) < 1e-4),
+          `${data}, must be ${numbers}`,
+        );
+      }
+    });
+    await server.request(`${all}/${id}`, { method: "DELETE" });
   });
 
   it("searches, keeps what it found, and measures again", async () => {

@@ -150,11 +150,16 @@ export class ViewPanel {
     if (shown && isNew && this.#second === "") this.#take(cell, [outputEntry(shown, []), ...searches], []);
     // A kernel that runs a cell, or answers an earlier question, is asked when it is through.
     this.#waitsForIdle = kernel?.status !== "idle";
-    if (!kernel || this.#waitsForIdle || !open.stale.hasRun(cell)) return;
+    if (!kernel || this.#waitsForIdle) return;
+    const { executionCount } = (cell as CodeCell).model;
+    const hasRun = open.stale.hasRun(cell);
+    // It may have run before the page was opened again, in the same kernel: then that has the names it sets. Its number
+    // may be another kernel's.
+    if (!hasRun && executionCount === null) return;
     const { defines, reads } = namesOf(cell.model.sharedModel.getSource());
     const asked = {
-      cell: (cell as CodeCell).model.executionCount,
-      names: [...[...defines].reverse(), ...reads],
+      cell: hasRun ? executionCount : null,
+      names: [...[...defines].reverse(), ...(hasRun ? reads : [])],
       with: this.#second || undefined,
     };
     const found = await this.#questions.values(kernel, asked).catch(() => undefined);

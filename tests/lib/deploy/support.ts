@@ -67,15 +67,18 @@ export interface Plain {
 
 /**
  * Runs a bundle in a process of its own, in an empty folder: the inputs as JSON, with the name of each one's typed array.
- * Resolves to the outputs; an error of the model comes as `{ error }`.
+ * Resolves to the outputs; an error of the model comes as `{ error }`. `webgpu`: on a device of the package webgpu.
  */
 export async function runInNode(
   bundle: string,
   inputs: Readonly<Record<string, Plain & { readonly array: string }>>,
+  { webgpu = false } = {},
 ): Promise<Record<string, Plain> & { error?: string }> {
+  const dawn = new URL("../../../node_modules/webgpu/index.js", import.meta.url).href;
+  const gpu = `{ gpu: (await import(${JSON.stringify(dawn)})).create([]) }`;
   const script = `
     const { load } = await import(${JSON.stringify(pathToFileURL(path.join(bundle, "model.js")).href)});
-    const model = await load();
+    const model = await load(${webgpu ? gpu : ""});
     const given = JSON.parse(process.argv[1]);
     const inputs = Object.fromEntries(Object.entries(given).map(([n, { data, shape, array }]) =>
       [n, { data: globalThis[array].from(array.startsWith("Big") ? data.map(BigInt) : data), shape }]));
@@ -83,11 +86,13 @@ export async function runInNode(
       const outputs = await model.run(inputs);
       console.log(JSON.stringify(Object.fromEntries(Object.entries(outputs).map(([n, { data, shape }]) =>
         [n, { data: Array.from(data, Number), shape }]))));
-    } catch (e) { console.log(JSON.stringify({ error: String(e) })); }`;
+    } catch (e) { console.log(JSON.stringify({ error: String(e) })); }
+    model.dispose?.();`;
   return withFolder(async (empty) => {
     const args = ["--input-type=module", "--eval", script, JSON.stringify(inputs)];
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: empty });
-    return JSON.parse(stdout) as Record<string, Plain> & { error?: string };
+    // Drivers may speak first.
+    return JSON.parse(stdout.slice(stdout.indexOf("{"))) as Record<string, Plain> & { error?: string };
   });
 }
 
