@@ -135,16 +135,18 @@ export function rankAgreement(all: readonly Expectation[]): number {
 export function predictedPlot(history: readonly TrialLike[], o: TuningPlotOptions = {}): Plot {
   const { shown, left } = take(expectations(chosen(history, o.task)), BOUNDS.points);
   const ends = shown.flatMap((e) => [e.predicted, e.measured]).filter((x) => x > 0);
-  const [low, high] = [Math.min(...ends) / 1.1, Math.max(...ends) * 1.1];
+  // Logarithmic axes of nothing would end at NaN.
+  const [low, high] = ends.length > 0 ? [Math.min(...ends) / 1.1, Math.max(...ends) * 1.1] : [0.1, 10];
   const agreement = rankAgreement(shown.slice(0, 500));
   const notes = [
+    shown.length === 0 && "no candidate that was predicted has been measured",
     Number.isFinite(agreement) && `pairs ranked as measured: ${Math.round(100 * agreement)} %`,
     left > 0 && `${count(left, "more candidate")} left out`,
   ].filter(Boolean);
   const axis = (title: string) => ({
     type: "quantitative",
     title,
-    scale: { type: "log", nice: false, ...(ends.length > 0 ? { domain: [low, high] } : {}) },
+    scale: { type: "log", nice: false, domain: [low, high] },
   });
   const spec = {
     ...heading(o.title ?? "Predicted against measured", notes.join("; ") || undefined),
@@ -311,7 +313,7 @@ export function spacePlot(history: readonly TrialLike[], o: TuningPlotOptions = 
     layer: [
       {
         data: { values: shown.flatMap(points) },
-        mark: { type: "line", strokeWidth: 1, opacity: 0.45 },
+        mark: { type: "line", strokeWidth: 1, opacity: 0.45, aria: false },
         encoding: {
           x,
           y,
@@ -328,7 +330,13 @@ export function spacePlot(history: readonly TrialLike[], o: TuningPlotOptions = 
         data: { values: best ? points(best) : [] },
         layer: [
           {
-            mark: { type: "line", strokeWidth: 2.5, color: BEST, point: { color: BEST } },
+            mark: {
+              type: "line",
+              strokeWidth: 2.5,
+              color: BEST,
+              aria: false,
+              point: { color: BEST, aria: false },
+            },
             encoding: { x, y },
           },
           {

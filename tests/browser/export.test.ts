@@ -38,7 +38,7 @@ describe("browser: export", function () {
       output_type: "display_data",
       data: {
         "text/html":
-          "<p>seen</p><img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>",
+          "<p>seen</p><img src=\"data:,x\" onerror=\"document.title='run'\"><script>document.title='run'</script>",
       },
       metadata: {},
     };

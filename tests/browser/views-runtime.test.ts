@@ -136,6 +136,7 @@ describe("browser: the views of what ran", function () {
     await plot(page, "Predicted against measured");
     await tab(page, "Space").click();
     await plot(page, "Candidates in the space");
+    assert.deepEqual(await accessibilityProblems(page), []);
     assert.deepEqual(problems, []);
     await page.context().close();
   });
