@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Browser, Page } from "playwright-core";
+import { skipBecause } from "../../scripts/skip.ts";
 import {
   accessibilityProblems,
   cellAt,
@@ -42,7 +43,7 @@ describe("browser: kernels and files of the workbench", function () {
   const title = (page: Page, name: string) => page.locator(`.wb-chapters a[href="#/${name}"]`);
 
   it("a kernel whose process is killed starts anew: text stays, outputs are marked as old", async function () {
-    if (!existsSync("/proc/self/cmdline")) this.skip();
+    if (!existsSync("/proc/self/cmdline")) skipBecause(this, "processes are found under /proc");
     write("killed.ipynb", notebookOf(["const kept = 20; kept", "kept + 1"]));
     const { page } = await openNotebook(browser, server, "killed.ipynb");
     await runAt(page, 0);
@@ -65,7 +66,7 @@ describe("browser: kernels and files of the workbench", function () {
   });
 
   it("one that dies again and again is shown as dead, and a restart brings it back", async function () {
-    if (!existsSync("/proc/self/cmdline")) this.skip();
+    if (!existsSync("/proc/self/cmdline")) skipBecause(this, "processes are found under /proc");
     write("dead.ipynb", notebookOf(["1 + 1"]));
     const { page } = await openNotebook(browser, server, "dead.ipynb");
     await rewrite(page, 0, "20 + 1");
