@@ -4,7 +4,13 @@
 const [command, option, file, ...more] = process.argv.slice(2);
 if (command === "kernel" && option === "--connection-file" && file !== undefined && more.length === 0) {
   const { runKernel } = await import("./jupyter/main.ts");
-  await runKernel(file);
+  try {
+    await runKernel(file);
+  } catch (error) {
+    // What Jupyter shows of a kernel that does not start.
+    console.error(`error: ${error instanceof Error ? error.message : error}`);
+    process.exitCode = 2;
+  }
 } else {
   const { runProgram } = await import("./program.ts");
   await runProgram();

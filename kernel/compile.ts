@@ -1,12 +1,13 @@
 // `tilewright compile`: an ONNX model to a deployment bundle.
-import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
 import { type BundleTarget, bundle, DeployError, sizeReport } from "../lib/deploy/index.ts";
 import { writeBundle } from "../lib/deploy/write.node.ts";
+import { externalDataIn } from "../lib/frontend/onnx/files.node.ts";
 import { decodeModel, fromOnnx, givenInputs, NeedsValue, openSizes } from "../lib/frontend/onnx/index.ts";
 import { constantData } from "../lib/graph/index.ts";
 import type { IRModule, NDArray } from "../lib/ir/index.ts";
-import { FileDatabase } from "../lib/tune/database/file.node.ts";
+import { readBytes } from "./failure.ts";
+import { openRecords } from "./records.ts";
 
 export interface CompileFlags {
   readonly output: string;
@@ -16,6 +17,7 @@ export interface CompileFlags {
   readonly f16?: boolean;
   readonly relaxedSimd?: boolean;
   readonly shaderF16?: boolean;
+  readonly threads?: number;
   readonly records?: string;
 }
 
@@ -26,11 +28,14 @@ const MOST_ENTRIES = 64;
 
 /** Compiles a model file and writes the bundle; prints the sizes of its parts. */
 export async function compileCommand(model: string, flags: CompileFlags): Promise<number> {
-  const file = decodeModel(new Uint8Array(readFileSync(model)), { externalData: beside(model) });
-  const modules = importEntries(file, flags, beside(model));
+  const bytes = new Uint8Array(readBytes(model));
+  const externalData = externalDataIn(path.dirname(model));
+  const file = decodeModel(bytes, { externalData });
+  const modules = importEntries(file, flags, externalData);
   const name = path.basename(model);
-  const { target = "wasm", f16 = false, relaxedSimd = false, shaderF16 = false } = flags;
+  const { target = "wasm", f16 = false, relaxedSimd = false, shaderF16 = false, threads = 1 } = flags;
   const fixed = flags.value.map((text) => text.slice(0, text.lastIndexOf("=")));
+  const database = flags.records === undefined ? undefined : openRecords(flags.records);
   const made = await bundle(
     modules.map((module) => ({ module, fixed })),
     {
@@ -39,34 +44,15 @@ export async function compileCommand(model: string, flags: CompileFlags): Promis
       f16,
       relaxedSimd,
       shaderF16,
-      ...(flags.records ? { database: openRecords(flags.records) } : {}),
+      threads,
+      ...(database && { database }),
     },
   );
   writeBundle(made, flags.output);
+  if (database) console.log(database.used());
   console.log(sizeReport(made));
   console.log(`written to ${flags.output}`);
   return 0;
-}
-
-/** The records in a file that is there. */
-function openRecords(path: string): FileDatabase {
-  if (!existsSync(path))
-    throw new DeployError(`there is no file of records ${path}: make it with tilewright tune`);
-  return new FileDatabase(path);
-}
-
-/** Reads files beside the model, and none that a link or ".." leads to elsewhere. */
-export function beside(model: string): (location: string) => Uint8Array {
-  const folder = realpathSync(path.dirname(path.resolve(model)));
-  return (location) => {
-    const at = path.resolve(folder, location);
-    const real = statSync(at, { throwIfNoEntry: false }) ? realpathSync(at) : at;
-    if (path.isAbsolute(location) || !real.startsWith(folder + path.sep))
-      throw new DeployError(
-        `the model's data file ${JSON.stringify(location)} is outside of the model's folder`,
-      );
-    return new Uint8Array(readFileSync(real));
-  };
 }
 
 /** A module for each combination of the sizes that were asked for. */
@@ -91,7 +77,7 @@ export function importEntries(
     const list = missing.map(([size, of]) => `${size} (of ${of.join(", ")})`).join(", ");
     throw new DeployError(
       `a bundle has fixed sizes, and the model leaves open: ${list}. Give each: ` +
-        missing.map(([size]) => `--shape ${JSON.stringify(size).slice(1, -1)}=N`).join(" "),
+        missing.map(([size]) => `--shape ${shellWord(size)}=N`).join(" "),
     );
   }
   const values = Object.fromEntries(flags.value.map((text) => fixedInput(text, file)));
@@ -111,6 +97,10 @@ export function importEntries(
     }
   });
 }
+
+/** A name as it is typed in a shell. */
+const shellWord = (name: string): string =>
+  /^[\w./:@%+-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
 
 interface Asked {
   readonly name: string;
@@ -138,9 +128,14 @@ function sizesOf(text: string): Asked {
 function fixedInput(text: string, file: File): [string, NDArray] {
   const at = text.lastIndexOf("=");
   const name = text.slice(0, at);
+  if (at < 1) throw new DeployError(`--value takes input=ELEMENTS (axes=0,2); got ${JSON.stringify(text)}`);
   const input = file.graph.inputs.find((v) => v.name === name);
-  if (at < 1 || !input)
-    throw new DeployError(`--value takes input=ELEMENTS; the model has no input "${name}"`);
+  if (!input) {
+    const known = givenInputs(file).map((v) => v.name);
+    throw new DeployError(
+      `--value ${text}: the model has no input "${name}"; it has ${known.join(", ") || "none"}`,
+    );
+  }
   const { type } = input;
   if (type.kind !== "tensor" || !type.dtype) throw new DeployError(`--value ${name}: it is no tensor`);
   const list = text.slice(at + 1);

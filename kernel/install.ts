@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { makeFolder } from "../lib/deploy/folder.node.ts";
 import { systemDataFolder, userDataFolder } from "./jupyter-paths.ts";
 import { packageRoot } from "./paths.ts";
 
@@ -31,7 +32,7 @@ export function install(options: InstallOptions): string {
   const there = existsSync(folder);
   rmSync(folder, { recursive: true, force: true });
   if (options.remove) return there ? `Removed the kernel from ${folder}` : `There is no kernel in ${folder}`;
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   writeFileSync(path.join(folder, "kernel.json"), `${JSON.stringify(kernelSpec(), null, 2)}\n`);
   writeFileSync(path.join(folder, "logo-svg.svg"), logo);
   return `Installed the kernel in ${folder}`;

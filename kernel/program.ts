@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { CompileFlags } from "./compile.ts";
 import type { ExportFlags } from "./export/command.ts";
+import { failureText } from "./failure.ts";
 import type { RunFlags } from "./notebook/commands.ts";
 import { packageVersion } from "./paths.ts";
 import type { StartFlags } from "./server/start.ts";
@@ -12,7 +13,8 @@ const program = new Command("tilewright")
     "A machine-learning-compilation workbench: a compiler library, a Jupyter kernel and a course of notebooks.",
   )
   .version(packageVersion())
-  .showHelpAfterError();
+  // The whole help would push the error out of sight.
+  .showHelpAfterError("(with --help, the command lists its arguments and options)");
 
 program
   .command("install")
@@ -38,7 +40,10 @@ program
   .requiredOption("--connection-file <file>", "the connection file that Jupyter wrote")
   .action(async ({ connectionFile }: { connectionFile: string }) => {
     const { runKernel } = await import("./jupyter/main.ts");
-    await runKernel(connectionFile);
+    process.exitCode = await told(async () => {
+      await runKernel(connectionFile);
+      return 0;
+    });
   });
 
 program
@@ -121,6 +126,12 @@ program
   .option("--f16", "store the weights in half precision")
   .option("--relaxed-simd", "use relaxed SIMD, which is faster and which not every browser has")
   .option("--shader-f16", "for webgpu: compute f16 tensors on the GPU, which then has to have shader-f16")
+  .option(
+    "--threads <N>",
+    "for wasm: share loops among up to N threads, where memory can be shared (Node, cross-origin isolated pages)",
+    counted,
+    1,
+  )
   .option("--records <file>", "use the schedules that tilewright tune has found")
   .action(async (model: string, flags: CompileFlags) => {
     const { compileCommand } = await import("./compile.ts");
@@ -137,7 +148,7 @@ program
     "--records <file>",
     "where what was measured is kept, one JSON line each; Ctrl-C loses nothing",
   )
-  .option("--trials <N>", "candidates in all, those that the file holds already included", whole, 256)
+  .option("--trials <N>", "candidates in all, those that the file holds already included", counted, 256)
   .option(
     "--shape <name=N>",
     "fix a size that the model leaves open, as for compile; may be repeated",
@@ -146,7 +157,7 @@ program
   )
   .option("--value <input=ELEMENTS>", "fix an input whose value decides sizes; may be repeated", collect, [])
   .option("--target <target>", "wasm, the processor, or webgpu, the GPU at hand", "wasm")
-  .option("--threads <N>", "threads that share parallel loops, for wasm", whole, 1)
+  .option("--threads <N>", "threads that share parallel loops, for wasm", counted, 1)
   .option("--no-relaxed-simd", "search for machines without relaxed SIMD, as bundles are made for")
   .option("--seed <N>", "where random numbers start", whole)
   .action(async (model: string, flags: TuneFlags) => {
@@ -194,6 +205,12 @@ function whole(value: string): number {
   return Number(value);
 }
 
+function counted(value: string): number {
+  const number = whole(value);
+  if (number < 1) throw new InvalidArgumentError("a whole number above 0 is wanted");
+  return number;
+}
+
 function positive(value: string): number {
   const number = Number(value);
   if (!(number > 0 && number < Number.POSITIVE_INFINITY))
@@ -213,7 +230,7 @@ async function told(command: () => Promise<number> | number): Promise<number> {
   try {
     return await command();
   } catch (error) {
-    console.error(`error: ${error instanceof Error ? error.message : error}`);
+    console.error(`error: ${failureText(error)}`);
     return 2;
   }
 }

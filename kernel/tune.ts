@@ -1,11 +1,13 @@
 // `tilewright tune`: search for an ONNX model's schedules, into a file of records.
-import { readFileSync } from "node:fs";
+import path from "node:path";
 import process from "node:process";
+import { externalDataIn } from "../lib/frontend/onnx/files.node.ts";
 import { decodeModel } from "../lib/frontend/onnx/index.ts";
 import { formatMs } from "../lib/runtime/index.ts";
-import { FileDatabase } from "../lib/tune/database/file.node.ts";
 import { type Progress, TuneError, tuneModel } from "../lib/tune/index.ts";
-import { beside, type CompileFlags, importEntries } from "./compile.ts";
+import { type CompileFlags, importEntries } from "./compile.ts";
+import { readBytes } from "./failure.ts";
+import { recordsToAddTo } from "./records.ts";
 
 export interface TuneFlags extends Pick<CompileFlags, "shape" | "value"> {
   readonly records: string;
@@ -27,10 +29,11 @@ export async function tuneCommand(model: string, flags: TuneFlags): Promise<numb
   const { target: kind = "wasm" } = flags;
   if (kind !== "wasm" && kind !== "webgpu")
     throw new TuneError(`there is no target "${kind}" to tune for; there are wasm and webgpu`);
-  const file = decodeModel(new Uint8Array(readFileSync(model)), { externalData: beside(model) });
-  const modules = importEntries(file, flags, beside(model));
-  const database = new FileDatabase(flags.records);
-  for (const line of database.skipped) console.error(`${flags.records}: ${line}; it is passed over`);
+  const bytes = new Uint8Array(readBytes(model));
+  const externalData = externalDataIn(path.dirname(model));
+  const file = decodeModel(bytes, { externalData });
+  const modules = importEntries(file, flags, externalData);
+  const database = recordsToAddTo(flags.records);
   const stop = new AbortController();
   // The first Ctrl-C ends the search in order, the next one at once.
   const interrupt = (): void => {

@@ -44,7 +44,7 @@ export {
   runPipeline,
   visitExpr,
 } from "./graph/index.ts";
-export * as transform from "./graph/passes/index.ts";
+export * as transform from "./graph/passes/public.ts";
 export * as pattern from "./graph/pattern/index.ts";
 export * as ir from "./ir/index.ts";
 export {
@@ -79,6 +79,12 @@ export {
   Trace,
 } from "./schedule/index.ts";
 export {
+  type MatrixIntrinsics,
+  type MatrixShape,
+  type MatrixUnits,
+  matrixIntrinsics,
+} from "./schedule/subgroup-matrix.ts";
+export {
   constantsOf,
   parseModule,
   parsePrimFunc,
@@ -89,6 +95,7 @@ export {
 } from "./script/index.ts";
 export * from "./show/index.ts";
 export { te } from "./te/index.ts";
+export { scheduleMatrixUnits } from "./tune/default-gpu/matrix/choose.ts";
 export {
   applyDefaultSchedule,
   compileTir,

@@ -1,5 +1,5 @@
 // npm run bench: installs the peers into their own packages when they are not there, then runs the comparison; with
-// --kernels, the comparison of Jupyter kernels; with --gpu, kernels on the GPU at hand, which need no peers.
+// --kernels, the comparison of Jupyter kernels; with --gpu, operators and models on the GPU at hand (its peers are those of tests/bench, too; `--peers none` needs none).
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -15,7 +15,8 @@ function run(command, args, options) {
 
 const kernels = process.argv.includes("--kernels");
 const gpu = process.argv.includes("--gpu");
-for (const peers of gpu ? [] : kernels ? ["tests/bench", "tests/compat"] : ["tests/bench"]) {
+const alone = gpu && /--peers[= ]none/.test(process.argv.join(" "));
+for (const peers of alone ? [] : kernels ? ["tests/bench", "tests/compat"] : ["tests/bench"]) {
   if (!(await installPeers(peers))) process.exit(1);
 }
 if (kernels) {

@@ -31,9 +31,14 @@ export default class Reporter extends Base {
     const record = (event) => file !== undefined && appendFileSync(file, `${JSON.stringify(event)}\n`);
     let suite = { passed: 0, failed: 0, skipped: 0, began: performance.now() };
 
+    // A limit that is set while a test runs, by the test itself, as well as the one that it begins with.
+    const { timeout } = Mocha.Runnable.prototype;
+    Mocha.Runnable.prototype.timeout = function (ms) {
+      return ms === undefined ? timeout.call(this) : timeout.call(this, ms * PATIENCE);
+    };
     const given = new WeakSet();
     const giveTime = (runnable) => {
-      if (!given.has(runnable)) runnable.timeout(runnable.timeout() * PATIENCE);
+      if (!given.has(runnable)) runnable.timeout(runnable.timeout());
       given.add(runnable);
     };
     runner.on(on.EVENT_HOOK_BEGIN, giveTime);

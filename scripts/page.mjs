@@ -1,8 +1,9 @@
 // `npm run build:page`: builds what runs in browsers, each when a file it is made of is newer than it: the workbench's page
 // into dist/workbench, the scripts of exported pages into dist/export.
-import { readdirSync, statSync, utimesSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { duration, execute } from "./stages.mjs";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
@@ -31,10 +32,20 @@ async function build(what, made, config) {
   }
 }
 
+/** Puts a compressed twin beside each file of a folder that gets smaller by it: the server gives that out. */
+function compress(folder) {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || /\.(png|woff2?|gz)$/.test(entry.name)) continue;
+    const file = path.join(entry.parentPath, entry.name);
+    writeFileSync(`${file}.gz`, gzipSync(readFileSync(file), { level: 9 }));
+  }
+}
+
 const page = "dist/workbench/index.html";
 if (isOld(page, /^(workbench|notebook)/)) {
   console.log("Building the page (about 15 seconds, this once) …");
   await build("The page is in dist/workbench", page, "kernel/workbench/vite.config.ts");
+  compress("dist/workbench");
 }
 for (const name of ["page", "plots"]) {
   const script = `dist/export/${name}.js`;

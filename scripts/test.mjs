@@ -1,5 +1,6 @@
-// `npm test`: everything. A stage that fails does not keep the later ones from running. What could not be tested here is
-// listed before the last line, which is alone and reads: N passed, N failed, N skipped
+// `npm test`: everything, two stages at a time, because most of them wait for other processes much of the time. A stage
+// that fails does not keep the others from running. What could not be tested here is listed before the last line, which
+// is alone and reads: N passed, N failed, N skipped
 import {
   closeSync,
   existsSync,
@@ -14,7 +15,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { installPeers } from "./peers.mjs";
-import { duration, execute, runScripts } from "./stages.mjs";
+import { cost, duration, execute, runJobs, runScript } from "./stages.mjs";
 import { setUp } from "./system.mjs";
 
 /** How long the tests may leave things running after the last one, and how long they may be silent. */
@@ -38,17 +39,22 @@ function fail(what, why) {
   failures.push({ what, why });
 }
 
-/** Runs one stage under a heading, and says how long it took. */
+/** Runs one stage; what it throws is a failure. */
 async function stage(title, body) {
-  const began = performance.now();
-  console.log(`\n━━ ${title} ━━`);
   try {
     await body();
   } catch (error) {
     console.log(error);
     fail(`${title}: ${error.message}`);
   }
-  console.log(`   ${duration((performance.now() - began) / 1000)}`);
+}
+
+/** Runs a script of package.json as a test that passes or fails. Gives whether it passed. */
+async function check(script) {
+  const passed = await runScript(script);
+  if (passed) total.passed++;
+  else fail(`npm run ${script}`);
+  return passed;
 }
 
 /** Every test file below `folder`; the benchmarks are a package of their own. */
@@ -101,6 +107,9 @@ function watchdog(child, path, verdict) {
   return () => clearInterval(timer);
 }
 
+/** What takes longest begins first, lest it run alone at the end. */
+const LONGEST_FIRST = ["tests/notebooks", "tests/lib", "tests/conformance", "tests/browser"];
+
 let runs = 0;
 
 /** How much is shown of what a failing run wrote to its error stream. */
@@ -114,8 +123,9 @@ function showErrors(name, path) {
   for (const line of lines.slice(-LINES_OF_ERRORS)) console.log(`   | ${line}`);
 }
 
-/** Runs test files in one Mocha process and adds up what became of them. */
+/** Runs test files in one Mocha process, says of each line whose it is, and adds up what became of them. */
 async function runMocha(name, files) {
+  console.log(`▶ ${name}: ${files.length} ${files.length === 1 ? "file" : "files"}`);
   const path = join(scratch, `${runs}.jsonl`);
   const errors = join(scratch, `${runs++}.err`);
   const verdict = { text: undefined };
@@ -138,11 +148,9 @@ async function runMocha(name, files) {
   const watch = (child) => watchdog(child, path, verdict);
   // Servers and kernels that tests break on purpose complain there: it is shown only beside a failure, lest it hide one.
   const file = openSync(errors, "w");
-  const { code, signal } = await execute(process.execPath, [...mocha, ...files], {
-    live: true,
-    errors: file,
-    watch,
-  });
+  const line = (text) => text.trim() !== "" && console.log(`${name} │${text}`);
+  const ran = await execute(process.execPath, [...mocha, ...files], { line, errors: file, watch });
+  const { code, signal } = ran;
   closeSync(file);
 
   const events = eventsIn(path);
@@ -169,37 +177,43 @@ async function runMocha(name, files) {
     );
   } else if (code !== 0 && !events.some(({ event }) => event === "fail")) fail(`${name}: exit code ${code}`);
   if (total.failed > before) showErrors(name, errors);
+  console.log(`${total.failed > before ? "✗" : "■"} ${name} (${cost(ran)})`);
 }
 
 const began = performance.now();
-await stage("System packages", async () => lacks.push(...(await setUp())));
-await stage("Peers", async () =>
-  console.log((await installPeers("tests/compat")) ? "tslab is there." : "!! no tslab"),
-);
-
-const scripts = ["build", "types", "build:page", "imports", "lint"]; // the longest first, two at a time
 let built = false;
-await stage("Build, types, page, imports, lint", async () => {
-  const failed = await runScripts(scripts);
-  for (const name of failed) fail(`npm run ${name}`);
-  total.passed += scripts.length - failed.length;
-  built = !failed.includes("build") && !failed.includes("build:page");
-});
+await runJobs([
+  () =>
+    stage("build", async () => {
+      built = [await check("build"), await check("build:page")].every(Boolean);
+    }),
+  () => stage("system packages", async () => lacks.push(...(await setUp()))),
+  () =>
+    stage("peers", async () =>
+      console.log((await installPeers("tests/compat")) ? "tslab is there." : "!! no tslab"),
+    ),
+]);
 
 const all = testFiles("tests");
 const unbuilt = built ? [] : all.filter((file) => needsDist(file));
 for (const file of unbuilt) fail(`${file}: not run, because the build failed`);
 if (all.length === 0) fail("there is not one test file");
 // One process for every folder: what one leaves behind, or breaks, stays there.
-const folders = new Map();
+const folders = new Map(LONGEST_FIRST.map((name) => [name, []]));
 for (const file of all.filter((f) => !unbuilt.includes(f))) {
   const folder = file.split(/[\\/]/).slice(0, 2).join("/");
   folders.set(folder, [...(folders.get(folder) ?? []), file]);
 }
-for (const [folder, files] of folders)
-  await stage(`${folder}, ${files.length} ${files.length === 1 ? "file" : "files"}`, () =>
-    runMocha(folder, files),
-  );
+await runJobs([
+  ...[...folders]
+    .filter(([, files]) => files.length > 0)
+    .map(
+      ([folder, files]) =>
+        () =>
+          stage(folder, () => runMocha(folder, files)),
+    ),
+  ...["types", "imports", "lint"].map((script) => () => stage(script, () => check(script))),
+]);
 rmSync(scratch, { recursive: true, force: true });
 
 console.log(`\nEverything took ${duration((performance.now() - began) / 1000)}.`);

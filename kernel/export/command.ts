@@ -2,7 +2,6 @@
 import {
   cpSync,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -12,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
+import { makeFolder } from "../../lib/deploy/folder.node.ts";
 import { stoppable, tellFailure } from "../notebook/commands.ts";
 import { type Notebook, readNotebook } from "../notebook/format.ts";
 import { printProgress } from "../notebook/progress.ts";
@@ -44,7 +44,7 @@ export async function exportCommand(
   const output = flags.output ?? `${given.replace(/\.ipynb$/, "")}.html`;
   refuseToReplace(output, [given]);
   const { notebook, failed } = await read(given, flags);
-  mkdirSync(path.dirname(path.resolve(output)), { recursive: true });
+  makeFolder(path.dirname(path.resolve(output)));
   const { html, rendered } = await writePage(output, notebook, given, scripts);
   tellUnrun(given, rendered);
   console.log(`${output}: ${size(Buffer.byteLength(html))}`);
@@ -98,19 +98,19 @@ async function read(
 
 /** Makes the folder of a site beside its place and puts it there whole; gives the bytes of its files. */
 function writeSite(output: string, { texts, copies }: Site): number {
-  mkdirSync(path.dirname(path.resolve(output)), { recursive: true });
+  makeFolder(path.dirname(path.resolve(output)));
   const [made, old] = [asideOf(path.resolve(output)), asideOf(path.resolve(output))];
   let bytes = 0;
   try {
     for (const [name, text] of texts) {
       const file = path.join(made, name);
-      mkdirSync(path.dirname(file), { recursive: true });
+      makeFolder(path.dirname(file));
       writeFileSync(file, text);
       bytes += Buffer.byteLength(text);
     }
     for (const [name, from] of copies) {
       const file = path.join(made, name);
-      mkdirSync(path.dirname(file), { recursive: true });
+      makeFolder(path.dirname(file));
       cpSync(from, file);
       bytes += statSync(file).size;
     }

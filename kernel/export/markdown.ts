@@ -88,7 +88,7 @@ function inlineMath(keep: Keep): TokenizerAndRendererExtension {
 }
 
 /** The text of HTML that was made here. */
-export function plainText(html: string): string {
+function plainText(html: string): string {
   const characters: { [name: string]: string } = { amp: "&", lt: "<", gt: ">", quot: '"' };
   return html
     .replace(/<[^>]*>/g, "")

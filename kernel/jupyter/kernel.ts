@@ -138,6 +138,11 @@ export class Kernel {
       this.interrupt();
       return { status: "ok" };
     },
+    // For a kernel that was started before it was known for which notebook.
+    tilewright_environment_request: (content) => {
+      for (const [name, value] of Object.entries(content)) this.#session.setVariable(name, String(value));
+      return { status: "ok" };
+    },
     shutdown_request: (content) => ({ status: "ok", restart: booleanField(content, "restart", false) }),
   };
 

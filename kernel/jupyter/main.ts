@@ -7,6 +7,7 @@ const parentCheck = 1000;
 
 /**
  * `tilewright kernel`: serves the connection until it is shut down, then ends the process: with 1 when it cannot be served.
+ * Throws when the connection file cannot be read.
  */
 export async function runKernel(connectionFile: string): Promise<void> {
   const kernel = new Kernel(readConnectionFile(connectionFile), process.cwd());

@@ -1,7 +1,9 @@
 // What the commands `run`, `check` and `strip` print, and their exit codes: 0 when all is well, 1 when a notebook
 // fails or differs, 2 (the command line's own) when there is none.
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
+import { makeFolder } from "../../lib/deploy/folder.node.ts";
+import { readBytes } from "../failure.ts";
 import { stripAnsi } from "./ansi.ts";
 import { checkNotebook } from "./check.ts";
 import { type Notebook, readNotebook } from "./format.ts";
@@ -30,7 +32,10 @@ export async function runCommand(file: string, flags: RunFlags): Promise<number>
   for (const name of undeclaredParameters(planned, parameters))
     console.error(`note: the cell tagged "parameters" declares no ${name}`);
   for (const target of [flags.output, flags.html]) {
-    if (target !== undefined) mkdirSync(path.dirname(path.resolve(target)), { recursive: true });
+    if (target === undefined) continue;
+    if (statSync(target, { throwIfNoEntry: false })?.isDirectory())
+      throw new Error(`${target} is a folder; name a file in it`);
+    makeFolder(path.dirname(path.resolve(target)));
   }
   if (flags.resume) {
     if (flags.output === undefined) throw new Error("--resume needs --output, the notebook to go on with");
@@ -95,7 +100,7 @@ export async function checkCommand(
 export function stripCommand(files: string[], { check = false }: { check?: boolean }): number {
   // All are read before the first is written: one that is no notebook leaves the others alone.
   const texts = files.map((file) => {
-    const text = readFileSync(file === "-" ? 0 : file, "utf8");
+    const text = file === "-" ? readFileSync(0, "utf8") : readBytes(file).toString("utf8");
     return { file, text, stripped: stripText(text, file === "-" ? "standard input" : file) };
   });
   let code = 0;

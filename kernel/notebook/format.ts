@@ -1,6 +1,7 @@
 // Notebooks as files: nbformat 4.5.
+
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readBytes } from "../failure.ts";
 import { isObject, type JsonObject } from "../protocol/messages.ts";
 import { saveText } from "./save.ts";
 import { parseNotebook, type RawCell, type RawNotebook } from "./validate.ts";
@@ -32,12 +33,7 @@ export interface Notebook {
 
 /** Reads a notebook of any 4.x version. Throws an error that names the file, and the place, when it is none. */
 export function readNotebook(file: string): Notebook {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new Error(`cannot read ${file}: ${error instanceof Error ? error.message : error}`);
-  }
+  const text = readBytes(file).toString("utf8");
   const raw = joinedNotebook(parseNotebook(text, file));
   const cells = raw.cells.map((cell): Cell => {
     const common = {

@@ -61,7 +61,13 @@ export async function runCells(
   const kernel = await startKernel(folder);
   const runner = new CellRunner(kernel, () => (changed = true));
   const stop = () => runner.interrupt();
-  const saver = setInterval(save, saveInterval);
+  const saver = setInterval(() => {
+    try {
+      save();
+    } catch {
+      // What cannot be written now may be later; the save after the cell, which is no timer, tells.
+    }
+  }, saveInterval);
   try {
     await kernel.client.ready();
     const stamp = await environmentStamp(kernel.client, parameters);

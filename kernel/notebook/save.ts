@@ -35,7 +35,10 @@ export function saveText(file: string, text: string): void {
     if (existsSync(target)) chmodSync(aside, statSync(target).mode);
     renameSync(aside, target);
   } catch (error) {
-    rmSync(aside, { force: true });
+    // Gone with its folder, it may not even be looked for.
+    if (existsSync(aside)) rmSync(aside, { force: true });
+    // Who asked for the file knows nothing of the one aside.
+    if (error instanceof Error && "path" in error) error.path = file;
     throw error;
   }
 }

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { readBytes } from "../failure.ts";
 import { type ConnectionInfo, isObject } from "./messages.ts";
 
 /** Reads a connection file. Throws an error that names the file and the field at fault. */
 export function readConnectionFile(file: string): ConnectionInfo {
-  const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+  const value = parsed(file);
   if (!isObject(value)) throw new Error(`${file}: not a JSON object`);
   for (const port of ["shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"]) {
     if (typeof value[port] !== "number") throw new Error(`${file}: "${port}" is not a number`);
@@ -24,6 +24,15 @@ export function readConnectionFile(file: string): ConnectionInfo {
     key: typeof value.key === "string" ? value.key : "",
     signature_scheme: scheme,
   };
+}
+
+function parsed(file: string): unknown {
+  const text = readBytes(file).toString("utf8");
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${file}: no connection file, since it is no JSON (${(error as Error).message})`);
+  }
 }
 
 /** The ZeroMQ address of a port of the connection. */

@@ -10,6 +10,10 @@ export async function listen(http: Server, { ip, port, portRetries }: Settings):
       const { code } = error as NodeJS.ErrnoException;
       if (code === "EADDRINUSE" && port !== 0 && tried < portRetries) continue;
       if (code === "EADDRINUSE") throw new Error(`port ${port} is taken: choose another one with --port`);
+      if (code === "EACCES")
+        throw new Error(`port ${port} is not for everybody: choose one above 1023 with --port`);
+      if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
+        throw new Error(`this machine has no address ${ip}: choose one of its own with --ip`);
       throw error;
     }
   }

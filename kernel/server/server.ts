@@ -64,9 +64,15 @@ export class WorkbenchServer {
   /** Starts a server; resolves when it listens. `settings.port` is then the port it has. */
   static async start(settings: Settings): Promise<WorkbenchServer> {
     const server = new WorkbenchServer(settings);
-    settings.port = await listen(server.#http, settings);
+    server.kernels.startSpare();
+    try {
+      settings.port = await listen(server.#http, settings);
+    } catch (error) {
+      server.#stopCulling();
+      await server.kernels.close();
+      throw error;
+    }
     leaveWord(server.#runtimeFile, server.url, settings);
-    void server.#page.warm().catch(() => undefined);
     return server;
   }
 

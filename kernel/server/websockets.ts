@@ -64,8 +64,9 @@ export class WebSockets {
       ? /^api\/kernels\/([\w-]+)\/channels$/.exec(path.slice(base.length))?.[1]
       : undefined;
     if (id === undefined || !kernels.has(id)) throw new HttpError(404, `There is no websocket at ${path}`);
-    const session = queryOf(url).get("session_id") ?? undefined;
-    return (socket) => kernels.connect(id, session, socket);
+    const query = queryOf(url);
+    const [session, heard] = [query.get("session_id"), query.get("heard")].map((value) => value ?? undefined);
+    return (socket) => kernels.connect(id, session, heard, socket);
   }
 
   #watch(socket: WebSocket): void {

@@ -65,6 +65,12 @@ export class Session {
     if (!this.#stopped) this.#user ??= this.#spawn();
   }
 
+  /** Sets a variable of the environment that cells find. */
+  setVariable(name: string, value: string): void {
+    process.env[name] = value;
+    this.#user?.setVariable(name, value);
+  }
+
   /** Checks, compiles and runs a cell; never rejects. */
   async execute(request: ExecuteRequest): Promise<ExecuteResult> {
     this.#running = request.origin;

@@ -1,5 +1,6 @@
 // What JupyterLab's notebook and the displays in it lack for readers who use the keyboard or a screen reader.
 import type { Notebook } from "@jupyterlab/notebook";
+import { startAtFirstBox } from "../export/browser/graphs.ts";
 
 /** How long after a change the notebook is gone through, in milliseconds. */
 const pause = 300;
@@ -39,8 +40,9 @@ export class Accessible {
   }
 }
 
-/** Lets the keyboard reach what is wider than its place. */
+/** Lets the keyboard reach what is wider than its place; pictures of graphs begin at their first box. */
 export function reachable(root: Element): void {
+  startAtFirstBox(root);
   const wide = ".tw, .tw pre, .tw-scroll, .jp-RenderedText pre, .wb-vega, .jp-RenderedMarkdown pre";
   for (const area of root.querySelectorAll<HTMLElement>(wide)) {
     if (area.tabIndex >= 0 || area.scrollWidth <= area.clientWidth) continue;

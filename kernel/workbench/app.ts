@@ -9,29 +9,34 @@ import { Assistance } from "./assistance.ts";
 import { Chapters } from "./chapters.ts";
 import { createCommands, type Stage } from "./commands.ts";
 import { Deaths } from "./deaths.ts";
-import { Documents, goTo, type OpenNotebook, restartKernel, type Workshop } from "./documents.ts";
+import { Documents, goTo, hasKernel, type OpenNotebook, restartKernel, type Workshop } from "./documents.ts";
 import { button, element } from "./dom.ts";
 import { exercisesOf } from "./exercises.ts";
 import { mayDelete, renameNotebook } from "./files.ts";
 import { keysNode } from "./help.ts";
 import { keyText } from "./keys.ts";
 import { type Chapter, Library } from "./library.ts";
-import { tellLost } from "./lost.ts";
 import { remember, remembered } from "./memory.ts";
 import { Outline } from "./outline.ts";
 import { moveProgress, noteProgress } from "./progress.ts";
 import { Running } from "./running.ts";
 import type { Theme } from "./theme.ts";
-import { Toolbar } from "./toolbar.ts";
+import { kernelState, Toolbar } from "./toolbar.ts";
 import { TryEntry, tryAddress } from "./try-it/entry.ts";
 import { verdictNode } from "./verdict.ts";
 import { restartAndVerify } from "./verify.ts";
 import { ViewPanel } from "./views/panel.ts";
 
+/** What is not needed to run the first notebook waits for its kernel, but no longer than this, in milliseconds. */
+const patience = 3000;
+
 /** The workbench. */
 export class App implements Stage {
   readonly assistance: Assistance;
   current: OpenNotebook | undefined;
+  /** Resolves when the first notebook can be run; after a while also when it cannot. */
+  readonly begun: Promise<void>;
+  #begin: () => void = () => undefined;
   readonly #workshop: Workshop;
   readonly #documents: Documents;
   readonly #library: Library;
@@ -42,12 +47,15 @@ export class App implements Stage {
   readonly #attached = new Set<OpenNotebook>();
   readonly #toolbar: Toolbar;
   readonly #center = element("main", { class: "wb-center", "aria-label": "Notebook" });
-  readonly #banner = element("div", { class: "wb-banner", role: "alert", hidden: true });
   readonly #deaths = new Deaths();
   readonly #page: HTMLElement;
   readonly #tryIt: TryEntry;
 
   constructor(workshop: Workshop, theme: Theme, page: HTMLElement) {
+    this.begun = new Promise((resolve) => {
+      this.#begin = resolve;
+      setTimeout(resolve, patience);
+    });
     this.#workshop = workshop;
     this.#page = page;
     this.#documents = new Documents(workshop);
@@ -66,7 +74,7 @@ export class App implements Stage {
       (path) => this.#chapters.titleOf(path),
       (path) => {
         const open = [...this.#attached].find((one) => one.path === path);
-        return open?.panel.sessionContext.session?.kernel?.status;
+        return open && kernelState(open);
       },
       (id) =>
         void sessions
@@ -84,7 +92,10 @@ export class App implements Stage {
     addEventListener("beforeunload", (event) => {
       if ([...this.#attached].some(({ autosave }) => autosave.hasChanges)) event.preventDefault();
     });
-    workshop.services.connectionFailure.connect(() => tellLost(this.#banner));
+    const { services, connection, resumption } = workshop;
+    addEventListener("pagehide", () => resumption.leave(this.#attached));
+    services.connectionFailure.connect(() => void connection.check());
+    connection.back.connect(() => void this.#afterReturn());
   }
 
   /** Lists the chapters and opens the one of the address, the last one read, or the first. */
@@ -103,6 +114,7 @@ export class App implements Stage {
         this.#center.append(element("p", { class: "wb-note" }, "There is no notebook in this folder yet."));
       else await this.#route(first);
     }
+    await this.begun;
     await this.#chapters.loadTitles();
     this.#running.draw();
     this.#setTitle();
@@ -178,7 +190,14 @@ export class App implements Stage {
     this.#attached.add(open);
     new Accessible(panel.content);
     this.#deaths.follow(open);
+    void panel.sessionContext.ready
+      .then(() => panel.sessionContext.session?.kernel?.info)
+      .then(this.#begin, () => undefined);
     panel.sessionContext.statusChanged.connect(() => this.#running.draw());
+    panel.sessionContext.connectionStatusChanged.connect((_, status) => {
+      if (status === "connecting") void this.#workshop.connection.check();
+    });
+    runs.changed.connect(() => this.#running.draw());
     runs.ended.connect((_, { cell, success }) => {
       noteProgress(open.path, codeCells(open), exercisesOf(panel), success ? cell.model.id : undefined);
       this.#chapters.draw();
@@ -186,6 +205,18 @@ export class App implements Stage {
     open.context.saveState.connect((_, state) => {
       if (state !== "started") this.#library.forget(open.path);
     });
+  }
+
+  /** The server is there again. When it is another one it has none of the kernels: each notebook gets a new one. */
+  async #afterReturn(): Promise<void> {
+    await this.#list().catch(() => undefined);
+    for (const open of this.#attached) {
+      if (await hasKernel(open)) continue;
+      await restartKernel(open);
+      this.#deaths.tell(
+        `The server was started anew, and with it the kernel of ${open.path}: variables are gone, text and outputs are kept.`,
+      );
+    }
   }
 
   async #add(): Promise<void> {
@@ -299,7 +330,7 @@ export class App implements Stage {
     );
     this.#page.replaceChildren(
       header,
-      this.#banner,
+      this.#workshop.connection.node,
       this.#deaths.node,
       element("div", { class: "wb-columns" }, left, this.#center, right),
     );

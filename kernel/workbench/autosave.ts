@@ -1,8 +1,9 @@
 import type { Context } from "@jupyterlab/docregistry";
 import type { INotebookModel } from "@jupyterlab/notebook";
 
-/** How long after the last change a notebook is saved, in milliseconds. */
+/** How long after the last change a notebook is saved, and how long after the first of many, in milliseconds. */
 const pause = 3000;
+const longest = 20_000;
 
 /**
  * Saves a notebook when its cells have changed. A change of the metadata alone, which every kernel makes, is none: a
@@ -11,8 +12,12 @@ const pause = 3000;
 export class Autosave {
   readonly #context: Context<INotebookModel>;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the first change came that no save has taken; in milliseconds since the page began. */
+  #since: number | undefined;
   #isOff = false;
   #isSaving = false;
+  /** Whether something changed since the save that goes on took what it saves; for a server that is away that takes long. */
+  #isLater = false;
   /** Whether something changed that is not in the file. */
   hasChanges = false;
   /** Called when `hasChanges` may be another. */
@@ -44,8 +49,10 @@ export class Autosave {
   /** Saves now; gives whether that went well. */
   async save(): Promise<boolean> {
     clearTimeout(this.#timer);
+    this.#since = undefined;
     if (this.#isSaving) return false;
     this.#isSaving = true;
+    this.#isLater = false;
     try {
       await this.#context.save();
       return true;
@@ -55,6 +62,7 @@ export class Autosave {
       return false;
     } finally {
       this.#isSaving = false;
+      if (this.#isLater) this.#changed();
     }
   }
 
@@ -62,20 +70,25 @@ export class Autosave {
   stop(): void {
     clearTimeout(this.#timer);
     this.#isOff = true;
+    this.#isLater = false;
     this.hasChanges = false;
   }
 
   #changed(): void {
     this.hasChanges = true;
+    this.#isLater = this.#isSaving;
     this.onChange();
     clearTimeout(this.#timer);
-    if (!this.#isOff && !this.#context.model.readOnly)
-      this.#timer = setTimeout(() => void this.save(), pause);
+    if (this.#isOff || this.#context.model.readOnly) return;
+    const now = performance.now();
+    this.#since ??= now;
+    const left = Math.max(0, this.#since + longest - now);
+    this.#timer = setTimeout(() => void this.save(), Math.min(pause, left));
   }
 
   #saved(): void {
     this.#isOff = false;
-    this.hasChanges = this.#context.model.dirty;
+    this.hasChanges = this.#context.model.dirty || this.#isLater;
     this.onChange();
   }
 }

@@ -24,10 +24,17 @@ export class Deaths {
     if (typeof told === "function") panel.sessionContext.statusChanged.disconnect(told as never, panel);
     panel.sessionContext.statusChanged.connect((_, status) => {
       if (status !== "autorestarting") return;
-      this.#text.textContent = `The kernel of ${context.path} died and another one was started: variables are gone, text and outputs are kept.`;
-      this.node.hidden = false;
+      this.tell(
+        `The kernel of ${context.path} died and another one was started: variables are gone, text and outputs are kept.`,
+      );
     });
     runs.scheduled.connect(() => this.#hide());
+  }
+
+  /** Shows a line until the reader has seen it, or runs a cell. */
+  tell(text: string): void {
+    this.#text.textContent = text;
+    this.node.hidden = false;
   }
 
   #hide(): void {

@@ -6,7 +6,6 @@ import {
   NotebookModelFactory,
   NotebookPanel,
   NotebookWidgetFactory,
-  runCell,
   StaticNotebook,
   setCellExecutor,
 } from "@jupyterlab/notebook";
@@ -14,10 +13,16 @@ import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import type { Kernel, ServiceManager } from "@jupyterlab/services";
 import { Autosave } from "./autosave.ts";
 import { Controls } from "./controls/controls.ts";
+import type { Early } from "./early.ts";
 import type { Editors } from "./editors.ts";
+import type { Connection } from "./lost.ts";
 import { OldOutputs } from "./old-outputs.ts";
-import { Runs } from "./runs.ts";
+import type { Resumption } from "./resume.ts";
+import { Runs, runCell } from "./runs.ts";
 import { StaleMarks } from "./stale.ts";
+
+/** How long a notebook that is closed waits for a kernel that starts, in milliseconds. */
+const startTime = 5000;
 
 /** A notebook that is open. */
 export interface OpenNotebook {
@@ -34,20 +39,28 @@ export interface OpenNotebook {
 /** What a page needs to open notebooks. */
 export interface Workshop {
   services: ServiceManager.IManager;
+  connection: Connection;
+  resumption: Resumption;
   editors: Editors;
   rendering: IRenderMimeRegistry;
+  /** What was brought before the page was there, if anything. */
+  early: Early | undefined;
 }
 
 /** Opens notebooks; each stays open, with its kernel, until it is closed. */
 export class Documents {
   readonly #dialogs = new SessionContextDialogs();
   readonly #services: ServiceManager.IManager;
+  readonly #resumption: Resumption;
   readonly #models = new NotebookModelFactory({ disableDocumentWideUndoRedo: true });
   readonly #panels: NotebookWidgetFactory;
   readonly #open = new Map<string, Promise<OpenNotebook>>();
+  #early: Early | undefined;
 
-  constructor({ services, editors, rendering }: Workshop) {
+  constructor({ services, resumption, editors, rendering, early }: Workshop) {
     this.#services = services;
+    this.#resumption = resumption;
+    this.#early = early;
     setCellExecutor({ runCell });
     const config = StaticNotebook.defaultEditorConfig;
     this.#panels = new NotebookWidgetFactory({
@@ -106,7 +119,11 @@ export class Documents {
     if (!open) return undefined;
     this.#open.delete(path);
     open.autosave.stop();
-    await open.panel.sessionContext.shutdown().catch(() => undefined);
+    const { sessionContext } = open.panel;
+    // A kernel that arrives when its notebook is gone is an error for JupyterLab, so one that starts is waited for. Where none
+    // will come, nothing tells.
+    await Promise.race([sessionContext.ready, new Promise((after) => setTimeout(after, startTime))]);
+    await sessionContext.shutdown().catch(() => undefined);
     open.panel.dispose();
     open.context.dispose();
     return open;
@@ -128,6 +145,7 @@ export class Documents {
     const panel = this.#panels.createNew(context);
     panel.toolbar.hide();
     new Controls(panel);
+    this.#connectEarly(context);
     try {
       await context.initialize(false);
       await context.ready;
@@ -139,6 +157,7 @@ export class Documents {
     const { kernels } = this.#services;
     const [stale, autosave] = [new StaleMarks(panel, runs), new Autosave(context)];
     new OldOutputs(panel, runs);
+    void context.sessionContext.ready.then(() => this.#resumption.resume(panel));
     return {
       get path() {
         return context.path;
@@ -146,20 +165,39 @@ export class Documents {
       ...{ context, panel, kernels, runs, stale, autosave },
     };
   }
+
+  /** Connects to a kernel that was started early before the notebook is drawn, which takes longer than the kernel. */
+  #connectEarly({ path, sessionContext }: Context<INotebookModel>): void {
+    const session = this.#early?.session;
+    if (session?.path !== path || !session.kernel) return;
+    this.#early = undefined;
+    const { name } = session.kernel;
+    sessionContext.kernelPreference = { ...sessionContext.kernelPreference, name };
+    // When it fails, the notebook says so as soon as it has been read.
+    sessionContext.initialize().catch(() => undefined);
+  }
 }
 
 /** Starts the kernel of a notebook anew; another one when it is dead or gone from the server. The notebook's text stays. */
-export async function restartKernel({ panel, kernels }: OpenNotebook): Promise<void> {
-  const { sessionContext } = panel;
+export async function restartKernel(open: OpenNotebook): Promise<void> {
+  const { sessionContext } = open.panel;
   const kernel = sessionContext.session?.kernel;
+  const name = kernel?.name ?? sessionContext.kernelPreference.name;
   // JupyterLab's client does not restart what it knows to be dead.
-  const isAlive = kernel !== undefined && kernel !== null && kernel.status !== "dead";
-  if (isAlive && (await kernels.findById(kernel.id).catch(() => undefined))) {
+  if (kernel?.status !== "dead" && (await hasKernel(open))) {
     await sessionContext.restartKernel();
     return;
   }
   await sessionContext.shutdown().catch(() => undefined);
-  await sessionContext.changeKernel({ name: kernel?.name ?? sessionContext.kernelPreference.name });
+  await sessionContext.changeKernel({ name });
+}
+
+/** Whether the server has the kernel of a notebook. */
+export async function hasKernel({ panel, kernels }: OpenNotebook): Promise<boolean> {
+  // What JupyterLab's client remembers may be of a server that is no more.
+  await kernels.refreshRunning().catch(() => undefined);
+  const id = panel.sessionContext.session?.kernel?.id;
+  return id !== undefined && (await kernels.findById(id).catch(() => undefined)) !== undefined;
 }
 
 /** Brings a cell into view and makes it the active one. */

@@ -1,8 +1,9 @@
-// Where the page begins: a kernel takes as long to start as the rest of the page to load, so both happen at a time.
+// Where the page begins. The rest of it takes long to run, so the notebook and its kernel are asked for before.
 import { addressed } from "./address.ts";
-import { startEarly } from "./early-kernel.ts";
+import { startEarly } from "./early.ts";
 import { remembered } from "./memory.ts";
 
-// A page that cannot start it early starts it when the notebook is open.
-void startEarly(addressed()?.path ?? remembered<string>("last")).catch(() => undefined);
-await import("./page.ts");
+// What cannot be had early, the page asks for again, and says what is wrong.
+const early = startEarly(addressed()?.path ?? remembered<string>("last")).catch(() => undefined);
+const { openPage } = await import("./page.ts");
+await openPage(await early);

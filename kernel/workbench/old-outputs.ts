@@ -4,6 +4,13 @@ import type { NotebookPanel } from "@jupyterlab/notebook";
 import { element } from "./dom.ts";
 import type { Runs } from "./runs.ts";
 
+const oldClass = "wb-old";
+
+/** Whether an earlier kernel made a cell's outputs. */
+export function isFromEarlierKernel(cell: Cell): boolean {
+  return cell.hasClass(oldClass);
+}
+
 /** Marks the outputs of a notebook as old when its kernel starts anew or dies, until their cells run again. */
 export class OldOutputs {
   readonly #panel: NotebookPanel;
@@ -27,7 +34,7 @@ export class OldOutputs {
       const { model } = cell as CodeCell;
       if (model.outputs.length === 0) continue;
       const mark = element("p", { class: "wb-old-mark" }, "From before the kernel was started anew");
-      cell.addClass("wb-old");
+      cell.addClass(oldClass);
       cell.node.append(mark);
       this.#marks.set(cell, mark);
       cell.disposed.connect(() => this.#marks.delete(cell));
@@ -40,6 +47,6 @@ export class OldOutputs {
   #unmark(cell: Cell): void {
     this.#marks.get(cell)?.remove();
     this.#marks.delete(cell);
-    cell.removeClass("wb-old");
+    cell.removeClass(oldClass);
   }
 }

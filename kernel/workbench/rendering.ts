@@ -8,11 +8,18 @@ import {
 } from "@jupyterlab/rendermime";
 import { vegaRendererFactory } from "./vega.ts";
 
-/** What shows outputs and text. Mathematics and plots load what draws them when there is something to draw. */
-export function createRendering(languages: IEditorLanguageRegistry): RenderMimeRegistry {
+/**
+ * What shows outputs and text. Plots load what draws them when there is something to draw; mathematics, too, but not before
+ * `begun`: a notebook can be run without it.
+ */
+export function createRendering(
+  languages: IEditorLanguageRegistry,
+  begun: () => Promise<void>,
+): RenderMimeRegistry {
+  const mathematics = new MathJaxTypesetter();
   return new RenderMimeRegistry({
     initialFactories: [...standardRendererFactories, javaScriptRendererFactory, vegaRendererFactory],
-    latexTypesetter: new MathJaxTypesetter(),
+    latexTypesetter: { typeset: async (node) => mathematics.typeset(await begun().then(() => node)) },
     markdownParser: createMarkdownParser(languages),
   });
 }

@@ -1,5 +1,10 @@
 import type { Cell, CodeCell } from "@jupyterlab/cells";
-import { NotebookActions, type NotebookPanel } from "@jupyterlab/notebook";
+import {
+  type INotebookCellExecutor,
+  NotebookActions,
+  type NotebookPanel,
+  runCell as runInNotebook,
+} from "@jupyterlab/notebook";
 import { Signal } from "@lumino/signaling";
 
 /** A cell that ran to its end. */
@@ -7,6 +12,18 @@ export interface EndedRun {
   cell: CodeCell;
   source: string;
   success: boolean;
+}
+
+/** A cell that will not go on: the kernel has answered, or will not any more. */
+const settled = new Signal<object, Cell>({});
+
+/** Runs a cell as JupyterLab does, which says nothing of a cell whose kernel was restarted or went away with its server. */
+export async function runCell(options: INotebookCellExecutor.IRunCellOptions): Promise<boolean> {
+  try {
+    return await runInNotebook(options);
+  } finally {
+    settled.emit(options.cell);
+  }
 }
 
 /** What of a notebook is running: how many cells were asked for, and how many are through. */
@@ -24,6 +41,12 @@ export class Runs {
     this.#panel = panel;
     NotebookActions.executionScheduled.connect(this.#scheduled, this);
     NotebookActions.executed.connect(this.#executed, this);
+    settled.connect(this.#settled, this);
+  }
+
+  /** The cells that are running or waiting, in the order they were asked for. */
+  get cells(): CodeCell[] {
+    return [...this.#sources.keys()] as CodeCell[];
   }
 
   /** Whether cells are running or waiting. */
@@ -47,6 +70,13 @@ export class Runs {
     this.#sources.delete(run.cell);
     this.done += 1;
     this.ended.emit({ cell: run.cell as CodeCell, source, success: run.success });
+    this.changed.emit();
+  }
+
+  /** After `#executed`, if that was called at all. */
+  #settled(_: unknown, cell: Cell): void {
+    if (!this.#sources.delete(cell)) return;
+    this.done += 1;
     this.changed.emit();
   }
 }

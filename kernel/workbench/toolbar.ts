@@ -97,9 +97,7 @@ export class Toolbar {
     this.#stale.title = "Cells whose inputs have changed since they ran; press to go to the first";
     this.#saved.textContent = autosave.hasChanges ? "unsaved" : "saved";
     this.#saved.classList.toggle("wb-unsaved", autosave.hasChanges);
-    const told = kernelState(panel.sessionContext);
-    // Our kernel completes and explains while a cell runs, and says "idle" after each.
-    const state = told === "idle" && runs.isRunning ? "busy" : told;
+    const state = kernelState(open);
     this.#kernel.dataset.state = state;
     const wide = (text: string) => element("span", { class: "wb-wide" }, text);
     this.#kernel.replaceChildren(wide("kernel "), state, ...(state === "dead" ? [wide(": restart it")] : []));
@@ -107,7 +105,14 @@ export class Toolbar {
   }
 }
 
-function kernelState(context: ISessionContext): string {
+/** How the kernel of a notebook is, in a word. */
+export function kernelState({ panel, runs }: OpenNotebook): string {
+  const told = toldState(panel.sessionContext);
+  // Our kernel completes and explains while a cell runs, and says "idle" after each.
+  return told === "idle" && runs.isRunning ? "busy" : told;
+}
+
+function toldState(context: ISessionContext): string {
   const { session } = context;
   if (!session?.kernel) return context.isReady ? "dead" : "starting";
   const { status, connectionStatus } = session.kernel;

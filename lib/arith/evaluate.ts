@@ -18,22 +18,7 @@ export function evalInt(e: Expr, env: ReadonlyMap<number, number>): number {
       const a = evalInt(e.a, env);
       const b = evalInt(e.b, env);
       if (isLogicOp(e.op)) return e.op === "and" ? a && b : a || b;
-      switch (e.op) {
-        case "eq":
-          return Number(a === b);
-        case "ne":
-          return Number(a !== b);
-        case "lt":
-          return Number(a < b);
-        case "le":
-          return Number(a <= b);
-        case "gt":
-          return Number(a > b);
-        case "ge":
-          return Number(a >= b);
-        default:
-          return ops.foldInts(e.op, a, b) ?? Number.NaN;
-      }
+      return ops.foldInts(e.op, a, b) ?? Number.NaN;
     }
     default:
       return Number.NaN;

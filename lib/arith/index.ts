@@ -9,6 +9,7 @@ export * from "./iter-map-divide.ts";
 export * from "./iter-map-inverse.ts";
 export * from "./key.ts";
 export * from "./pairs.ts";
+export * from "./quads.ts";
 export * from "./region.ts";
 export * from "./simplify.ts";
 export { gcd, type Sum, type Term } from "./sum.ts";

@@ -44,7 +44,13 @@ export function relaxIndex(
   inner: readonly VarDomain[],
   ranges: Ranges = new Map(),
 ): Range | undefined {
-  const known = withDomains(inner, ranges);
+  return index.kind === "const"
+    ? { min: index, extent: constant(1) }
+    : relaxed(index, inner, withDomains(inner, ranges));
+}
+
+/** `known`: with the values of the inner variables. */
+function relaxed(index: Expr, inner: readonly VarDomain[], known: Ranges): Range | undefined {
   const used = varsOf(index);
   const moving = inner.filter((d) => used.has(d.v.id));
   if (moving.length === 0) return { min: simplify(index, known), extent: constant(1) };
@@ -133,7 +139,7 @@ export function relaxRegion(region: Region, inner: readonly VarDomain[], ranges:
   return {
     buffer: region.buffer,
     ranges: region.ranges.map((r, i) => {
-      const min = relaxIndex(r.min, inner, ranges);
+      const min = relaxed(r.min, inner, known);
       const used = varsOf(r.extent);
       const fixedExtent = !inner.some((d) => used.has(d.v.id));
       if (!min || !fixedExtent) return { min: constant(0), extent: region.buffer.shape[i] };

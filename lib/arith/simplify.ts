@@ -17,7 +17,6 @@ import {
   mapExpr,
   not,
   type Ranges,
-  varsOf,
 } from "../ir/index.ts";
 import { divMod } from "./divide.ts";
 import { exprKey, sameExpr } from "./key.ts";
@@ -340,7 +339,3 @@ function mergeDivMod(s: Sum): Sum {
 
 /** The linear form of an expression that is already simplified. */
 const linear = (e: Expr): Sum => new Simplifier(NO_RANGES).sum(e);
-
-/** Variables of `e` that have no range. */
-export const unboundedVars = (e: Expr, ranges: Ranges): boolean =>
-  [...varsOf(e).keys()].some((id) => !ranges.has(id));

@@ -27,6 +27,8 @@ export function atomSum(atom: Expr, coef = 1): Sum {
 /** a + k·b. Terms that cancel are dropped. */
 export function addScaled(a: Sum, b: Sum, k: number): Sum {
   if (k === 0) return a;
+  if (b.terms.size === 0) return { terms: a.terms, constant: a.constant + k * b.constant };
+  if (a.terms.size === 0 && k === 1) return { terms: b.terms, constant: a.constant + b.constant };
   const terms = new Map(a.terms);
   for (const [key, t] of b.terms) {
     const coef = (terms.get(key)?.coef ?? 0) + k * t.coef;

@@ -21,6 +21,7 @@ import {
   visitStmt,
   withBody,
 } from "../ir/index.ts";
+import { matrixProgram } from "../schedule/subgroup-matrix.ts";
 import { symbolicSizes } from "./size.ts";
 import { type Kernel, type KernelSource, kernelOf } from "./wasm/kernel.ts";
 
@@ -62,25 +63,41 @@ interface Options {
   readonly lookup: Lookup;
   /** Calls of imported kernels stay. */
   readonly keepKernels: boolean;
+  /** Other calls that stay: what the target has an operation for. */
+  readonly keep: (name: string) => boolean;
 }
 
 /**
  * The function without calls, or with those of imported kernels alone. `lookup` finds functions of its module, which go
  * before registered ones.
  */
-export function expandExterns(f: PrimFunc, lookup: Lookup = () => undefined, keepKernels = false): PrimFunc {
-  return withBody(f, expand(f.body, { lookup, keepKernels }, []) as PrimFunc["body"]);
+export function expandExterns(
+  f: PrimFunc,
+  lookup: Lookup = () => undefined,
+  keepKernels = false,
+  keep: (name: string) => boolean = () => false,
+): PrimFunc {
+  const body = expand(f.body, { lookup, keepKernels, keep }, []) as PrimFunc["body"];
+  return body === f.body ? f : withBody(f, body);
+}
+
+/** Whether a function calls no others: it says all that it does. */
+export const isClosed = (f: PrimFunc): boolean => !calls(f.body);
+
+function calls(s: Stmt): boolean {
+  let found = false;
+  visitStmt(s, {
+    stmt: (x) => {
+      if (x.kind === "extern") found = true;
+      return !found;
+    },
+    expr: () => false,
+  });
+  return found;
 }
 
 function expand(s: Stmt, options: Options, within: readonly string[]): Stmt {
-  let calls = false;
-  visitStmt(s, {
-    stmt: (x) => {
-      if (x.kind === "extern") calls = true;
-      return !calls;
-    },
-  });
-  if (!calls) return s;
+  if (!calls(s)) return s;
   return rewriteStmt(s, { stmt: (x) => (x.kind === "extern" ? bodyOf(x, options, within) : x) });
 }
 
@@ -89,7 +106,7 @@ function bodyOf(call: Extern, options: Options, within: readonly string[]): Stmt
   if (within.includes(func))
     throw new Error(`T.callExtern: ${[...within, func].join(" calls ")}: calls cannot recur`);
   const own = options.lookup(func);
-  const callee = own ?? registry.get(func)?.program;
+  const callee = own ?? registry.get(func)?.program ?? matrixProgram(func);
   if (!callee) {
     const known = [...registry.keys()].join(", ") || "none";
     throw new Error(
@@ -97,6 +114,7 @@ function bodyOf(call: Extern, options: Options, within: readonly string[]): Stmt
     );
   }
   const args = argumentsOf(call, callee);
+  if (!own && options.keep(func)) return call;
   if (options.keepKernels && !own && registry.get(func)?.kernel) return call;
   const root = instantiate(callee, args);
   return expand(block({ name: func, allocs: root.allocs, body: root.body }), options, [...within, func]);

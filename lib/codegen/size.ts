@@ -42,31 +42,12 @@ export function evalSize(e: Expr, sizes: SizeMap): number | undefined {
       // One side of a logical operator may decide alone.
       if (e.op === "and") return a === 0 || b === 0 ? 0 : a === undefined || b === undefined ? undefined : 1;
       if (e.op === "or") return a === 1 || b === 1 ? 1 : a === undefined || b === undefined ? undefined : 0;
-      return a === undefined || b === undefined ? undefined : binaryOf(e.op, a, b);
+      return a === undefined || b === undefined ? undefined : ops.foldInts(e.op, a, b);
     }
     case "call":
     case "load":
       return undefined;
     default:
       return unreachable(e);
-  }
-}
-
-function binaryOf(op: Exclude<(Expr & { kind: "binary" })["op"], "and" | "or">, a: number, b: number) {
-  switch (op) {
-    case "eq":
-      return Number(a === b);
-    case "ne":
-      return Number(a !== b);
-    case "lt":
-      return Number(a < b);
-    case "le":
-      return Number(a <= b);
-    case "gt":
-      return Number(a > b);
-    case "ge":
-      return Number(a >= b);
-    default:
-      return ops.foldInts(op, a, b);
   }
 }

@@ -33,6 +33,7 @@ export async function bundle(entries: readonly BundleEntry[], options: BundleOpt
     const known = Object.keys(TARGETS).join(" and ");
     refuseDeploy(`there is no target ${JSON.stringify(target)} for bundles; there are ${known}`);
   }
+  checkThreads(options.threads, target);
   const made = await TARGETS[target](entries, { ...options, name: model });
   const files: BundleFile[] = [];
   for (const [name, bytes] of made.parts) files.push(await fileOf(name, bytes));
@@ -50,6 +51,17 @@ export async function bundle(entries: readonly BundleEntry[], options: BundleOpt
   };
   const json = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
   return { files: [...files, await fileOf("manifest.json", json)], manifest };
+}
+
+/** More than any machine's cores. */
+const MOST_THREADS = 256;
+
+function checkThreads(threads: number | undefined, target: BundleTarget): void {
+  if (threads === undefined) return;
+  if (!(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS))
+    refuseDeploy(`threads is a whole number from 1 to ${MOST_THREADS}, got ${threads}`);
+  if (threads > 1 && target !== "wasm")
+    refuseDeploy(`threads are for bundles of wasm; one for ${target} runs its loops on the GPU`);
 }
 
 async function fileOf(name: string, bytes: Uint8Array): Promise<BundleFile> {

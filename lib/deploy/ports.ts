@@ -82,11 +82,12 @@ export function inputsOf(mod: IRModule, func: string, fixed: ReadonlySet<string>
   return inputs;
 }
 
-/** What a function gives: `before` has its names; after it was lowered, sizes that the data decides have names and bounds. */
+/** What a function gives, which must be something: `before` has its names; after it was lowered, sizes that the data decides have names and bounds. */
 export function outputsOf(before: GraphFunc, lowered: GraphFunc): Port[] {
   const ranges = sizeBounds(lowered);
   const { type } = lowered.body.result;
   const fields = type.kind === "tuple" ? type.fields : [type];
+  if (fields.length === 0) refuseDeploy("the function gives nothing: a bundle needs at least one output");
   return fields.map((t, i) =>
     portOf(listed(before, "outputs")?.[i] ?? (fields.length > 1 ? `y${i}` : "y"), t, (shape) =>
       mostShape(shape, ranges),

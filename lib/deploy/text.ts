@@ -1,5 +1,6 @@
 /** Parts of a bundle's `model.js` and `model.d.ts` that do not depend on the target. */
 import { arrayOf, type Port } from "./ports.ts";
+import type { Weights } from "./weights.ts";
 
 /** The first line of a module. */
 export const heading = (model: string, how: string): string =>
@@ -28,10 +29,37 @@ export const missing = (names: readonly string[]): string =>
 if (missing.length > 0) throw new TypeError("the model calls functions that are not part of it: load({ functions }) takes " + missing.join(", "));`;
 
 /** `half(bits)`: a number of half precision. */
-export const HALF = `const half = (h) => {
+const HALF = `const half = (h) => {
   const e = (h >> 10) & 31, m = h & 1023, s = h & 32768 ? -1 : 1;
   return s * (e === 0 ? m * 2 ** -24 : e === 31 ? (m ? NaN : Infinity) : (1024 + m) * 2 ** (e - 25));
 };`;
+
+/** `widen(words, at, numbers, from, count, base)`: small numbers of the file `file` as larger ones in the bytes `to`. */
+const widen = (file: string, to: string): string => `const widen = (A, at, N, from, n, base) => {
+  const words = new A(${to}.buffer, at, n), small = new N(new Uint8Array(${file}.subarray(from, from + n * N.BYTES_PER_ELEMENT)).buffer);
+  for (let i = 0; i < n; i++) words[i] = small[i] + base;
+};`;
+
+/** Statements that bring the file of weights into memory: from the bytes `file` into the bytes `to`, of which `start` is the first. */
+export function expandText(
+  { halves, narrow, rest }: Weights,
+  start: number,
+  file: string,
+  to: string,
+): string {
+  const lines: string[] = [];
+  if (halves > 0)
+    lines.push(
+      HALF,
+      `const stored = new DataView(${file}.buffer, ${file}.byteOffset);`,
+      `new Float32Array(${to}.buffer, ${start}, ${halves}).forEach((_, i, to) => { to[i] = half(stored.getUint16(2 * i, true)); });`,
+    );
+  if (narrow.length > 0) lines.push(widen(file, to));
+  for (const { word, bits, base, count, from, at } of narrow)
+    lines.push(`widen(Int${word}Array, ${at}, Uint${bits}Array, ${from}, ${count}, ${base});`);
+  lines.push(`${to}.set(${rest.from > 0 ? `${file}.subarray(${rest.from})` : file}, ${rest.at});`);
+  return lines.join("\n");
+}
 
 /** `choose(inputs)`: the entry point that takes them; `fits(entry, inputs)` says which does. */
 export const CHOOSE = `const said = (ports) => Object.entries(ports).map(([n, [, A, s]]) => \`\${n}: \${A.name} [\${s}]\`).join(", ");

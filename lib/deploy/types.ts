@@ -25,6 +25,11 @@ export interface BundleOptions {
   readonly f16?: boolean;
   /** Use relaxed SIMD. Off unless asked for: not every browser has it. */
   readonly relaxedSimd?: boolean;
+  /**
+   * For "wasm": how many threads share the loops at most; `load` starts no more workers than there are other cores. Default 1:
+   * the bundle has nothing for threads.
+   */
+  readonly threads?: number;
   /** For "webgpu": compute f16 tensors on the GPU. The bundle then needs a device with `shader-f16`. */
   readonly shaderF16?: boolean;
   /** Changes to the pipeline: passes of one's own, a recorder, other schedules. */

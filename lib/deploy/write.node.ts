@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import path from "node:path";
 import process from "node:process";
 import { refuseDeploy } from "./error.ts";
+import { makeFolder } from "./folder.node.ts";
 import type { Bundle, Manifest } from "./types.ts";
 
 /**
@@ -13,7 +14,7 @@ export function writeBundle(b: Bundle, folder: string): void {
   const target = path.resolve(folder);
   const old = existsSync(target);
   if (old) checkReplaceable(target);
-  mkdirSync(path.dirname(target), { recursive: true });
+  makeFolder(path.dirname(target));
   // Not mkdtemp, whose folder others may not read.
   const aside = path.join(
     path.dirname(target),

@@ -13,7 +13,7 @@ export * from "./pattern/index.ts";
 export * from "./pipeline.ts";
 export { type GraphWords, type OpBuilder, type OpWords, R } from "./r.ts";
 export * from "./recorder.ts";
-export { callOp, getOp, inferAgain, knownSize, listOps, registerOp } from "./registry.ts";
+export { callOp, getOp, inferAgain, listOps, registerOp } from "./registry.ts";
 export { removeAllUnused } from "./remove-unused.ts";
 export { type GraphFuncOptions, parseGraphFunc, type TypeLike, type Value } from "./script/index.ts";
 export * from "./shape.ts";

@@ -46,7 +46,7 @@ export interface PipelineOptions {
    * known.
    */
   readonly whole?: boolean;
-  /** Convolutions of 3 × 3 with constant weights by Winograd's F(2 × 2, 3 × 3): fewer products, weights of 16/9 the bytes. */
+  /** Convolutions of 3 × 3 with constant weights by Winograd's filtering: fewer products, weights of 16/9 or four times the bytes. */
   readonly winograd?: boolean;
   /** Gives tensor programs a schedule (lib/tune); without, they run as they were made. */
   readonly schedule?: Pass;
@@ -120,7 +120,7 @@ export const PIPELINE = [
     name: "winogradConv2d",
     pass: (o) => (o.winograd ? winogradConv2d : undefined),
     why: "before legalization makes sums of convolutions; when scales have joined the weights",
-    brings: "convolutions of 3 × 3 take fewer products, with weights of 16/9 the bytes",
+    brings: "convolutions of 3 × 3 take fewer products, with weights of 16/9 or four times the bytes",
   },
   {
     name: "legalizeOps",

@@ -1,5 +1,5 @@
 /** Operators by name. */
-import { type Attrs, constInt, type Expr, type OpCall, opCall } from "../ir/index.ts";
+import { type Attrs, type OpCall, opCall } from "../ir/index.ts";
 import { refuseGraph } from "./error.ts";
 import { OpArgs, type OpDef } from "./op.ts";
 import { callDef, inferType, type OpArg } from "./op-call.ts";
@@ -45,9 +45,4 @@ export const callOp = (name: string, args: readonly OpArg[], attrs: Attrs = {}):
 /** The call with its type inferred anew, after its arguments changed. */
 export function inferAgain(c: OpCall): OpCall {
   return opCall(c.op, c.args, c.attrs, inferType(getOp(c.op), new OpArgs(c.op, c.args, c.attrs)));
-}
-
-/** A size as a number. Throws for a symbolic one, naming what needs it. */
-export function knownSize(where: string, e: Expr, what: string): number {
-  return constInt(e) ?? refuseGraph(where, `${what} must be known, it is symbolic`);
 }

@@ -20,15 +20,24 @@ export interface Difference {
 
 type Node = Expr | Stmt | BaseFunc | IRModule;
 
+export interface NamesCount {
+  /** Programs with other names of variables, buffers or blocks are other programs. Default: they are not. */
+  readonly names?: boolean;
+}
+
 /** True when `a` and `b` are the same program. Free variables and buffers must be the same by identity. */
-export function structuralEqual(a: Node, b: Node): boolean {
-  return firstDifference(a, b) === undefined;
+export function structuralEqual(a: Node, b: Node, options?: NamesCount): boolean {
+  return a === b || firstDifference(a, b, options) === undefined;
 }
 
 /** The first difference of two programs, or undefined when they are structurally equal. */
-export function firstDifference(a: Node, b: Node): Difference | undefined {
+export function firstDifference(
+  a: Node,
+  b: Node,
+  { names = false }: NamesCount = {},
+): Difference | undefined {
   try {
-    new Matcher().node(a, b);
+    new Matcher(names).node(a, b);
     return undefined;
   } catch (e) {
     if (e instanceof Mismatch) return e.difference;
@@ -39,10 +48,10 @@ export function firstDifference(a: Node, b: Node): Difference | undefined {
 /** What has an identity. */
 type Named = { readonly kind: string; readonly id: number; readonly name: string };
 
-class Mismatch extends Error {
+/** Ends the comparison. No Error: most comparisons end so, and a stack takes longer to note than all the rest. */
+class Mismatch {
   readonly difference: Difference;
   constructor(difference: Difference) {
-    super(difference.what);
     this.difference = difference;
   }
 }
@@ -53,6 +62,11 @@ class Matcher implements GraphMatching {
   private readonly path: string[] = [];
   /** Set while the shapes of parameters are compared: variables met first in them are symbolic sizes. */
   private declaring = false;
+  private readonly names: boolean;
+
+  constructor(names: boolean) {
+    this.names = names;
+  }
 
   fail(what: string, a: unknown, b: unknown): never {
     throw new Mismatch({ what, a, b, path: [...this.path] });
@@ -122,7 +136,12 @@ class Matcher implements GraphMatching {
     this.stmt(a.body, b.body);
   }
 
+  private name(a: { readonly name: string }, b: { readonly name: string }): void {
+    if (this.names) this.same("name", a.name, b.name, a, b);
+  }
+
   bindVar(a: Var, b: Var): void {
+    this.name(a, b);
     this.same(`dtype of ${a.name}`, a.dtype, b.dtype, a, b);
     this.ab.set(a.id, b.id);
     this.ba.set(b.id, a.id);
@@ -130,6 +149,7 @@ class Matcher implements GraphMatching {
 
   /** `declares`: variables met here first are symbolic sizes of the function, bound here. */
   private bindBuffer(a: Buffer, b: Buffer, declares = false): void {
+    this.name(a, b);
     this.same(`dtype of ${a.name}`, a.dtype, b.dtype, a, b);
     this.same(`scope of ${a.name}`, a.scope, b.scope, a, b);
     this.same(`offset factor of ${a.name}`, a.offsetFactor, b.offsetFactor, a, b);
@@ -176,6 +196,7 @@ class Matcher implements GraphMatching {
       }
       case "block": {
         const o = b as typeof a;
+        this.name(a, o);
         this.same(`number of axes of block ${a.name}`, a.axes.length, o.axes.length, a, b);
         for (let i = 0; i < a.axes.length; i++) {
           this.same(`type of axis ${a.axes[i].v.name}`, a.axes[i].type, o.axes[i].type, a, b);

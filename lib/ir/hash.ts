@@ -4,13 +4,14 @@
  * order in which they are bound; what is free counts as free.
  */
 import type { Region } from "./buffer.ts";
+import type { NamesCount } from "./equal.ts";
 import type { Buffer, Expr, Var } from "./expr.ts";
 import type { PrimFunc } from "./func.ts";
 import type { Attrs, Stmt } from "./stmt.ts";
 
-/** 16 hexadecimal digits. Not for adversaries: programs can be made whose hashes collide. */
-export function structuralHash(f: PrimFunc): string {
-  const h = new Hasher();
+/** 16 hexadecimal digits. Not for adversaries: programs can be made whose hashes collide. `names`: these count, too. */
+export function structuralHash(f: PrimFunc, { names = false }: NamesCount = {}): string {
+  const h = new Hasher(names);
   h.func(f);
   return h.digest();
 }
@@ -22,6 +23,11 @@ class Hasher {
   private readonly numbers = new Map<number, number>();
   private bound = 0;
   private declaring = false;
+  private readonly names: boolean;
+
+  constructor(names: boolean) {
+    this.names = names;
+  }
 
   digest(): string {
     return [this.a, this.b]
@@ -59,13 +65,19 @@ class Hasher {
     this.numbers.set(id, this.bound++);
   }
 
+  private name(name: string): void {
+    if (this.names) this.put(name);
+  }
+
   private bindVar(v: Var): void {
+    this.name(v.name);
     this.put(v.dtype);
     this.bind(v.id);
   }
 
   /** `declares`: variables met here first are symbolic sizes of the function, bound here. */
   private bindBuffer(b: Buffer, declares = false): void {
+    this.name(b.name);
     for (const x of [b.dtype, b.scope, b.offsetFactor, b.shape.length, b.strides?.length]) this.put(x);
     this.declaring = declares;
     for (const e of [...b.shape, ...(b.strides ?? [])]) this.expr(e);
@@ -90,6 +102,7 @@ class Hasher {
         this.bindVar(s.v);
         return this.stmt(s.body);
       case "block":
+        this.name(s.name);
         this.put(s.axes.length);
         for (const x of s.axes) {
           this.put(x.type);

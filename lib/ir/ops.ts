@@ -8,6 +8,7 @@ import {
   type ArithOp,
   type BinaryOp,
   binary,
+  type CompareOp,
   constant,
   constInt,
   type Expr,
@@ -27,8 +28,8 @@ function pair(a: ExprLike, b: ExprLike): [Expr, Expr] {
   return [toExpr(a, dtype), toExpr(b, dtype)];
 }
 
-/** Whole-number results of integer operators, or undefined where there is none (division by zero). */
-export function foldInts(op: ArithOp, a: number, b: number): number | undefined {
+/** Whole-number results of integer operators, 0 or 1 for comparisons; undefined where there is none (division by zero). */
+export function foldInts(op: ArithOp | CompareOp, a: number, b: number): number | undefined {
   switch (op) {
     case "add":
       return a + b;
@@ -50,6 +51,18 @@ export function foldInts(op: ArithOp, a: number, b: number): number | undefined 
       return Math.max(a, b);
     case "div":
       return undefined;
+    case "eq":
+      return Number(a === b);
+    case "ne":
+      return Number(a !== b);
+    case "lt":
+      return Number(a < b);
+    case "le":
+      return Number(a <= b);
+    case "gt":
+      return Number(a > b);
+    case "ge":
+      return Number(a >= b);
   }
 }
 

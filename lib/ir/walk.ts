@@ -266,8 +266,24 @@ export interface Visitor {
 export function visitStmt(s: Stmt, v: Visitor): void {
   if (v.stmt?.(s) === false) return;
   const onExpr = v.expr;
-  if (onExpr) for (const e of ownExprs(s)) visitExpr(e, onExpr);
-  for (const c of childStmts(s)) visitStmt(c, v);
+  switch (s.kind) {
+    // These are most statements: no lists are made for them.
+    case "for":
+      if (onExpr) {
+        visitExpr(s.min, onExpr);
+        visitExpr(s.extent, onExpr);
+      }
+      visitStmt(s.body, v);
+      return;
+    case "store":
+      if (!onExpr) return;
+      for (const i of s.indices) visitExpr(i, onExpr);
+      visitExpr(s.value, onExpr);
+      return;
+    default:
+      if (onExpr) for (const e of ownExprs(s)) visitExpr(e, onExpr);
+      for (const c of childStmts(s)) visitStmt(c, v);
+  }
 }
 
 /** Bottom-up rewriting of an expression: `f` sees nodes whose children are already rewritten. */

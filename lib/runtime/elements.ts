@@ -56,6 +56,16 @@ export function dtypeOfArray(data: ArrayBufferView): DType | undefined {
   return undefined;
 }
 
+/** Whether bytes are 0 or 1 all of them, as those of bool are: looked at four at a time where they lie so. */
+export function onlyZeroOrOne(data: Uint8Array): boolean {
+  const words =
+    data.byteOffset % 4 === 0 ? new Uint32Array(data.buffer, data.byteOffset, data.length >> 2) : [];
+  let bits = 0;
+  for (let i = 0; i < words.length; i++) bits |= words[i];
+  for (let i = 4 * words.length; i < data.length; i++) bits |= data[i] * 0x01010101;
+  return (bits & 0xfefefefe) === 0;
+}
+
 /** The dtype of plain JavaScript values: booleans are bool, bigints i64, numbers f32. */
 export function dtypeOfValue(x: unknown): DType {
   return typeof x === "boolean" ? "bool" : typeof x === "bigint" ? "i64" : "f32";

@@ -133,7 +133,7 @@ export class Built implements ExecutableMethods {
 
   source(format?: string): string {
     const own = Object.keys(primFuncs(this.module)).length > 0 || !this.#graph;
-    return [own ? this.#backend.source(format) : "", this.#graph?.source(format) ?? ""]
+    return [own ? this.#backend.source(format) : "", ...(this.#graph?.sources(format) ?? [])]
       .filter((text) => text !== "")
       .join("\n");
   }

@@ -42,6 +42,7 @@ export {
 export { Random } from "./random.ts";
 export { measureRoofline, type Roofline, type RooflineOptions, roofline } from "./roofline/index.ts";
 export { type RandomOptions, Tensor } from "./tensor.ts";
+export { type ScalingOptions, threadScaling } from "./thread-scaling.ts";
 export {
   availableThreads,
   releaseThreads,

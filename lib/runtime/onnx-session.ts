@@ -15,11 +15,12 @@ import type { Tensor } from "./tensor.ts";
 import { tunedPipeline } from "./tuned.ts";
 import type { GraphArg } from "./vm/arguments.ts";
 import { graphRunner } from "./vm/graph-runner.ts";
+import { KernelPool } from "./vm/kernel-pool.ts";
 import type { GraphResult } from "./vm/library.ts";
 import type { MemoryPlan } from "./vm/plan.ts";
 import type { Profile } from "./vm/profile.ts";
 import type { GraphRunner } from "./vm/runner.ts";
-import { CACHE_SIZE } from "./vm/specializations.ts";
+import { CACHE_SIZE, type SpecializeOptions } from "./vm/specializations.ts";
 import { GpuTensor } from "./webgpu/tensor.ts";
 
 export type { PlainTensor, SessionInput, SessionInputs } from "./session-inputs.ts";
@@ -51,7 +52,8 @@ const forgotten = new FinalizationRegistry<Map<IRModule, GraphRunner>>((cache) =
  */
 export class OnnxSession {
   readonly model: OnnxModel;
-  private readonly options: SessionOptions;
+  private readonly options: SpecializeOptions;
+  private readonly pool: KernelPool;
   private readonly cacheSize: number;
   /** In the order of last use. */
   private readonly cache = new Map<IRModule, GraphRunner>();
@@ -63,7 +65,9 @@ export class OnnxSession {
     this.model =
       model instanceof OnnxModel ? model : new OnnxModel(model, { ...options, keep: this.cacheSize });
     const database = options.target === "interpreter" ? undefined : options.database;
-    this.options = { ...options, pipeline: tunedPipeline(options.pipeline, database, options) };
+    this.pool = new KernelPool(options);
+    const pipeline = tunedPipeline(options.pipeline, database, options);
+    this.options = { ...options, kernels: this.pool, pipeline };
     forgotten.register(this, this.cache, this);
   }
 
@@ -159,6 +163,14 @@ export class OnnxSession {
     return this.cache.size;
   }
 
+  /**
+   * Tensor programs that were compiled so far for the CPU, and those that are kept: compiled programs of the model have those
+   * in common that do not mention what differs.
+   */
+  get kernels(): { readonly compiled: number; readonly kept: number } {
+    return { compiled: this.pool.compiled, kept: this.pool.size };
+  }
+
   /** Gives back the memory of weights and programs. Results stay valid. */
   dispose(): void {
     for (const library of this.cache.values()) library.dispose();
@@ -169,7 +181,8 @@ export class OnnxSession {
 
   /** Generated code of what was compiled so far. */
   source(format?: string): string {
-    return [...this.cache.values()].map((library) => library.source(format)).join("\n");
+    const texts = [...this.cache.values()].flatMap((library) => library.sources(format));
+    return [...new Set(texts)].join("\n");
   }
 
   private with<X>(inputs: SessionInputs, use: (library: GraphRunner, args: readonly GraphArg[]) => X): X {

@@ -18,6 +18,7 @@ import {
   flatten,
   type Nested,
   nest,
+  onlyZeroOrOne,
   readElement,
   writeElement,
 } from "./elements.ts";
@@ -320,8 +321,12 @@ function fromTyped(data: ArrayBufferView, shape: readonly number[] | undefined, 
   }
   const elements = data as TypedArray;
   const t = Tensor.empty(resolveShape(elements.length, shape ?? [elements.length]), type);
-  if (natural === type) cpuMemory().write(type, t.address, elements);
-  else for (let i = 0; i < elements.length; i++) writeElement(t.data, type, i, elements[i]);
+  if (natural === type || (type === "bool" && data instanceof Uint8Array && onlyZeroOrOne(data))) {
+    cpuMemory().write(type, t.address, elements);
+    return t;
+  }
+  const { data: to } = t;
+  for (let i = 0; i < elements.length; i++) writeElement(to, type, i, elements[i]);
   return t;
 }
 

@@ -4,14 +4,19 @@ import { graphFuncs, type IRModule } from "../ir/index.ts";
 import type { Database } from "../tune/database/database.ts";
 import { defaultSchedules } from "../tune/default/index.ts";
 import { scheduleForGpu } from "../tune/default-gpu/index.ts";
-import { engineName, type TunedFor, tuningTarget } from "./tuning-target.ts";
+import { threadsFor } from "./thread-count.ts";
+import { engineName, gpuHere, type TunedFor, tuningTarget } from "./tuning-target.ts";
 import type { LowerOptions } from "./vm/lower.ts";
 
 export type { TunedFor } from "./tuning-target.ts";
 
-/** The machine is asked for when a program is looked up: which GPU it is, is known when its device was made. */
+/**
+ * The machine is asked for when a program is looked up: which GPU it is, is known when its device was made. Threads are those
+ * that a build spreads its loops over: all there are, where it does not say.
+ */
 const sourceOf = (database: Database, machine: TunedFor): Parameters<typeof applyDatabase>[0] => ({
-  queryFunc: (f) => database.queryFunc(f, tuningTarget(machine)),
+  queryFunc: (f) =>
+    database.queryFunc(f, tuningTarget({ ...machine, threads: threadsFor(machine.threads).count })),
 });
 
 /** The pipeline with the database's schedules where it has some; the others as without it. */
@@ -21,7 +26,7 @@ export function tunedPipeline(
   machine: TunedFor = {},
 ): LowerOptions {
   if (!database) return pipeline;
-  const byAnalysis = machine.target === "webgpu" ? scheduleForGpu : defaultSchedules(engineName());
+  const byAnalysis = machine.target === "webgpu" ? scheduleForGpu(gpuHere) : defaultSchedules(engineName());
   const others = pipeline.schedule ?? byAnalysis;
   const passes = [applyDatabase(sourceOf(database, machine)), others];
   return { ...pipeline, schedule: sequential(passes, "applyDatabase") };

@@ -1,5 +1,6 @@
 /** The machine, as far as it decides which schedule is best. */
 import { DEFAULT_LIMITS } from "../codegen/wgsl/index.ts";
+import { type GpuMachine, gpuMachine } from "../tune/default-gpu/machine.ts";
 import type { TuningTarget, WasmTarget, WebgpuTarget } from "../tune/target.ts";
 import type { Target } from "./backend.ts";
 import { features } from "./features.ts";
@@ -19,6 +20,9 @@ export interface TunedFor {
 export const tuningTarget = (options: TunedFor = {}): TuningTarget =>
   options.target === "webgpu" ? gpuTarget(gpuDeviceNow()) : wasmTarget(options);
 
+/** What default schedules suppose of the GPU in use; of a real one while there is none. */
+export const gpuHere = (): GpuMachine => gpuMachine(gpuTarget(gpuDeviceNow()));
+
 /** A GPU's device; without one, what every adapter has. */
 export function gpuTarget(device?: GpuDevice): WebgpuTarget {
   const limits = device?.limits ?? DEFAULT_LIMITS;
@@ -30,6 +34,7 @@ export function gpuTarget(device?: GpuDevice): WebgpuTarget {
   return {
     kind: "webgpu",
     adapter: description || [vendor, architecture].filter((x) => x !== "").join(" ") || "unknown",
+    software: device?.adapter.fallback ?? false,
     limits: {
       maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
       maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
@@ -40,6 +45,7 @@ export function gpuTarget(device?: GpuDevice): WebgpuTarget {
       maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
     },
     features: [...(device?.features ?? [])].sort(),
+    ...(device?.matrix && { matrix: device.matrix }),
     engine: engineName(),
   };
 }

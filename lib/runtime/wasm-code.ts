@@ -1,5 +1,5 @@
 /** WebAssembly of a module for this machine: its SIMD, its memory, its threads. */
-import { compileWasm, type Spreader, type WasmModule } from "../codegen/wasm/index.ts";
+import { compileWasm, hasRelaxedDot, type Spreader, type WasmModule } from "../codegen/wasm/index.ts";
 import type { IRModule } from "../ir/index.ts";
 import { features } from "./features.ts";
 import { cpuMemory, type DeviceMemory } from "./memory.ts";
@@ -32,7 +32,12 @@ export function wasmCode(mod: IRModule, options: WasmCodeOptions): WasmCode {
   if (relaxedSimd && !has.relaxedSimd) throw new Error("this engine has no relaxed SIMD");
   const there = threadsFor(options.threads);
   const memory = cpuMemory();
-  const code = compileWasm(mod, { relaxedSimd, threads: there.count, sharedMemory: memory.isShared });
+  const code = compileWasm(mod, {
+    relaxedSimd,
+    relaxedDot: relaxedSimd && hasRelaxedDot(),
+    threads: there.count,
+    sharedMemory: memory.isShared,
+  });
   const isParallel = code.parallel.length > 0;
   return {
     code,

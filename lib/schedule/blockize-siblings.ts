@@ -65,7 +65,7 @@ interface Member extends Divided {
  * inside another, with something between them, whose axes do not divide, which need what another one makes in another
  * iteration of the loops outside, and reductions that go on outside.
  */
-export function blockizeBlocks(
+function blockizeBlocks(
   f: PrimFunc,
   ids: readonly number[],
   { preserveUnitIters = true }: BlockizeOptions = {},

@@ -13,6 +13,7 @@ import {
   ops,
   type Ranges,
   type Stmt,
+  substExpr,
   usesVar,
   type Var,
   variable,
@@ -21,7 +22,8 @@ import type { Iteration } from "./compute-at-regions.ts";
 
 /**
  * The block under new serial loops ax0, ax1, …, its axes bound to `min + loop`. Axes with one value get no loop,
- * unless unit loops are asked for. `around`: the loops that stay outside, outermost first.
+ * unless unit loops are asked for. `around`: the loops that stay outside, outermost first. `conditions`: under which it
+ * runs, in terms of its axes.
  */
 export function nestOf(
   block: Block,
@@ -29,6 +31,7 @@ export function nestOf(
   around: readonly For[],
   ranges: Ranges,
   preserveUnitLoops: boolean,
+  conditions: readonly Expr[] = [],
 ): Stmt {
   const known = new Map(ranges);
   const loops: { v: Var; extent: Expr }[] = [];
@@ -53,6 +56,8 @@ export function nestOf(
     if (it.guardEnd || leaves || misfit(binding, extent, around)) guards.push(ops.lt(binding, extent));
     return { v: a.v, type: a.type, extent, binding };
   });
+  const bindings = new Map(axes.map((a) => [a.v.id, a.binding] as const));
+  guards.push(...conditions.map((c) => simplify(substExpr(c, bindings), known)));
   const { predicate: _, ...rest } = block;
   const predicate = ops.allOf(guards);
   let nest: Stmt = { ...rest, axes, ...(predicate ? { predicate } : {}) };

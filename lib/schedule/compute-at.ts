@@ -23,6 +23,7 @@ import {
   seq,
   withBody,
 } from "../ir/index.ts";
+import { conditionsOfAxes } from "./compute-at-conditions.ts";
 import { nestOf } from "./compute-at-nest.ts";
 import { producedRegion, requireFinished, requireOneSum } from "./compute-at-produced.ts";
 import {
@@ -75,7 +76,7 @@ export function computeAt(
     const detail = `nothing under ${target.node.v.name} reads what ${at.node.name} writes`;
     refuse("computeAt", "the block has no consumer", detail, [at.node, target.node]);
   }
-  return place(f, move, coveringDomains(at.node, matches, ranges), ranges, consumers, options, false);
+  return place(f, move, coveringDomains(at.node, matches, ranges), ranges, consumers, options, "computeAt");
 }
 
 const reverseSuggestion = (name: string): string =>
@@ -113,7 +114,7 @@ export function reverseComputeAt(
     refuse("reverseComputeAt", "the region cannot be followed", domains, [at.node, target.node]);
   }
   const consumers = consumersOf(scope, at.node);
-  return place(f, move, domains, ranges, consumers, options, true);
+  return place(f, move, domains, ranges, consumers, options, "reverseComputeAt");
 }
 
 interface Move {
@@ -201,12 +202,14 @@ function place(
   ranges: Ranges,
   consumers: readonly Block[],
   options: ComputeAtOptions,
-  exact: boolean,
+  primitive: "computeAt" | "reverseComputeAt",
 ): PrimFunc {
   const { at, target, scope } = move;
+  const exact = primitive === "reverseComputeAt";
   const around = loopsOf(target);
   const iterations = at.node.axes.map((a) => iterationOf(domains.get(a.v.id), a.extent, ranges, exact));
-  const nest = nestOf(at.node, iterations, around, ranges, options.preserveUnitLoops ?? false);
+  const conditions = conditionsOfAxes(primitive, at.node, loopsOf(at), around, rangesOf(f, at.path));
+  const nest = nestOf(at.node, iterations, around, ranges, options.preserveUnitLoops ?? false, conditions);
   if (exact) {
     const partial = at.node.axes.filter((a, i) => iterations[i].extent !== a.extent);
     requireOneSum(at.node, nest, around, partial, ranges);

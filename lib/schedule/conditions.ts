@@ -7,7 +7,10 @@
  * - RB, reduction block: it has an init, its bindings are quasi-affine, all axes are spatial or reduce, it is
  *   dominant, and no reduce axis indexes what it writes. Instances may be reordered when sums may.
  * - Dominant: the only block of its scope that writes its outputs.
- * - CD, compact dataflow of a loop: every block directly below is complete or a reduction, seen from that loop
+ * - Scan block: it makes each element from ones before it, along axes whose order matters (opaque ones), and is one line
+ *   of these for each value of its spatial axes: what it reads of its own result is on the same line. Lines may run in
+ *   any order, and side by side. It is dominant and its bindings are quasi-affine.
+ * - CD, compact dataflow of a loop: every block directly below is complete, a reduction or a scan, seen from that loop
  *   ("locally": writers outside the loop do not count).
  */
 import { regionsOf } from "../arith/index.ts";
@@ -17,9 +20,11 @@ import {
   childStmts,
   constInt,
   type For,
+  type Load,
   type PrimFunc,
   type Stmt,
   usesVar,
+  visitExpr,
 } from "../ir/index.ts";
 import { areAffine, repeatingLoops } from "./affine-bindings.ts";
 import { childBlocks, findBlock, type Located, loopsOf, rangesOf, scopeBlock } from "./lookup.ts";
@@ -163,6 +168,39 @@ function storesAt(s: Stmt, vars: ReadonlySet<number>, own: ReadonlySet<number>):
   return childStmts(s).some((c) => storesAt(c, inside, local));
 }
 
+/** Why the block is not a scan block within `scope` (default: the block around it). */
+export function whyNotScan(
+  f: PrimFunc,
+  at: Located<Block>,
+  scope: Stmt = scopeBlock(at),
+): string | undefined {
+  const b = at.node;
+  if (b.init) return `${b.name} has an init`;
+  const reduce = b.axes.find((a) => a.type === "R");
+  if (reduce) return `axis ${reduce.v.name} of ${b.name} is a reduce axis`;
+  if (!b.axes.some((a) => a.type === "O")) return `${b.name} has no axis whose order matters`;
+  const affine = whyNotAffine(f, at);
+  if (affine) return affine;
+  const two = whyNotDominant(b, scope);
+  if (two) return two;
+  const { body } = b;
+  if (body.kind !== "store") return `the body of ${b.name} is not one store`;
+  const own: Load[] = [];
+  visitExpr(body.value, (e) => {
+    if (e.kind === "load" && e.buffer.id === body.buffer.id) own.push(e);
+  });
+  if (own.length === 0) return `${b.name} does not read ${body.buffer.name}`;
+  for (const a of b.axes) {
+    if (a.type !== "S" || constInt(a.extent) === 1) continue;
+    const d = body.indices.findIndex((i) => i.kind === "var" && i.id === a.v.id);
+    if (d < 0) return `${a.v.name} is no index of ${body.buffer.name} in ${b.name}`;
+    const sameLine = ({ indices: { [d]: i } }: Load): boolean => i.kind === "var" && i.id === a.v.id;
+    if (!own.every(sameLine)) return `${b.name} reads ${body.buffer.name} elsewhere along ${a.v.name}`;
+  }
+  const [again] = repeatedBy(f, at);
+  return again && `iterations of ${again.v.name} compute the same instances of ${b.name}`;
+}
+
 /** A block below a loop that breaks compact dataflow, and why. */
 export interface NotCompact {
   readonly block: Block;
@@ -177,7 +215,12 @@ export function whyNotCompact(f: PrimFunc, loop: For): NotCompact | undefined {
     if (complete === undefined) continue;
     const reduction = whyNotReduction(f, at, loop);
     if (reduction === undefined) continue;
-    return { block: b, why: `not complete: ${complete}; no reduction: ${reduction}` };
+    const scan = b.axes.some((a) => a.type === "O") ? whyNotScan(f, at, loop) : "";
+    if (scan === undefined) continue;
+    return {
+      block: b,
+      why: `not complete: ${complete}; no reduction: ${reduction}${scan && `; no scan: ${scan}`}`,
+    };
   }
   return undefined;
 }

@@ -1,24 +1,28 @@
 /**
- * What a schedule does, whatever the primitive: it resolves handles in the present state, runs a row of a table,
- * records the step and the instruction, and explains refusals. When a primitive refuses, nothing has changed. What
- * undo brings back is in `state.ts`. `Schedule` puts the named methods on top.
+ * What a schedule does, whatever the primitive: it runs a row of a table in the present state, records the step and the
+ * instruction, and explains refusals. When a primitive refuses, nothing has changed. What undo brings back is in
+ * `state.ts`, what handles stand for in `handles.ts`, and how they are given to primitives in `inputs.ts`. `Schedule`
+ * puts the named methods on top.
  */
-import {
-  type Attr,
-  type Block,
-  type For,
-  freshId,
-  getPrimFunc,
-  type IRModule,
-  type PrimFunc,
-  primFuncs,
-  updateFunc,
-  visitStmt,
-} from "../ir/index.ts";
-import { INLINE_PLACE, ROOT_PLACE } from "./compute-location.ts";
+import { type Attr, getPrimFunc, type IRModule, primFuncs, updateFunc } from "../ir/index.ts";
 import { refuse, ScheduleError } from "./error.ts";
 import { excerpt } from "./excerpt.ts";
-import { type InputKind, PRIMITIVES, type Row } from "./primitives.ts";
+import {
+  bury,
+  checkHandle,
+  drawnNumber,
+  handleOf,
+  handlesIn,
+  idOf,
+  isRV,
+  type Node,
+  nodeOf,
+  nodesOf,
+  placeHandle,
+  valueHandle,
+} from "./handles.ts";
+import { idsOf, mapAttr, resolvedAttr } from "./inputs.ts";
+import { PRIMITIVES, type Row } from "./primitives.ts";
 import { type Found, getBlock, QUERIES } from "./queries.ts";
 import { Random } from "./random.ts";
 import { SAMPLERS, type SamplerRow } from "./samplers.ts";
@@ -34,10 +38,9 @@ import {
   type TraceTarget,
   type Value,
 } from "./trace.ts";
-import type { AnyRV, Changed, ExprRV, LoopRV, RV } from "./types.ts";
+import type { AnyRV, Changed, ExprRV, RV } from "./types.ts";
 
 type Attrs = Instruction["attrs"];
-type Node = Block | For;
 
 export class Cursor implements TraceTarget {
   private now: State;
@@ -113,39 +116,18 @@ export class Cursor implements TraceTarget {
   }
 
   /** The node a handle stands for now. Throws when it is gone. */
-  protected node(rv: RV, primitive = "get"): Node {
-    this.checkHandle(primitive, rv);
-    const f = getPrimFunc(this.now.module, rv.func);
-    const id = this.now.places.get(rv.id) ?? rv.id;
-    const node = nodesOf(f).get(id);
-    if (node) return node;
-    const what = rv.kind === "loopRV" ? "loop" : "block";
-    if (id === ROOT_PLACE || id === INLINE_PLACE) {
-      const place =
-        id === ROOT_PLACE ? "where the block stands already" : "inside the consumers of the block";
-      const detail = `${rv.name} was drawn as the place ${place}`;
-      refuse(primitive, "the place is no loop", detail, [], `sch.computeAt(block, ${rv.name})`);
-    }
-    const again =
-      what === "loop" ? "take the loops again with sch.getLoops" : "take the block again with sch.getBlock";
-    refuse(
-      primitive,
-      `the ${what} is gone`,
-      `${what} ${rv.name} ${this.now.gone.get(keyOf(rv)) ?? "is not in the program"}`,
-      [],
-      again,
-    );
+  protected node(rv: RV): Node {
+    return nodeOf(this.now, rv);
   }
 
   /** The number a drawn value is now. */
-  protected valueOf(rv: ExprRV, primitive = "get"): number {
-    this.checkHandle(primitive, rv);
-    return this.now.values.get(rv.id) as number;
+  protected valueOf(rv: ExprRV): number {
+    return drawnNumber(this.now, rv);
   }
 
   /** Makes a handle unusable; its name stays taken. */
   protected forget(rv: AnyRV): void {
-    this.checkHandle("removeRv", rv);
+    checkHandle(this.now, "removeRv", rv);
     this.now.names.remove(keyOf(rv));
     this.now.gone.set(keyOf(rv), "was removed with sch.removeRv");
   }
@@ -167,22 +149,6 @@ export class Cursor implements TraceTarget {
     return out;
   }
 
-  private checkHandle(primitive: string, rv: AnyRV): void {
-    const key = keyOf(rv);
-    if (this.now.names.get(key) !== undefined) return;
-    const what = rv.kind === "loopRV" ? "loop" : rv.kind === "blockRV" ? "block" : "value";
-    const take =
-      what === "loop"
-        ? "sch.getLoops(…)"
-        : what === "block"
-          ? `sch.getBlock("${rv.name}")`
-          : "sch.samplePerfectTile(…)";
-    const fate = this.now.gone.get(key);
-    if (fate) refuse(primitive, `the ${what} is gone`, `${what} ${rv.name} ${fate}`, [], take);
-    const rule = "the handle belongs to another schedule";
-    refuse(primitive, rule, `this one never gave out ${rv.name}`, [], take);
-  }
-
   /** Runs a primitive or a query by name; the methods of `Schedule` and the replay of traces come here. */
   call(name: string, inputs: readonly Value[], given: CallAttrs, decision?: Attr): readonly AnyRV[] {
     if (Object.hasOwn(PRIMITIVES, name))
@@ -196,7 +162,7 @@ export class Cursor implements TraceTarget {
     if (Object.hasOwn(QUERIES, name)) {
       const { of, run } = QUERIES[name as keyof typeof QUERIES];
       return this.find(name, inputs, attrs, () => {
-        const [id] = this.idsOf(name, [of], inputs);
+        const [id] = idsOf(this.now, name, [of], inputs);
         return run(this.now.module, (inputs[0] as RV).func, id as number);
       });
     }
@@ -220,7 +186,7 @@ export class Cursor implements TraceTarget {
     const func = rv?.func ?? (typeof attrs.func === "string" ? attrs.func : (this.now.current ?? only[0]));
     const found = this.explained(func, run);
     const fresh: (string | null)[] = [];
-    const out = found.nodes.map((n) => this.handle(found.func, n, fresh));
+    const out = found.nodes.map((n) => handleOf(this.now, found.func, n, fresh));
     if (fresh.some((x) => x !== null)) {
       this.record(name, inputs, attrs, fresh, name === "getBlock" ? "one" : "list");
     }
@@ -236,8 +202,8 @@ export class Cursor implements TraceTarget {
     const rvs = handlesIn(inputs);
     const func = rvs[0]?.func;
     const { ms, changed } = this.explained(func, () => {
-      const plain = row.attrs.map((a) => this.resolved(name, attrs[a]));
-      const args = [...this.idsOf(name, row.inputs, inputs), ...plain];
+      const plain = row.attrs.map((a) => resolvedAttr(this.now, name, attrs[a]));
+      const args = [...idsOf(this.now, name, row.inputs, inputs), ...plain];
       const other = rvs.find((rv) => rv.func !== func);
       if (other) {
         const detail = `${rvs[0].name} is in ${func}, ${other.name} in ${other.func}`;
@@ -267,9 +233,9 @@ export class Cursor implements TraceTarget {
     const is = nodesOf(f);
     this.now.module = updateFunc(before, func, f);
     const fresh: (string | null)[] = [];
-    const out = madeBy(changed).map((id) => this.handle(func, is.get(id) as Node, fresh));
+    const out = madeBy(changed).map((id) => handleOf(this.now, func, is.get(id) as Node, fresh));
     const index = this.now.steps.length + 1;
-    this.bury(func, was, is, handlesIn(inputs), (direct) => {
+    bury(this.now, func, was, is, handlesIn(inputs), (direct) => {
       if (!direct) return `was removed by ${name} in step ${index}`;
       const into = out.length > 0 ? ` into ${out.map((o) => o.name).join(", ")}` : "";
       return `was ${row.did} in step ${index}${into}`;
@@ -302,7 +268,7 @@ export class Cursor implements TraceTarget {
     const func = rv?.func;
     const random = Random.at(this.now.random);
     const drawn = this.explained(func, () => {
-      const ids = this.idsOf(name, row.inputs, inputs);
+      const ids = idsOf(this.now, name, row.inputs, inputs);
       const plain = row.attrs.map((a) => attrs[a]);
       const f = func === undefined ? [] : [getPrimFunc(this.now.module, func)];
       return row.run(...([...f, random, ...ids, ...plain, given] as never[]));
@@ -311,41 +277,11 @@ export class Cursor implements TraceTarget {
     this.now.random = random.state;
     const out =
       "place" in drawn
-        ? [this.placeHandle(func, drawn.place)]
-        : drawn.values.map((v) => this.valueHandle(row.named(rv?.name), v));
+        ? [placeHandle(this.now, func, drawn.place)]
+        : drawn.values.map((v) => valueHandle(this.now, row.named(rv?.name), v));
     const names = out.map((o) => o.name);
     this.record(name, inputs, attrs, names, row.gives, drawn.decision);
     return out;
-  }
-
-  private valueHandle(like: string, value: number): ExprRV {
-    const id = freshId();
-    this.now.values.set(id, value);
-    const name = this.now.names.add(keyOf({ kind: "exprRV", id }), like);
-    return Object.freeze({ kind: "exprRV", id, name });
-  }
-
-  /** A handle of its own also for a loop that has one: another decision makes it another loop. */
-  private placeHandle(func: string, place: number): LoopRV {
-    const id = freshId();
-    this.now.places.set(id, place);
-    const name = this.now.names.add(keyOf({ kind: "loopRV", id, func }), "place");
-    return Object.freeze({ kind: "loopRV", id, name, func });
-  }
-
-  /** Notes what became of named nodes that this step removed. */
-  private bury(
-    func: string,
-    was: ReadonlyMap<number, Node>,
-    is: ReadonlyMap<number, Node>,
-    direct: readonly RV[],
-    how: (direct: boolean) => string,
-  ): void {
-    for (const id of was.keys()) {
-      const key = keyOf({ kind: "blockRV", func, id });
-      if (is.has(id) || this.now.names.get(key) === undefined) continue;
-      this.now.gone.set(key, how(direct.some((rv) => rv.id === id)));
-    }
   }
 
   private record(
@@ -373,64 +309,6 @@ export class Cursor implements TraceTarget {
     return instruction;
   }
 
-  /** A plain argument with numbers in the place of drawn values, and ids in that of handles. */
-  private resolved(primitive: string, a: CallAttr | undefined): Attr | undefined {
-    const value = (rv: AnyRV): number =>
-      rv.kind === "exprRV" ? this.valueOf(rv, primitive) : idOf(this.node(rv, primitive));
-    return a === undefined ? undefined : mapAttr(a, value);
-  }
-
-  /** The handle of a node; `fresh` receives its name when it has just got it, else null. */
-  private handle(func: string, node: Node, fresh: (string | null)[]): RV {
-    const id = idOf(node);
-    const key = keyOf({ kind: "blockRV", func, id });
-    const known = this.now.names.get(key);
-    const name = known ?? this.now.names.add(key, node.kind === "for" ? node.v.name : node.name);
-    fresh.push(known === undefined ? name : null);
-    return Object.freeze({ kind: node.kind === "for" ? "loopRV" : "blockRV", id, name, func });
-  }
-
-  /** Inputs with ids in the place of handles, checked against what the primitive takes. */
-  private idsOf(primitive: string, kinds: readonly InputKind[], inputs: readonly Value[]): unknown[] {
-    const id = (v: Value, want: "block" | "loop" | "blockOrLoop"): number => {
-      const wanted = want === "blockOrLoop" ? "a block or loop" : `a ${want}`;
-      if (!isRV(v) || v.kind === "exprRV") return this.refuseInput(primitive, wanted, v);
-      const kind = v.kind === "loopRV" ? "loop" : "block";
-      if (want !== "blockOrLoop" && kind !== want) this.refuseInput(primitive, wanted, v);
-      return idOf(this.node(v, primitive));
-    };
-    const place = (v: Value): number => {
-      const drawn = isRV(v) && v.kind === "loopRV" ? this.now.places.get(v.id) : undefined;
-      if (drawn !== ROOT_PLACE && drawn !== INLINE_PLACE) return id(v, "loop");
-      this.checkHandle(primitive, v as LoopRV);
-      return drawn;
-    };
-    const numbers = (v: Value): unknown =>
-      Array.isArray(v) ? v.map(numbers) : isRV(v) && v.kind === "exprRV" ? this.valueOf(v, primitive) : v;
-    return kinds.map((kind, k) => {
-      if (kind === "loops") {
-        const rest = inputs.slice(k);
-        if (rest.length === 0) this.refuseInput(primitive, "at least one loop", undefined);
-        return rest.map((v) => id(v, "loop"));
-      }
-      if (kind === "factors") return numbers(inputs[k]);
-      if (kind === "loopOrBlocks") {
-        const v = inputs[k];
-        if (!Array.isArray(v)) return id(v, "loop");
-        if (v.length === 0) this.refuseInput(primitive, "a loop, or a list of blocks,", v);
-        return v.map((x: Value) => id(x, "block"));
-      }
-      return kind === "place" ? place(inputs[k]) : id(inputs[k], kind);
-    });
-  }
-
-  private refuseInput(primitive: string, wanted: string, got: Value | undefined): never {
-    const text = isRV(got)
-      ? `${got.name} is a ${got.kind === "loopRV" ? "loop" : got.kind === "blockRV" ? "block" : "number"}`
-      : `got ${got === undefined ? "nothing" : JSON.stringify(got)}`;
-    refuse(primitive, `${wanted} is needed`, text, []);
-  }
-
   /** Runs `run`; a refusal is given the program, the nodes underlined, and the reader's names. */
   private explained<X>(func: string | undefined, run: () => X): X {
     try {
@@ -446,50 +324,10 @@ export class Cursor implements TraceTarget {
   }
 }
 
-const idOf = (n: Node): number => (n.kind === "for" ? n.v.id : n.id);
-
-const RV_KINDS: readonly string[] = ["loopRV", "blockRV", "exprRV"];
-
-function isRV(v: unknown): v is AnyRV {
-  return typeof v === "object" && v !== null && "kind" in v && RV_KINDS.includes(String(v.kind));
-}
-
-/** Handles of blocks and loops. */
-const handlesIn = (vs: readonly Value[]): RV[] =>
-  vs.flatMap((v) =>
-    isRV(v) ? (v.kind === "exprRV" ? [] : [v]) : typeof v === "object" && v !== null ? handlesIn(v) : [],
-  );
-
-/** A plain argument with what stands for drawn values put in their place. */
-function mapAttr(a: CallAttr, f: (rv: AnyRV) => Attr): Attr {
-  if (isRV(a)) return f(a);
-  if (typeof a !== "object" || a === null) return a;
-  if (Array.isArray(a)) return a.map((x: CallAttr) => mapAttr(x, f));
-  return Object.fromEntries(Object.entries(a).map(([k, v]) => [k, mapAttr(v as CallAttr, f)]));
-}
-
 /** Ids a primitive says it made. */
 function madeBy(c: Changed): readonly number[] {
   if ("loops" in c) return c.loops;
   if ("blocks" in c) return c.blocks;
   if ("loop" in c) return [c.loop];
   return "block" in c ? [c.block] : [];
-}
-
-const indexes = new WeakMap<PrimFunc, ReadonlyMap<number, Node>>();
-
-/** Blocks and loops of a function by id. */
-function nodesOf(f: PrimFunc): ReadonlyMap<number, Node> {
-  let index = indexes.get(f) as Map<number, Node> | undefined;
-  if (!index) {
-    const all = new Map<number, Node>();
-    visitStmt(f.body, {
-      stmt: (s) => {
-        if (s.kind === "for" || s.kind === "block") all.set(idOf(s), s);
-      },
-    });
-    indexes.set(f, all);
-    index = all;
-  }
-  return index;
 }

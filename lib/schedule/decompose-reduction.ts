@@ -125,8 +125,8 @@ function initNest(f: PrimFunc, b: Block & { init: Stmt }, below: readonly For[],
 }
 
 /**
- * The loops the init needs, and the conditions it runs under. A condition about reduce loops alone is dropped when it
- * holds in their first iteration, in which the init ran; otherwise those loops are kept and the init repeats.
+ * The loops the init needs, and the conditions it runs under. A condition that reduce loops have a part in is dropped when
+ * it holds in their first iteration, in which the init ran; otherwise those loops are kept and the init repeats.
  */
 function loopsOfInit(
   f: PrimFunc,
@@ -136,13 +136,13 @@ function loopsOfInit(
 ): { kept: For[]; conds: Expr[] } {
   const kept = new Set(below.filter((l) => drives(l, b, "S")));
   const ranges = rangesOf(f, at.path.slice(0, -1));
-  const first = new Map(below.map((l) => [l.v.id, l.min]));
+  const first = new Map(below.filter((l) => !kept.has(l)).map((l) => [l.v.id, l.min]));
   const conds = b.predicate ? conjuncts(b.predicate) : [];
   const needed: Expr[] = [];
   for (const c of conds) {
     const used = below.filter((l) => usesVar(c, new Set([l.v.id])));
-    const onlyReduce = used.length > 0 && used.every((l) => !drives(l, b, "S"));
-    if (onlyReduce && prove(substExpr(c, first), ranges)) continue;
+    const reduces = used.some((l) => !drives(l, b, "S"));
+    if (reduces && prove(substExpr(c, first), ranges)) continue;
     needed.push(c);
     for (const l of used) kept.add(l);
   }

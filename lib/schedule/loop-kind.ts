@@ -10,7 +10,7 @@ const DIMS = ["x", "y", "z"];
  * The thread axes `bind` knows. Virtual threads may occur several times in a nest; the others once, or where loops share
  * their work.
  */
-export const THREAD_AXES: readonly string[] = [
+const THREAD_AXES: readonly string[] = [
   ...["blockIdx", "threadIdx", "vthread"].flatMap((t) => DIMS.map((d) => `${t}.${d}`)),
   "vthread",
 ];

@@ -232,11 +232,10 @@ class DigitReader {
     return true;
   }
 
-  /** Whether a condition holds in some of the instances of each written element: it is about other loops. */
+  /** Whether a condition holds in one of the instances of each written element, the same of all conditions. */
   irrelevant(cond: Expr): boolean {
     const used = new Set([...this.sources.values()].flatMap((s) => (s.digits.length > 0 ? [...s.vars] : [])));
-    if (usesVar(cond, used)) return prove(cond, this.known);
-    // Other loops may stand at their first value.
+    // Loops that the element does not depend on may stand at their first value, where reductions begin.
     const first = this.domains.filter((d) => !used.has(d.v.id));
     const at = substExpr(cond, new Map(first.map((d) => [d.v.id, d.min] as const)));
     return prove(at, this.known);

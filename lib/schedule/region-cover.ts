@@ -8,6 +8,7 @@
  */
 import {
   axisRanges,
+  exprKey,
   prove,
   relaxIndex,
   simplify,
@@ -60,6 +61,8 @@ export function whyNotCovered(
   for (const producer of producers) {
     const p = findBlock(f, producer.id);
     const common = commonDepth(p.path, c.path);
+    const pair = pairOf(p, c, common);
+    if (pair.has(read)) return undefined;
     const known = rangesOf(f, c.path.slice(0, common));
     const reads = readSpans(c, read, common, known);
     const inner = domainsFrom(p.path, common);
@@ -69,7 +72,10 @@ export function whyNotCovered(
       continue;
     }
     const all = withDomains(inner, known);
-    if (written.every((w, i) => spanCovers(w, reads[i], all))) return undefined;
+    if (written.every((w, i) => spanCovers(w, reads[i], all))) {
+      pair.add(read);
+      return undefined;
+    }
     // Several producers that fill a part each: only constant boxes are put together.
     boxes.push(written.map((w) => constantSpan(w, known, "inner")));
     need ??= reads.map((r) => constantSpan(r, known, "outer"));
@@ -78,6 +84,43 @@ export function whyNotCovered(
   const names = producers.map((p) => p.name).join(" and ");
   const what = unknown ? "may leave gaps in what they fill" : "do not fill";
   return `${consumer.name} reads parts of ${read.buffer.name} that ${names} ${what} before`;
+}
+
+/**
+ * Regions that one producer covers, by all that the answer depends on: the two blocks, and the values of the loops around
+ * them. One step of a schedule changes little of a program, and asks about all of it again.
+ */
+const covered = new WeakMap<Block, WeakMap<Block, Map<string, WeakSet<Region>>>>();
+
+function pairOf(p: Located<Block>, c: Located<Block>, common: number): WeakSet<Region> {
+  const byConsumer = entryOf(covered, p.node, () => new WeakMap<Block, Map<string, WeakSet<Region>>>());
+  const byValues = entryOf(byConsumer, c.node, () => new Map<string, WeakSet<Region>>());
+  const [around, ofProducer, ofConsumer] = [
+    p.path.slice(0, common),
+    p.path.slice(common),
+    c.path.slice(common),
+  ];
+  const text = [around, ofProducer, ofConsumer].map((path) => path.map(valuesText).join("")).join("|");
+  return entryOf(byValues, text, () => new WeakSet<Region>());
+}
+
+/** The values that the variables of a loop or block take, as text. */
+function valuesText(s: Stmt): string {
+  if (s.kind === "for") return `${s.v.id}:${exprKey(s.min)}:${exprKey(s.extent)},`;
+  return s.kind === "block" ? s.axes.map((a) => `${a.v.id}:${exprKey(a.extent)},`).join("") : "";
+}
+
+interface Entries<K, V> {
+  get(key: K): V | undefined;
+  set(key: K, value: V): unknown;
+}
+
+function entryOf<K, V>(map: Entries<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }
 
 /** How many statements two paths share from the root on. */
@@ -191,7 +234,7 @@ function exactOf(s: Stmt, buffer: number): Region | undefined {
 }
 
 /** Every start of `w` is at or before some start of `r`, and every end at or after some end. */
-export function spanCovers(w: Span, r: Span, ranges: Ranges): boolean {
+function spanCovers(w: Span, r: Span, ranges: Ranges): boolean {
   return (
     w.starts.every((a) => r.starts.some((b) => prove(ops.le(a, b), ranges))) &&
     w.ends.every((a) => r.ends.some((b) => prove(ops.ge(a, b), ranges)))

@@ -1,12 +1,13 @@
 /** reorder: the loops of a chain in another order. */
 import { type For, type PrimFunc, type Stmt, usesVar } from "../ir/index.ts";
-import { drives, repeatedBy, whyNotAffine } from "./conditions.ts";
+import { drives, repeatedBy, whyNotAffine, whyNotScan } from "./conditions.ts";
 import { refuse } from "./error.ts";
 import { childBlocks, findBlock, findLoop, type Located, replaceIn } from "./lookup.ts";
 
 /**
  * Puts loops of one chain into the given order, outermost first. They need not be neighbours: loops that are not
- * named keep their places. The blocks below must have spatial and reduce axes only, with quasi-affine bindings.
+ * named keep their places. The blocks below must have quasi-affine bindings, and spatial and reduce axes only; or they are
+ * scans (conditions.ts), and loops of opaque axes keep their order.
  */
 export function reorder(f: PrimFunc, loopIds: readonly number[]): PrimFunc {
   const places = loopIds.map((id) => findLoop(f, id));
@@ -19,11 +20,11 @@ export function reorder(f: PrimFunc, loopIds: readonly number[]): PrimFunc {
   });
   if (places.length < 2) return f;
   const { top, chain } = chainOf(places);
-  checkBlocks(f, chain[chain.length - 1]);
 
   const named = new Set(loopIds);
   const order = places.map((p) => p.node);
   const next = chain.map((l) => (named.has(l.v.id) ? (order.shift() as For) : l));
+  checkBlocks(f, chain, next);
   checkBounds(next);
   checkInitFirst(f, chain, next);
   const body = chain[chain.length - 1].body;
@@ -56,14 +57,20 @@ function chainOf(places: readonly Located<For>[]): { top: Located<For>; chain: F
   return { top, chain: chain as For[] };
 }
 
-function checkBlocks(f: PrimFunc, bottom: For): void {
-  for (const b of childBlocks(bottom)) {
+function checkBlocks(f: PrimFunc, before: readonly For[], after: readonly For[]): void {
+  for (const b of childBlocks(before[before.length - 1])) {
+    const at = findBlock(f, b.id);
     const opaque = b.axes.find((a) => a.type === "O");
     if (opaque) {
-      const detail = `axis ${opaque.v.name} of ${b.name} is opaque: its order may matter`;
-      refuse("reorder", "a block below has an opaque axis", detail, [b]);
+      const ordered = (loops: readonly For[]): For[] => loops.filter((l) => drives(l, b, "O"));
+      const [was, is] = [ordered(before), ordered(after)];
+      const why = whyNotScan(f, at);
+      if (why !== undefined || was.some((l, n) => is[n] !== l)) {
+        const detail = `axis ${opaque.v.name} of ${b.name} is opaque: its order may matter${why ? ` (no scan: ${why})` : ""}`;
+        refuse("reorder", "a block below has an opaque axis", detail, [b]);
+      }
     }
-    const why = whyNotAffine(f, findBlock(f, b.id));
+    const why = whyNotAffine(f, at);
     if (why) refuse("reorder", "the bindings of a block below are not affine", why, [b]);
   }
 }

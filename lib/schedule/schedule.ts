@@ -35,6 +35,9 @@ export interface ScheduleOptions {
  */
 export class Schedule extends Cursor {
   constructor(program: IRModule | PrimFunc, options: ScheduleOptions = {}) {
+    // What JavaScript without types can write: the name of a function that the module does not have.
+    if (program?.kind !== "module" && program?.kind !== "primFunc")
+      throw new TypeError("new Schedule takes a module, or one tensor program (T.primFunc)");
     super(program.kind === "module" ? program : irModule({ main: program }), options.seed ?? 0);
   }
 

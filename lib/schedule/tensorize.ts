@@ -19,6 +19,7 @@ import { script } from "../script/index.ts";
 import { blockizeFor } from "./blockize.ts";
 import { refuse } from "./error.ts";
 import { findBlock, findNode, rangesOf, replaceIn } from "./lookup.ts";
+import { registerMatrixIntrinsic } from "./subgroup-matrix.ts";
 import { type Intrin, insideOf, TensorIntrin } from "./tensor-intrin.ts";
 import { matchIntrin, NoMatch } from "./tensorize-match.ts";
 
@@ -31,7 +32,7 @@ const NAME = "tensorize";
  */
 export function tensorize(f: PrimFunc, id: number, name: string): PrimFunc {
   const { node } = findNode(f, id);
-  const intrin = TensorIntrin.get(name);
+  const intrin = TensorIntrin.get(name) ?? registerMatrixIntrinsic(name);
   if (!intrin) {
     const known = TensorIntrin.names().join(", ") || "none";
     const detail = `"${name}" is unknown; registered: ${known}`;

@@ -1,5 +1,5 @@
 /** The WebAssembly of a program as text; nothing is run. */
-import { compileWasm } from "../codegen/wasm/index.ts";
+import { compileWasm, hasRelaxedDot } from "../codegen/wasm/index.ts";
 import { features } from "../runtime/index.ts";
 import type { Displayable } from "./display.ts";
 import { moduleOf, programOf, type Side } from "./side-by-side.ts";
@@ -10,6 +10,9 @@ import { source } from "./source.ts";
  * thread of this machine. Throws for what WebAssembly cannot do, and a TypeError for what is no tensor program.
  */
 export function assembly(x: Side): Displayable {
-  const { wat } = compileWasm(moduleOf(programOf(x)), { relaxedSimd: features().relaxedSimd });
+  const { wat } = compileWasm(moduleOf(programOf(x)), {
+    relaxedSimd: features().relaxedSimd,
+    relaxedDot: hasRelaxedDot(),
+  });
   return source(wat(), "wat");
 }

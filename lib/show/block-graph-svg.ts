@@ -65,7 +65,7 @@ interface Placed {
 }
 
 /** The picture of one function, as markup. */
-export function blockGraphSvg(g: BlockGraph): Html {
+function blockGraphSvg(g: BlockGraph): Html {
   const { shown, left } = take(g.blocks, BLOCKS);
   const placed: Placed[] = [];
   let y = 2;

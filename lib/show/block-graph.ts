@@ -186,7 +186,7 @@ function boxOf(r: Region, env: ReadonlyMap<number, number>): Box | undefined {
 export const extentText = (b: Box): string => (b.extent.length === 0 ? "1" : b.extent.join(" × "));
 
 /** `A[128, 128]: 1 × 1, each i 1 × 128`. */
-export function accessLine(a: GraphAccess): string {
+function accessLine(a: GraphAccess): string {
   const shape = `${a.buffer}[${a.shape.map((s) => s ?? "?").join(", ")}]`;
   if (a.levels.length === 0) return `${shape}: not known`;
   return `${shape}: ${[...a.levels]

@@ -13,6 +13,7 @@ export interface DevicesLike {
     readonly software: boolean;
     readonly features: readonly string[];
     readonly limits: Readonly<Record<string, number>>;
+    readonly matrices: readonly string[];
   }[];
   toString(): string;
 }
@@ -20,6 +21,7 @@ export interface DevicesLike {
 const COLUMNS: readonly Column[] = [
   { title: "adapter" },
   { title: "features" },
+  { title: "matrix units" },
   { title: "threads of a workgroup", align: "right" },
   { title: "bytes of a workgroup", align: "right" },
   { title: "buffers of a kernel", align: "right" },
@@ -32,6 +34,7 @@ export function devicesBundle(d: DevicesLike): MimeBundle {
     .map((r) => [
       r.software ? `${r.name} (in software)` : r.name,
       r.features.join(", "),
+      r.matrices.join("; ") || "none",
       String(r.limits.maxComputeInvocationsPerWorkgroup),
       String(r.limits.maxComputeWorkgroupStorageSize),
       String(r.limits.maxStorageBuffersPerShaderStage),

@@ -25,7 +25,7 @@ const WHOLE = 12;
 const ROW_SIZE = 200;
 
 /** The strip of steps as markup, and how many of them were left without their diff for lack of room. */
-export function historyHtml(steps: readonly StepLike[]): Html {
+function historyHtml(steps: readonly StepLike[]): Html {
   let room: number = BOUNDS.html;
   let without = 0;
   const items = historyDiffs(steps).map((s, i) => {
@@ -137,7 +137,7 @@ export function scheduleBundle(s: ScheduleLike): MimeBundle {
   };
 }
 
-export function scheduleText(s: ScheduleLike): string {
+function scheduleText(s: ScheduleLike): string {
   const diffs = historyDiffs(s.history);
   const steps = diffs.map((d) => {
     const did = [changesLine(d.changes, 3), costText(d)].filter((t) => t !== "");

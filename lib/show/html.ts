@@ -48,7 +48,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /** Text as it may stand in an element or between quotes of an attribute, in HTML and in XML. */
-export function escapeText(text: string): string {
+function escapeText(text: string): string {
   return plain(text).replace(/[&<>"'`]/g, (c) => ESCAPES[c]);
 }
 

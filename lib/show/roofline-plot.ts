@@ -94,14 +94,18 @@ export function rooflinePlot(
   });
   const roofs = [...slopes, ...flats].map(finite);
   const names = [...new Set(roofs.map((r) => r.roof))];
-  const points = shown.map((p) => finite({ x: p.intensity, y: p.gflops, name: caption(p.name, 40) }));
+  const placed = shown.map((p) => ({ x: p.intensity, y: p.gflops, name: caption(p.name, 40) }));
+  const points = placed.map(finite);
   const axis = (title: string, domain: readonly number[]) => ({
     type: "quantitative",
     title,
     scale: { type: "log", nice: false, domain },
   });
+  const [width, height] = [o.width ?? 460, o.height ?? 280];
+  const range = [low / 1.2, high * 1.5] as const;
   const x = { field: "x", ...axis("arithmetic intensity (FLOP/byte)", [from, to]) };
-  const y = { field: "y", ...axis("GFLOP/s", [low / 1.2, high * 1.5]) };
+  const y = { field: "y", ...axis("GFLOP/s", range) };
+  const labels = apart(placed, width / Math.log(to / from), height / Math.log(range[1] / range[0]));
   const notes =
     [
       left > 0 && `${count(left, "more point")} left out`,
@@ -111,8 +115,8 @@ export function rooflinePlot(
       .join("; ") || undefined;
   const spec = {
     ...heading(o.title ?? "Roofline", notes),
-    width: o.width ?? 460,
-    height: o.height ?? 280,
+    width,
+    height,
     layer: [
       {
         data: { values: roofs },
@@ -125,7 +129,8 @@ export function rooflinePlot(
             type: "nominal",
             sort: null,
             title: null,
-            legend: { labelLimit: 260 },
+            // Where letters are not measured but guessed, they come out wider than they are.
+            legend: { labelLimit: 400 },
             scale: { domain: names, range: names.map((_, i) => SERIES[i % SERIES.length]) },
           },
         },
@@ -136,13 +141,43 @@ export function rooflinePlot(
         encoding: { x, y },
       },
       {
-        data: { values: points },
+        data: { values: labels.map(finite) },
         mark: { type: "text", align: "left", dx: 7, dy: -5 },
         encoding: { x, y, text: { field: "name" } },
       },
     ],
   };
   return new Plot(spec, rooflineText(limits, shown, notes));
+}
+
+/** Of a name in the plot: its height, and the width of a letter, in CSS pixels. */
+const LABEL = { height: 12, letter: 6 };
+
+/**
+ * Where the names of points stand: at their points, or as far below as it takes to leave the others readable. `perX`, `perY`:
+ * pixels for a factor of e on the axes.
+ */
+function apart<P extends { readonly x: number; readonly y: number; readonly name: string }>(
+  points: readonly P[],
+  perX: number,
+  perY: number,
+): P[] {
+  const set: { left: number; right: number; top: number }[] = [];
+  return [...points]
+    .sort((a, b) => b.y - a.y)
+    .map((p) => {
+      const left = Math.log(p.x) * perX;
+      const right = left + p.name.length * LABEL.letter;
+      const at = -Math.log(p.y) * perY;
+      let top = at;
+      // From the top down: who stands lower gives way.
+      for (const one of set)
+        if (left < one.right && one.left < right && top < one.top + LABEL.height)
+          top = one.top + LABEL.height;
+      set.push({ left, right, top });
+      set.sort((a, b) => a.top - b.top);
+      return top === at ? p : { ...p, y: Math.exp(-top / perY) };
+    });
 }
 
 function rooflineText(limits: RooflineLike, places: readonly RooflinePlace[], notes?: string): string {

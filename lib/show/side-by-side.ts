@@ -128,7 +128,7 @@ const columnsOf = (sides: readonly SideSummary[]): Column[] => [
 ];
 
 /** What is compared, the ratio being the first by the second. */
-export function compareRows([a, b]: readonly SideSummary[]): string[][] {
+function compareRows([a, b]: readonly SideSummary[]): string[][] {
   const row = (
     title: string,
     f: (s: SideSummary) => number | undefined,

@@ -36,6 +36,7 @@ const CODE = `
 .tw .tw-errline{background:var(--tw-del)}
 .tw .tw-caret{color:var(--tw-red);user-select:none}`;
 
+/** Where there is no room for two columns, what was stands above what is. */
 const DIFF = `
 .tw .tw-diff{width:100%;min-width:640px;table-layout:fixed;border-collapse:collapse;border:0;margin:0;font-size:12px}
 .tw .tw-diff tbody tr:nth-child(n){background:none}
@@ -49,11 +50,18 @@ const DIFF = `
 .tw mark.tw-addw{background:var(--tw-addw);border-radius:2px}.tw mark.tw-delw{background:var(--tw-delw);border-radius:2px}
 .tw .tw-tag{display:inline-block;font:11px/1.4 var(--jp-content-font-family,system-ui,sans-serif);color:var(--tw-dim);border:1px solid var(--tw-line);border-radius:8px;padding:0 6px;margin-left:3ch;white-space:nowrap;user-select:none;background:var(--tw-bg)}
 .tw .tw-tag.tw-kind{color:var(--tw-unrolled);border-color:currentColor}.tw .tw-tag.tw-moved{color:var(--tw-thread);border-color:currentColor}
-.tw .tw-same>summary{color:var(--tw-dim);font-size:12px;padding:0 4px;background:var(--tw-soft);border-radius:3px}
+.tw .tw-same>summary{color:var(--tw-c);font-size:12px;padding:0 4px;background:var(--tw-soft);border-radius:3px}
 .tw .tw-changes{margin:2px 0 6px;padding-left:10px;border-left:3px solid var(--tw-mov);font-size:12.5px}
 .tw .tw-tree .tw-row{display:block}.tw .tw-tree .tw-add{background:var(--tw-add)}.tw .tw-tree .tw-mov{background:var(--tw-mov)}.tw .tw-tree .tw-chg{background:var(--tw-chg)}
 .tw .tw-unified .tw-add,.tw .tw-unified .tw-del,.tw .tw-unified .tw-mov{display:block}
-.tw .tw-unified .tw-add{background:var(--tw-add)}.tw .tw-unified .tw-del{background:var(--tw-del)}.tw .tw-unified .tw-mov{background:var(--tw-mov)}`;
+.tw .tw-unified .tw-add{background:var(--tw-add)}.tw .tw-unified .tw-del{background:var(--tw-del)}.tw .tw-unified .tw-mov{background:var(--tw-mov)}
+.tw:has(.tw-diff){container-type:inline-size}
+@container(max-width:640px){
+.tw .tw-diff,.tw .tw-diff tbody{display:block;min-width:0}
+.tw .tw-diff :is(colgroup,td.tw-none),.tw .tw-diff td.tw-ln:has(+td.tw-none),.tw .tw-diff tr:not(:has(.tw-del,.tw-add,.tw-mov,.tw-none)) td:nth-child(n+3){display:none}
+.tw .tw-diff tr{display:grid;grid-template-columns:3em minmax(0,1fr)}
+.tw .tw-diff tbody tr td.tw-ln:nth-child(n){width:auto}
+}`;
 
 const STEPS = `
 .tw .tw-step{border-left:3px solid var(--tw-line);margin:0;padding:0 0 0 6px}.tw .tw-step[open]{border-left-color:var(--tw-blue);padding-bottom:8px}

@@ -3,7 +3,7 @@ import { visitExpr } from "../ir/index.ts";
 import { type Compute, type Tensor, tensorOf } from "./tensor.ts";
 
 /** The tensors a computation reads, in the order of their first occurrence. */
-export function tensorsRead(op: Compute): Tensor[] {
+function tensorsRead(op: Compute): Tensor[] {
   const found = new Set<Tensor>();
   visitExpr(op.body, (e) => {
     const t = e.kind === "load" ? tensorOf(e.buffer) : undefined;

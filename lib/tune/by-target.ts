@@ -2,16 +2,16 @@
 import type { PrimFunc } from "../ir/index.ts";
 import type { Schedule } from "../schedule/index.ts";
 import { scheduleOf } from "./default/index.ts";
-import { gpuScheduleOf } from "./default-gpu/index.ts";
-import { GPU_RULES } from "./space/gpu/rules.ts";
+import { gpuMachine, gpuScheduleOf } from "./default-gpu/index.ts";
+import { gpuRules } from "./space/gpu/rules.ts";
 import { postOrderSpace } from "./space/post-order.ts";
 import type { Space } from "./space/space.ts";
 import type { TuningTarget } from "./target.ts";
 
 /** The schedule that a program gets without search. */
 export const withoutSearch = (f: PrimFunc, target: TuningTarget): Schedule =>
-  target.kind === "wasm" ? scheduleOf(f, target.engine) : gpuScheduleOf(f);
+  target.kind === "wasm" ? scheduleOf(f, target.engine) : gpuScheduleOf(f, gpuMachine(target));
 
 /** The space that is searched where none is given. */
 export const spaceFor = (target: TuningTarget): Space =>
-  target.kind === "wasm" ? postOrderSpace() : postOrderSpace(GPU_RULES, "rules for GPUs");
+  target.kind === "wasm" ? postOrderSpace() : postOrderSpace(gpuRules(gpuMachine(target)), "rules for GPUs");

@@ -8,12 +8,19 @@ import {
   childStmts,
   constInt,
   type Expr,
+  type Extern,
   type For,
+  loop,
+  ops,
   ownExprs,
   type PrimFunc,
   type Stmt,
+  usesVar,
+  variable,
   visitExpr,
+  visitStmt,
 } from "../ir/index.ts";
+import { isMatrixScope, matrixOperation } from "../schedule/subgroup-matrix.ts";
 import { type Linear, linearOf, spanOf } from "./features/linear.ts";
 import type { GpuLimits } from "./target.ts";
 
@@ -28,15 +35,19 @@ interface Access {
   readonly isStore: boolean;
 }
 
-/** The limit that the program is over, with its name and both numbers; undefined where it keeps to all that it can tell. */
-export function overLimit(f: PrimFunc, limits: GpuLimits): string | undefined {
+/**
+ * The limit that the program is over, with its name and both numbers; undefined where it keeps to all that it can tell.
+ * `subgroupSize`: threads along x that a kernel has for the sake of matrix units.
+ */
+export function overLimit(f: PrimFunc, limits: GpuLimits, subgroupSize = 1): string | undefined {
   const allocated = new Map<number, Buffer>();
-  const nests = nestsOf(f.body, allocated).map(accessesOf);
+  const stmts = nestsOf(f.body, allocated);
+  const nests = stmts.map(accessesOf);
   const nestsWith = (id: number): number => nests.filter((n) => n.some((a) => a.buffer.id === id)).length;
-  for (const accesses of nests) {
-    const threads = threadsOver(accesses, limits);
+  for (const [i, accesses] of nests.entries()) {
+    const threads = threadsOver(accesses, limits, callsMatrixUnits(stmts[i]) ? subgroupSize : 1);
     if (threads !== undefined) return threads;
-    const bytes = { shared: 0, local: 0 };
+    const bytes = { shared: meetingBytes(stmts[i]), local: 0 };
     const bound = new Map<number, Buffer>();
     for (const { buffer } of accesses) {
       const place = placeOf(buffer);
@@ -84,6 +95,20 @@ function accessesOf(nest: Stmt): Access[] {
   const note = (buffer: Buffer, indices: readonly Expr[], loops: readonly For[], isStore: boolean): void => {
     out.push({ buffer, loops, isStore, dims: indices.map((e) => linearOf(e, env)) });
   };
+  // What matrix units load and store, as loops over it would.
+  const noteMatrix = (call: Extern, loops: readonly For[]): void => {
+    for (const a of call.args) {
+      if (a.kind !== "accessPtr" || isMatrixScope(a.region.buffer.scope)) continue;
+      const over = a.region.ranges.map((r) => loop(variable("part"), r.extent, call));
+      for (const l of over)
+        env.set(l.v.id, {
+          steps: new Map([[l.v.id, 1]]),
+          most: constInt(l.extent) ?? Number.POSITIVE_INFINITY,
+        });
+      const at = a.region.ranges.map((r, d) => ops.add(r.min, over[d].v));
+      note(a.region.buffer, at, [...loops, ...over], a.access !== "r");
+    }
+  };
   const visit = (s: Stmt, loops: readonly For[]): void => {
     let inner = loops;
     if (s.kind === "for") {
@@ -100,14 +125,44 @@ function accessesOf(nest: Stmt): Access[] {
       });
     }
     if (s.kind === "store") note(s.buffer, s.indices, loops, true);
+    if (s.kind === "extern" && matrixOperation(s.func)) noteMatrix(s, loops);
     for (const x of childStmts(s)) visit(x, inner);
   };
   visit(nest, []);
   return out;
 }
 
-function threadsOver(accesses: readonly Access[], limits: GpuLimits): string | undefined {
-  const extents = new Map<string, number>();
+/** The threads of a reduction leave what each has found in the memory of the workgroup; at least so many bytes. */
+function meetingBytes(s: Stmt, around: readonly For[] = []): number {
+  const inner = s.kind === "for" ? [...around, s] : around;
+  let bytes = childStmts(s).reduce((n, x) => n + meetingBytes(x, inner), 0);
+  if (s.kind === "block" && s.init) {
+    const reduce = s.axes.filter((a) => a.type === "R");
+    const threads = around
+      .filter((l) => l.thread?.startsWith("threadIdx."))
+      .filter((l) => reduce.some((a) => usesVar(a.binding, new Set([l.v.id]))))
+      .reduce((n, l) => n * (constInt(l.extent) ?? 1), 1);
+    visitStmt(s.init, {
+      stmt: (x) => {
+        if (x.kind === "store" && threads > 1) bytes += threads * (x.buffer.dtype === "f16" ? 2 : 4);
+      },
+    });
+  }
+  return bytes;
+}
+
+function callsMatrixUnits(s: Stmt): boolean {
+  let found = false;
+  visitStmt(s, {
+    stmt: (x) => {
+      if (x.kind === "extern" && matrixOperation(x.func)) found = true;
+    },
+  });
+  return found;
+}
+
+function threadsOver(accesses: readonly Access[], limits: GpuLimits, least: number): string | undefined {
+  const extents = new Map([["threadIdx.x", least]]);
   for (const { loops } of accesses) {
     for (const l of loops) {
       const n = constInt(l.extent);

@@ -81,7 +81,8 @@ export const POSTPROCS: readonly Postproc[] = [
     name: "gpuLimits",
     why: "what the adapter cannot do need not be compiled to find out",
     status: "overLimits",
-    check: (f, target) => (target.kind === "webgpu" ? overLimit(f, target.limits) : undefined),
+    check: (f, target) =>
+      target.kind === "webgpu" ? overLimit(f, target.limits, target.matrix?.subgroupSize) : undefined,
   },
   {
     name: "wellFormed",

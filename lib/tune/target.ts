@@ -1,4 +1,5 @@
 /** What schedules are searched for: the machine, as far as it decides which one is best. */
+import type { MatrixUnits } from "../schedule/subgroup-matrix.ts";
 import { operandLoads } from "./default/tile.ts";
 
 /** The processor, by generated WebAssembly. */
@@ -29,9 +30,13 @@ export interface WebgpuTarget {
   readonly kind: "webgpu";
   /** What the driver calls the adapter. */
   readonly adapter: string;
+  /** A driver in software, such as SwiftShader: threads without memory of their own kind, and barriers that cost. */
+  readonly software: boolean;
   readonly limits: GpuLimits;
   /** Features that generated code may use, by their WebGPU names, in order. */
   readonly features: readonly string[];
+  /** What its matrix units do; absent where it has none, or the feature is not switched on. */
+  readonly matrix?: MatrixUnits;
   /** Where WebGPU comes from: the version of Node for Dawn, else the browser. */
   readonly engine: string;
 }

@@ -26,7 +26,7 @@ import { ratioPlot } from "./ratio-plot.ts";
 import { resultTable } from "./report.ts";
 import type { BenchRun, MatchResult, Section } from "./results.ts";
 import { startup } from "./startup.ts";
-import { ONE_THREAD, threadResults } from "./threads.ts";
+import { ONE_THREAD, threadResult } from "./threads.ts";
 import { BEST_KNOWN, tunedMatmul } from "./tune.ts";
 import { RECORDS, tunedMatches } from "./tuned.ts";
 import { type Match, versus } from "./versus.ts";
@@ -68,9 +68,10 @@ const PEER_NAMES: Readonly<Record<string, string>> = {
   jax: "jax-js",
   tfjs: "tfjs-wasm",
 };
-const only = options.peers?.split(",").map((word) => {
+const only = (options.peers === "none" ? [] : options.peers?.split(","))?.map((word) => {
   const name = PEER_NAMES[word];
-  if (!name) throw new Error(`--peers: no peer "${word}"; there are ${Object.keys(PEER_NAMES).join(", ")}`);
+  if (!name)
+    throw new Error(`--peers: no peer "${word}"; there are ${Object.keys(PEER_NAMES).join(", ")}, none`);
   return name;
 });
 if (options.clock !== "wall" && options.clock !== "processor")
@@ -119,8 +120,13 @@ const PLANS: readonly Plan[] = [
   ...(["matmul", "fork"] as const).map((which) => ({
     name: which === "fork" ? "threads: fork and join" : "threads: matmul by hand",
     baseline: ONE_THREAD,
-    cases: () => [[which, async () => threadResults()[which]] as const],
+    cases: () => [[which, async () => threadResult(which)] as const],
   })),
+  {
+    name: "models, two threads, untuned",
+    baseline: BASELINE,
+    cases: () => modelMatches().map((m) => [m.name, async () => threadResult(m.name, only)] as const),
+  },
   {
     name: "start: from the start of a process to the first output, 784-200-10",
     baseline: BASELINE,

@@ -3,11 +3,14 @@
  * slows them all alike; what is quoted is the median and the ratio of medians.
  */
 import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Contender {
   readonly name: string;
   /** One execution of the work. */
   readonly run: () => void | Promise<void>;
+  /** Waits for what `run` has only set going; part of the time, once for all executions of a measurement. */
+  readonly settle?: () => Promise<unknown>;
 }
 
 export interface Measured {
@@ -32,6 +35,11 @@ export interface CompareOptions {
   readonly flops?: number;
   /** What is measured with, in milliseconds. Default: the time of day. */
   readonly now?: () => number;
+  /**
+   * Milliseconds to wait before each turn, so that threads of whoever came before have stopped looking for work; an
+   * execution that is not measured then wakes one's own. Default: 0, and no such execution.
+   */
+  readonly pauseMs?: number;
 }
 
 const timeOfDay = (): number => performance.now();
@@ -48,23 +56,32 @@ export function processorTime(): number {
 async function timeOnce(c: Contender, number: number, now: () => number): Promise<number> {
   const start = now();
   for (let i = 0; i < number; i++) await c.run();
+  await c.settle?.();
   return (now() - start) / number;
 }
 
 /** Times the contenders against each other. */
 export async function compare(
   contenders: readonly Contender[],
-  { rounds = 11, minMs = 40, flops, now = timeOfDay }: CompareOptions = {},
+  { rounds = 11, minMs = 40, flops, now = timeOfDay, pauseMs = 0 }: CompareOptions = {},
 ): Promise<Measured[]> {
   const numbers: number[] = [];
   for (const c of contenders) {
     await c.run();
+    await c.settle?.();
     const first = await timeOnce(c, 1, now);
     numbers.push(Math.max(1, Math.ceil(minMs / Math.max(first, 1e-4))));
   }
   const times: number[][] = contenders.map(() => []);
   for (let r = 0; r < rounds; r++) {
-    for (const [i, c] of contenders.entries()) times[i].push(await timeOnce(c, numbers[i], now));
+    for (const [i, c] of contenders.entries()) {
+      if (pauseMs > 0) {
+        await sleep(pauseMs);
+        await c.run();
+        await c.settle?.();
+      }
+      times[i].push(await timeOnce(c, numbers[i], now));
+    }
   }
   return contenders.map((c, i) => {
     const sorted = times[i].sort((a, b) => a - b);

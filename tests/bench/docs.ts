@@ -49,10 +49,15 @@ function figures(key: string, runs: readonly BenchRun[]): string {
 
 function machineTable(runs: readonly BenchRun[]): string {
   const limits = runs.map((r) => r.machine.roofline as Roofline);
+  // An engine may lack an instruction that another has.
+  const peaks = [...new Set(limits.flatMap((l) => l.peaks.map((p) => p.name)))];
   const rows = [
-    ...limits[0].peaks.map((p, i) => [
-      `${p.name}, best tile (10⁹ operations/s)`,
-      ...limits.map((l) => `${l.peaks[i].gflops.toFixed(1)} (${l.peaks[i].tile.mr} × ${l.peaks[i].tile.nr})`),
+    ...peaks.map((name) => [
+      `${name}, best tile (10⁹ operations/s)`,
+      ...limits.map((l) => {
+        const peak = l.peaks.find((p) => p.name === name);
+        return peak === undefined ? "–" : `${peak.gflops.toFixed(1)} (${peak.tile.mr} × ${peak.tile.nr})`;
+      }),
     ]),
     ...limits[0].bandwidths.map((b, i) => [
       `reading ${b.level} (GB/s)`,

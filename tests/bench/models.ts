@@ -15,12 +15,12 @@ interface Saved {
   readonly file: string;
 }
 
-/** One case for each model and size of input; none, with a word why, where PyTorch is missing. */
-export function modelMatches(): readonly Match[] {
+/** One case for each model (of these names, otherwise all) and size of input; none, with a word why, where PyTorch is missing. */
+export function modelMatches(names: readonly string[] = []): readonly Match[] {
   const script = fileURLToPath(new URL("../conformance/models.py", import.meta.url));
   const folder = mkdtempSync(path.join(os.tmpdir(), "tilewright-bench-"));
   const made = existsSync(PYTHON)
-    ? spawnSync(PYTHON, ["-W", "ignore", script, folder], { encoding: "utf8" })
+    ? spawnSync(PYTHON, ["-W", "ignore", script, folder, ...names], { encoding: "utf8" })
     : undefined;
   if (made?.status !== 0) {
     console.log("\nmodels: NOT MEASURED, they are made with Debian's python3-torch");

@@ -3,7 +3,15 @@
  * likes when it loads it.
  */
 import { Tensor } from "../../lib/index.ts";
-import { type OperatorModel, operatorModel, type PeerDType, type PeerTensor, portOf } from "./ort.ts";
+import {
+  type Attribute,
+  type OperatorModel,
+  operatorModel,
+  type PeerDType,
+  type PeerTensor,
+  type Port,
+  portOf,
+} from "./ort.ts";
 import type { Match } from "./versus.ts";
 
 export interface OperatorCase {
@@ -91,6 +99,8 @@ function conv(
 }
 
 const scalar = (x: number): PeerTensor => ({ data: Float32Array.of(x), dims: [1] });
+/** Without an axis. */
+const scalar0 = (x: number): PeerTensor => ({ data: Float32Array.of(x), dims: [] });
 
 /** The exact form of Gelu, as PyTorch exports it. */
 function gelu(rows: number, columns: number): OperatorCase {
@@ -178,6 +188,128 @@ function pool(op: "MaxPool" | "AveragePool", channels: number, n: number): Opera
   };
 }
 
+/** One node over x, and constants after it. */
+function single(
+  name: string,
+  op: string,
+  x: Port,
+  y: OperatorModel["output"],
+  attributes: Readonly<Record<string, Attribute>> = {},
+  weights: Readonly<Record<string, PeerTensor>> = {},
+): OperatorCase {
+  const node = { op, inputs: ["x", ...Object.keys(weights)], output: "y", attributes };
+  return { name, model: { nodes: [node], inputs: { x }, weights, output: y } };
+}
+
+const text = (dims: readonly number[]): string => dims.join(" × ");
+
+function transpose(x: readonly number[], perm: readonly number[]): OperatorCase {
+  const y = perm.map((a) => x[a]);
+  return single(`transpose ${text(x)}, axes ${perm.join(" ")}`, "Transpose", x, y, { perm });
+}
+
+function transposeBytes(x: readonly number[], perm: readonly number[]): OperatorCase {
+  const y = perm.map((a) => x[a]);
+  const name = `transpose of bytes ${text(x)}, axes ${perm.join(" ")}`;
+  return single(name, "Transpose", { dims: x, dtype: "u8" }, { dims: y, dtype: "u8" }, { perm });
+}
+
+/** A border of two pixels, reflected. */
+function padReflect(channels: number, n: number): OperatorCase {
+  const pads: PeerTensor = { data: BigInt64Array.of(0n, 0n, 2n, 2n, 0n, 0n, 2n, 2n), dims: [8] };
+  const y = [1, channels, n + 4, n + 4];
+  const name = `reflected border of 2, ${channels} channels, ${n} × ${n}`;
+  return single(name, "Pad", [1, channels, n, n], y, { mode: "reflect" }, { pads });
+}
+
+function cumulativeSum(x: readonly number[], axis: number): OperatorCase {
+  const along: PeerTensor = { data: BigInt64Array.of(BigInt(axis)), dims: [] };
+  return single(`running sum ${text(x)}, axis ${axis}`, "CumSum", x, x, {}, { along });
+}
+
+function argmax(x: readonly number[], axis: number): OperatorCase {
+  const dims = x.map((n, d) => (d === axis ? 1 : n));
+  return single(`argmax ${text(x)}, axis ${axis}`, "ArgMax", x, { dims, dtype: "i64" }, { axis });
+}
+
+function concat(x: readonly number[], axis: number): OperatorCase {
+  const y = x.map((n, d) => (d === axis ? 2 * n : n));
+  return {
+    name: `concat of two ${text(x)}, axis ${axis}`,
+    model: {
+      nodes: [{ op: "Concat", inputs: ["x", "z"], output: "y", attributes: { axis } }],
+      inputs: { x, z: x },
+      output: y,
+    },
+  };
+}
+
+/** The k greatest of each row, without their positions. */
+function topK(x: readonly number[], k: number): OperatorCase {
+  const count: PeerTensor = { data: BigInt64Array.of(BigInt(k)), dims: [1] };
+  const y = [...x.slice(0, -1), k];
+  return {
+    name: `greatest ${k} of ${text(x)}`,
+    model: {
+      nodes: [{ op: "TopK", inputs: ["x", "count"], output: "y", unused: ["positions"] }],
+      inputs: { x },
+      weights: { count },
+      output: y,
+    },
+  };
+}
+
+/** The maximum of windows around each pixel. */
+function maxAround(channels: number, n: number, kernel: number): OperatorCase {
+  const pad = (kernel - 1) / 2;
+  const x = [1, channels, n, n];
+  const attributes = { kernel_shape: [kernel, kernel], pads: [pad, pad, pad, pad] };
+  return single(
+    `max pool ${kernel} × ${kernel}, ${channels} channels, ${n} × ${n}`,
+    "MaxPool",
+    x,
+    x,
+    attributes,
+  );
+}
+
+function instanceNorm(channels: number, n: number): OperatorCase {
+  const x = [1, channels, n, n];
+  const weights = { scale: randomTensor([channels], 7), bias: randomTensor([channels], 8) };
+  return single(
+    `instance norm, ${channels} channels, ${n} × ${n}`,
+    "InstanceNormalization",
+    x,
+    x,
+    {},
+    weights,
+  );
+}
+
+/** The sum of all elements. */
+function total(x: readonly number[]): OperatorCase {
+  return single(`sum of all ${text(x)}`, "ReduceSum", x, [], { keepdims: 0 });
+}
+
+/** A mean or a maximum over one axis. */
+function reduce(op: "ReduceMean" | "ReduceMax", x: readonly number[], axis: number): OperatorCase {
+  const y = x.map((n, d) => (d === axis ? 1 : n));
+  const axes: PeerTensor = { data: BigInt64Array.of(BigInt(axis)), dims: [1] };
+  return single(
+    `${op === "ReduceMean" ? "mean" : "maximum"} ${text(x)}, axis ${axis}`,
+    op,
+    x,
+    y,
+    {},
+    { axes },
+  );
+}
+
+function quantize(x: readonly number[]): OperatorCase {
+  const weights = { scale: scalar0(1 / 64), zero: { data: Uint8Array.of(128), dims: [] } };
+  return single(`quantize ${text(x)}`, "QuantizeLinear", x, { dims: x, dtype: "u8" }, {}, weights);
+}
+
 function resize(channels: number, n: number): OperatorCase {
   return {
     name: `bilinear resize, ${channels} channels, ${n} × ${n} to ${2 * n} × ${2 * n}`,
@@ -235,7 +367,6 @@ function integerMatmul(m: number, k: number, n: number): OperatorCase {
 
 function integerConv(channels: number, n: number): OperatorCase {
   const zero: PeerTensor = { data: Uint8Array.of(128), dims: [] };
-  const one = (x: number): PeerTensor => ({ data: Float32Array.of(x), dims: [] });
   return {
     name: `int8 conv 3 × 3, ${channels} → ${channels}, ${n} × ${n}`,
     model: {
@@ -250,7 +381,7 @@ function integerConv(channels: number, n: number): OperatorCase {
       inputs: { x: { dims: [1, channels, n, n], dtype: "u8" } },
       weights: {
         w: randomBytes([channels, channels, 3, 3], "i8", 24),
-        ...{ xs: one(1 / 64), ws: one(1 / 128), ys: one(2), xz: zero, yz: zero },
+        ...{ xs: scalar0(1 / 64), ws: scalar0(1 / 128), ys: scalar0(2), xz: zero, yz: zero },
         wz: { data: Int8Array.of(0), dims: [] },
       },
       output: { dims: [1, channels, n, n], dtype: "u8" },
@@ -275,6 +406,26 @@ export const OPERATORS: readonly OperatorCase[] = [
   chain(512, 1024),
   pool("MaxPool", 64, 112),
   pool("AveragePool", 64, 112),
+  transpose([1024, 1024], [1, 0]),
+  transpose([8, 512, 512], [0, 2, 1]),
+  transpose([1, 64, 112, 112], [0, 2, 3, 1]),
+  transposeBytes([1024, 1024], [1, 0]),
+  padReflect(64, 56),
+  cumulativeSum([512, 1024], 0),
+  cumulativeSum([512, 1024], 1),
+  argmax([512, 1024], 1),
+  argmax([1, 21, 128, 128], 1),
+  reduce("ReduceMean", [512, 1024], 0),
+  reduce("ReduceMax", [512, 1024], 1),
+  total([512, 1024]),
+  topK([512, 1024], 1),
+  topK([1, 8400], 100),
+  maxAround(64, 20, 5),
+  instanceNorm(64, 64),
+  concat([1, 64, 56, 56], 1),
+  single("relu 1 × 64 × 56 × 56", "Relu", [1, 64, 56, 56], [1, 64, 56, 56]),
+  single("third power 512 × 1024", "Pow", [512, 1024], [512, 1024], {}, { power: scalar0(3) }),
+  quantize([512, 1024]),
   resize(64, 56),
   recurrence("LSTM", 64, 8, 128),
   recurrence("GRU", 64, 8, 128),

@@ -41,6 +41,8 @@ export interface OperatorNode {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly output: string;
+  /** Further outputs, which nobody takes but the operator must have. */
+  readonly unused?: readonly string[];
   readonly attributes?: Readonly<Record<string, Attribute>>;
 }
 
@@ -79,7 +81,7 @@ export function operatorModel({ nodes, inputs, weights = {}, output }: OperatorM
       node: nodes.map((n) => ({
         opType: n.op,
         input: [...n.inputs],
-        output: [n.output],
+        output: [n.output, ...(n.unused ?? [])],
         attribute: Object.entries(n.attributes ?? {}).map(([k, v]) => attribute(k, v)),
       })),
       initializer: Object.entries(weights).map(([name, t]) => ({

@@ -5,7 +5,7 @@ import { NATIVE, OURS, TUNED } from "./names.ts";
 import type { Section } from "./results.ts";
 
 /** Geometric mean; NaN of nothing. */
-export function geometricMean(xs: readonly number[]): number {
+function geometricMean(xs: readonly number[]): number {
   return Math.exp(xs.reduce((sum, x) => sum + Math.log(x), 0) / xs.length);
 }
 

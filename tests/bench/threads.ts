@@ -1,6 +1,7 @@
 /**
- * Threads: one against two, and what it takes to fork and join. Runs in a process of its own, because onnxruntime-web takes
- * the number of its threads when it is first used. Run as a script it prints the results as JSON.
+ * Threads: one against two, what it takes to fork and join, and whole models on two. Runs in processes of its own, because
+ * onnxruntime-web takes the number of its threads when it is first used. Run as a script it prints the results as JSON; its
+ * arguments are those of `measured`, as JSON.
  */
 import { spawnSync } from "node:child_process";
 import process from "node:process";
@@ -9,21 +10,23 @@ import { availableThreads, build, T, Tensor } from "../../lib/index.ts";
 import { enableRelaxedSimd } from "../../lib/runtime/features.node.ts";
 import { type Contender, compare } from "./compare.ts";
 import { scheduledMatmul } from "./matmul.ts";
+import { modelMatches } from "./models.ts";
 import { oneNodeModel, ortRun, ortSession } from "./ort.ts";
 import type { MatchResult } from "./results.ts";
+import { versus } from "./versus.ts";
 
 export const ONE_THREAD = "tilewright, 1 thread";
 const THREADS = 2;
 
-/** The results, from a process of their own. */
-export function threadResults(): Record<"matmul" | "fork", MatchResult> {
+/** The result called `what`, from a process of its own: "matmul", "fork", or a model. `only`: names of the peers that take part. */
+export function threadResult(what: string, only?: readonly string[]): MatchResult {
   const script = fileURLToPath(import.meta.url);
-  const r = spawnSync(process.execPath, ["--import", "tsx", script], {
+  const r = spawnSync(process.execPath, ["--import", "tsx", script, JSON.stringify([what, only])], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
     maxBuffer: 1 << 24,
   });
-  if (r.status !== 0) throw new Error("the process that measures threads failed");
+  if (r.status !== 0) throw new Error(`the process that measures ${what} on threads failed`);
   return JSON.parse(r.stdout);
 }
 
@@ -79,10 +82,19 @@ async function fork(): Promise<MatchResult> {
   return { name: "fork and join", rows: await compare(contenders, { rounds: 21, minMs: 5 }), cannot: [] };
 }
 
+function measured(what: string, only?: readonly string[]): Promise<MatchResult> {
+  if (what === "matmul") return matmul();
+  if (what === "fork") return fork();
+  const match = modelMatches().find((m) => m.name === what);
+  if (!match) throw new Error(`there is no model "${what}"`);
+  return versus(match, { threads: THREADS, only });
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   enableRelaxedSimd();
   const { count, reason } = availableThreads();
   if (count < THREADS) process.stderr.write(`threads: ${count} (${reason})\n`);
-  const results = { matmul: await matmul(), fork: await fork() };
-  process.stdout.write(JSON.stringify(results), () => process.exit(0));
+  const [what, only] = JSON.parse(process.argv[2]) as [string, string[] | null];
+  const result = await measured(what, only ?? undefined);
+  process.stdout.write(JSON.stringify(result), () => process.exit(0));
 }

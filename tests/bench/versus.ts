@@ -27,6 +27,9 @@ export interface Variant {
   readonly session: SessionOptions;
 }
 
+/** onnxruntime-web's threads look for work for 22 ms after a run before they sleep, ours for less than one. */
+const THREADS_REST_MS = 40;
+
 /**
  * Runs one match. `only`: names of the peers beside the baseline that take part; all when not given. `more`: ourselves with
  * other options. `now`: what is measured with, as `compare` has it.
@@ -77,7 +80,8 @@ export async function versus(
       cannot.push({ name: p.name, reason: (e instanceof Error ? e.message : String(e)).split("\n")[0] });
     }
   }
-  return { name: match.name, rows: await compare(contenders, { flops, now }), cannot };
+  const pauseMs = threads > 1 ? THREADS_REST_MS : 0;
+  return { name: match.name, rows: await compare(contenders, { flops, now, pauseMs }), cannot };
 }
 
 /** Inputs as a session takes them. */

@@ -1,25 +1,23 @@
 // A deployment bundle in a page, served over loopback, in a real browser.
 import assert from "node:assert/strict";
 import path from "node:path";
-import type { Browser } from "playwright-core";
 import { bundle } from "../../lib/deploy/index.ts";
 import { writeBundle } from "../../lib/deploy/write.node.ts";
 import { type NDArray, numbersOf } from "../../lib/ir/index.ts";
 import { chosenColumns, mlp, withFolder } from "../lib/deploy/support.ts";
 import { oracle } from "../lib/runtime/vm-support.ts";
+import { Pages } from "../support/browser.ts";
 import { serveFolder } from "../support/folder-server.ts";
-import { startBrowser } from "../support/page.ts";
 import { randomData } from "../support/random-graph.ts";
-import { requireSystem } from "../support/system.ts";
+
+const ISOLATED = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
 
 describe("browser: a deployment bundle", function () {
   this.timeout(60_000);
-  let browser: Browser;
-  before(async function () {
-    requireSystem(this, "chromium");
-    browser = await startBrowser();
-  });
-  after(() => browser?.close());
+  const pages = new Pages();
 
   for (const f16 of [false, true]) {
     it(`computes in a page what the interpreter computes (weights as ${f16 ? "f16" : "f32"})`, () =>
@@ -29,9 +27,7 @@ describe("browser: a deployment bundle", function () {
         writeBundle(await bundle([{ module }], { f16 }), at);
         const server = await serveFolder(at);
         try {
-          const page = await browser.newPage();
-          const complaints: string[] = [];
-          page.on("pageerror", (error) => complaints.push(String(error)));
+          const { page, problems } = await pages.page();
           await page.goto(server.url);
           const x = randomData([1, 64], 3);
           const run = `(async (data) => {
@@ -48,8 +44,7 @@ describe("browser: a deployment bundle", function () {
             same: boolean;
             wrong: string;
           };
-          await page.close();
-          assert.deepEqual(complaints, []);
+          assert.deepEqual(problems, []);
           assert.deepEqual(got.shape, [1, 8]);
           assert.ok(got.same);
           assert.match(got.wrong, /TypeError: the inputs do not fit.*It got nothing/);
@@ -68,7 +63,7 @@ describe("browser: a deployment bundle", function () {
       writeBundle(await bundle([{ module: chosenColumns() }]), at);
       const server = await serveFolder(at);
       try {
-        const page = await browser.newPage();
+        const { page } = await pages.page();
         await page.goto(server.url);
         const got = await page.evaluate(`(async () => {
           const { load } = await import("/model.js");
@@ -81,7 +76,6 @@ describe("browser: a deployment bundle", function () {
           }
           return out;
         })()`);
-        await page.close();
         const one = [-1, -1, -1];
         assert.deepEqual(got, [
           [
@@ -94,4 +88,52 @@ describe("browser: a deployment bundle", function () {
         server.close();
       }
     }));
+
+  for (const isolated of [true, false]) {
+    it(`with threads, in a page that is ${isolated ? "" : "not "}cross-origin isolated`, () =>
+      withFolder(async (folder) => {
+        const module = mlp([256, 512, 64], 64);
+        const at = path.join(folder, "b");
+        writeBundle(await bundle([{ module }], { threads: 3 }), at);
+        const server = await serveFolder(at, isolated ? ISOLATED : {});
+        try {
+          const { page, problems } = await pages.page();
+          await page.goto(server.url);
+          const x = randomData([64, 256], 3);
+          const got = (await page.evaluate(`(async (data) => {
+            const { load } = await import("/model.js");
+            const [model, one] = [await load({ threads: 3 }), await load({ threads: 1 })];
+            const inputs = { x: { data: Float32Array.from(data), shape: [64, 256] } };
+            const { y } = await one.run(inputs);
+            let wrong = 0;
+            for (let n = 0; n < 10; n++) (await model.run(inputs)).y.data.forEach((v, i) => { if (v !== y.data[i]) wrong++; });
+            const { threads } = model;
+            model.dispose();
+            const after = await model.run(inputs).catch((e) => String(e));
+            return { wrong, threads, after, data: [...y.data] };
+          })(${JSON.stringify(numbersOf(x))})`)) as {
+            wrong: number;
+            threads: { count: number; reason?: string };
+            after: string;
+            data: number[];
+          };
+          assert.deepEqual(problems, []);
+          assert.equal(got.wrong, 0);
+          if (isolated) assert.deepEqual(got.threads, { count: 3 });
+          else {
+            assert.equal(got.threads.count, 1);
+            assert.match(
+              got.threads.reason ?? "",
+              /not cross-origin isolated: .*Embedder-Policy: require-corp/,
+            );
+          }
+          assert.match(got.after, /the model was disposed/);
+          const want = numbersOf(oracle(module, [x]) as NDArray);
+          for (const [i, v] of got.data.entries())
+            assert.ok(Math.abs(v - want[i]) <= 1e-4 * (1 + Math.abs(want[i])), `${i}: ${v}, ${want[i]}`);
+        } finally {
+          server.close();
+        }
+      }));
+  }
 });

@@ -1,19 +1,16 @@
 // Controls of the kernel's (`tilewright/notebook`) in the workbench's own page.
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import path from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
+import { Workbench } from "../support/browser.ts";
 import {
   accessibilityProblems,
   cellAt,
   notebookOf,
-  openNotebook,
   ready,
+  restartKernel,
+  save,
   select,
-  startBrowser,
 } from "../support/page.ts";
-import { requireSystem } from "../support/system.ts";
-import { type RunningServer, startWorkbench } from "../support/workbench.ts";
 
 const cells = [
   `import * as w from "tilewright/notebook";
@@ -32,22 +29,10 @@ for (let i = 1; i <= 3; i++) { await 0; bar.value = i; }`,
 
 describe("browser: controls in the workbench", function () {
   this.timeout(300_000);
-  let browser: Browser;
-  let server: RunningServer;
-
-  before(async function () {
-    requireSystem(this, "chromium");
-    server = await startWorkbench();
-    browser = await startBrowser();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
+  const bench = new Workbench();
 
   it("moves a slider, and the output changes; presses a button; shows progress; lives on over a reload", async () => {
-    writeFileSync(path.join(server.folder, "controls.ipynb"), notebookOf(cells));
-    const { page, problems } = await openNotebook(browser, server, "controls.ipynb");
+    const { page, problems } = await bench.notebook("controls.ipynb", notebookOf(cells));
     await page.getByRole("button", { name: "Run all cells", exact: true }).click();
     const square = (text: string) => cellAt(page, 0).locator(".square", { hasText: new RegExp(`^${text}$`) });
     await square("16").waitFor();
@@ -71,8 +56,7 @@ describe("browser: controls in the workbench", function () {
     assert.deepEqual(await accessibilityProblems(page), []);
 
     // A page that is opened again finds the controls of the kernel that runs on.
-    await page.keyboard.press("ControlOrMeta+s");
-    await page.locator(".wb-saved", { hasText: /^saved$/ }).waitFor();
+    await save(page);
     await page.reload();
     await ready(page);
     await cellAt(page, 0).getByRole("slider", { name: "n" }).focus();
@@ -80,9 +64,7 @@ describe("browser: controls in the workbench", function () {
     await square("49").waitFor();
 
     // A kernel that was started anew has no controls: what they showed stands there, and running the cell brings them back.
-    await page.getByRole("button", { name: "Restart the kernel" }).click();
-    await page.locator(".jp-Dialog button", { hasText: "Restart" }).click();
-    await ready(page);
+    await restartKernel(page);
     await select(page, 0);
     await page.keyboard.press("Control+Enter");
     await square("16").waitFor();
@@ -90,7 +72,6 @@ describe("browser: controls in the workbench", function () {
     await page.keyboard.press("ArrowRight");
     await square("25").waitFor();
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 
   it("shows the first result where no kernel has the control", async () => {
@@ -104,11 +85,9 @@ describe("browser: controls in the workbench", function () {
         "text/plain": "n = 4",
       },
     };
-    writeFileSync(path.join(server.folder, "stored.ipynb"), notebookOf(["1"], [output]));
-    const { page, problems } = await openNotebook(browser, server, "stored.ipynb");
+    const { page, problems } = await bench.notebook("stored.ipynb", notebookOf(["1"], [output]));
     await cellAt(page, 0).locator("i", { hasText: "what it showed" }).waitFor();
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 });
 

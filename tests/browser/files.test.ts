@@ -1,54 +1,32 @@
 // Kernels that die and notebooks that are renamed, deleted or solved, in the workbench's page.
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import path from "node:path";
-import type { Browser, Page } from "playwright-core";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import type { Page } from "playwright-core";
 import { skipBecause } from "../../scripts/skip.ts";
+import { Workbench } from "../support/browser.ts";
 import {
   accessibilityProblems,
   cellAt,
   notebookOf,
-  openNotebook,
   ready,
+  restartKernel,
   rewrite,
-  select,
-  startBrowser,
+  runCell,
+  save,
 } from "../support/page.ts";
-import { requireSystem } from "../support/system.ts";
-import { type RunningServer, startWorkbench } from "../support/workbench.ts";
 
 describe("browser: kernels and files of the workbench", function () {
   this.timeout(300_000);
-  let browser: Browser;
-  let server: RunningServer;
+  const bench = new Workbench();
 
-  before(async function () {
-    requireSystem(this, "chromium");
-    server = await startWorkbench();
-    browser = await startBrowser();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  const write = (name: string, text: string) => writeFileSync(path.join(server.folder, name), text);
-  const kernelId = async (name: string): Promise<string> => {
-    const sessions = (await (await server.request("api/sessions")).json()) as {
-      path: string;
-      kernel: { id: string };
-    }[];
-    return sessions.find((session) => session.path === name)!.kernel.id;
-  };
   const title = (page: Page, name: string) => page.locator(`.wb-chapters a[href="#/${name}"]`);
 
   it("a kernel whose process is killed starts anew: text stays, outputs are marked as old", async function () {
     if (!existsSync("/proc/self/cmdline")) skipBecause(this, "processes are found under /proc");
-    write("killed.ipynb", notebookOf(["const kept = 20; kept", "kept + 1"]));
-    const { page } = await openNotebook(browser, server, "killed.ipynb");
-    await runAt(page, 0);
+    const { page } = await bench.notebook("killed.ipynb", notebookOf(["const kept = 20; kept", "kept + 1"]));
+    await runCell(page, 0);
     await rewrite(page, 1, '"kept" in globalThis');
-    kill(await kernelId("killed.ipynb"));
+    kill(await bench.kernelOf("killed.ipynb"));
     await cellAt(page, 0).locator(".wb-old-mark").waitFor();
     await page.locator(".wb-death", { hasText: "variables are gone" }).waitFor();
     await ready(page);
@@ -58,19 +36,17 @@ describe("browser: kernels and files of the workbench", function () {
       0,
       "a cell without output has no old one",
     );
-    await runAt(page, 1);
+    await runCell(page, 1);
     await cellAt(page, 1).locator(".jp-OutputArea-output", { hasText: "false" }).waitFor();
-    await runAt(page, 0);
+    await runCell(page, 0);
     assert.equal(await cellAt(page, 0).locator(".wb-old-mark").count(), 0);
-    await page.context().close();
   });
 
   it("one that dies again and again is shown as dead, and a restart brings it back", async function () {
     if (!existsSync("/proc/self/cmdline")) skipBecause(this, "processes are found under /proc");
-    write("dead.ipynb", notebookOf(["1 + 1"]));
-    const { page } = await openNotebook(browser, server, "dead.ipynb");
+    const { page } = await bench.notebook("dead.ipynb", notebookOf(["1 + 1"]));
     await rewrite(page, 0, "20 + 1");
-    const id = await kernelId("dead.ipynb");
+    const id = await bench.kernelOf("dead.ipynb");
     const killing = setInterval(() => kill(id), 50);
     try {
       await page.locator(".wb-kernel[data-state=dead]").waitFor();
@@ -79,18 +55,15 @@ describe("browser: kernels and files of the workbench", function () {
     }
     assert.match(await page.locator(".wb-kernel").innerText(), /dead: restart it/);
     assert.equal(await cellAt(page, 0).locator(".cm-line").innerText(), "20 + 1");
-    await page.getByRole("button", { name: "Restart the kernel" }).click();
-    await page.locator(".jp-Dialog button", { hasText: "Restart" }).click();
-    await ready(page);
-    await runAt(page, 0);
+    await restartKernel(page);
+    await runCell(page, 0);
     await cellAt(page, 0).locator(".jp-OutputArea-output", { hasText: "21" }).waitFor();
-    await page.context().close();
   });
 
   it("lists the kernels that run, and ends one", async () => {
-    write("first.ipynb", notebookOf(["1"]));
-    write("other.ipynb", notebookOf(["2"]));
-    const { page } = await openNotebook(browser, server, "first.ipynb");
+    bench.write("first.ipynb", notebookOf(["1"]));
+    bench.write("other.ipynb", notebookOf(["2"]));
+    const { page } = await bench.notebook("first.ipynb");
     const running = page.locator(".wb-running li");
     await running.filter({ hasText: "first" }).waitFor();
     await title(page, "other.ipynb").click();
@@ -100,13 +73,12 @@ describe("browser: kernels and files of the workbench", function () {
     await running.filter({ hasText: "first" }).waitFor({ state: "detached" });
     await page.locator(".wb-kernel[data-state=idle]").waitFor();
     assert.deepEqual(await accessibilityProblems(page), []);
-    await page.context().close();
   });
 
   it("renames and deletes notebooks, open ones too", async () => {
-    write("old-name.ipynb", notebookOf(["1"]));
-    write("unwanted.ipynb", notebookOf(["2"]));
-    const { page, problems } = await openNotebook(browser, server, "old-name.ipynb");
+    bench.write("old-name.ipynb", notebookOf(["1"]));
+    bench.write("unwanted.ipynb", notebookOf(["2"]));
+    const { page, problems } = await bench.notebook("old-name.ipynb");
     await title(page, "old-name.ipynb").hover();
     await page.getByRole("button", { name: "Rename old name" }).click();
     await page.locator(".jp-Dialog input").fill("new-name");
@@ -114,11 +86,10 @@ describe("browser: kernels and files of the workbench", function () {
     await title(page, "new-name.ipynb").waitFor();
     await page.waitForURL(/#\/new-name\.ipynb$/);
     await rewrite(page, 0, "21 * 2");
-    await runAt(page, 0);
-    await page.keyboard.press("ControlOrMeta+s");
-    await page.locator(".wb-saved", { hasText: /^saved$/ }).waitFor();
-    assert.match(readFileSync(path.join(server.folder, "new-name.ipynb"), "utf8"), /21 \* 2/);
-    assert.ok(!existsSync(path.join(server.folder, "old-name.ipynb")));
+    await runCell(page, 0);
+    await save(page);
+    assert.match(readFileSync(bench.file("new-name.ipynb"), "utf8"), /21 \* 2/);
+    assert.ok(!existsSync(bench.file("old-name.ipynb")));
 
     await title(page, "unwanted.ipynb").click();
     await page.waitForURL(/#\/unwanted\.ipynb$/);
@@ -127,11 +98,10 @@ describe("browser: kernels and files of the workbench", function () {
     await page.getByRole("button", { name: "Delete unwanted" }).click();
     await page.locator(".jp-Dialog button", { hasText: "Delete" }).click();
     await title(page, "unwanted.ipynb").waitFor({ state: "detached" });
-    assert.ok(!existsSync(path.join(server.folder, "unwanted.ipynb")));
+    assert.ok(!existsSync(bench.file("unwanted.ipynb")));
     await page.waitForURL((url) => !url.hash.includes("unwanted"));
     await page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").first().waitFor();
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 
   it("counts the exercises of a chapter, and those whose checks were passed", async () => {
@@ -140,19 +110,17 @@ describe("browser: kernels and files of the workbench", function () {
     ) as { cells: { metadata: object; source: string }[] };
     cells[0]!.metadata = { tags: ["exercise"] };
     cells[1]!.source = `({ [Symbol.for("Jupyter.display")]: () => ({ "text/plain": answer === 42 ? "✓ right" : "✗ wrong" }) })`;
-    write("tasks.ipynb", JSON.stringify({ cells, ...rest }));
-    const { page, problems } = await openNotebook(browser, server, "tasks.ipynb");
+    const { page, problems } = await bench.notebook("tasks.ipynb", JSON.stringify({ cells, ...rest }));
     const entry = title(page, "tasks.ipynb");
     await entry.locator(".wb-label", { hasText: "1 exercise" }).waitFor();
-    await runAt(page, 0);
-    await runAt(page, 1);
+    await runCell(page, 0);
+    await runCell(page, 1);
     await entry.locator(".wb-progress", { hasText: "0 of 1 solved" }).waitFor();
     await rewrite(page, 0, "const answer = 42;");
-    await runAt(page, 0);
-    await runAt(page, 1);
+    await runCell(page, 0);
+    await runCell(page, 1);
     await entry.locator(".wb-done").waitFor();
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 });
 
@@ -167,14 +135,4 @@ function kill(id: string): void {
       // It ended while it was looked at.
     }
   }
-}
-
-/** Runs a cell, and waits until it is through. */
-async function runAt(page: Page, index: number): Promise<void> {
-  await select(page, index);
-  await page.keyboard.press("Control+Enter");
-  await cellAt(page, index)
-    .locator(".jp-InputPrompt", { hasText: /\[\d+\]/ })
-    .waitFor();
-  await page.locator(".wb-kernel[data-state=idle]").waitFor();
 }

@@ -1,55 +1,14 @@
 // Parallel loops in a page: on its workers where it is cross-origin isolated, serially elsewhere, with the reason.
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
-import type { Browser } from "playwright-core";
-import ts from "typescript";
 import { script } from "../../lib/script/index.ts";
 import { scheduledMatmul } from "../bench/matmul.ts";
-import { startBrowser } from "../support/page.ts";
-import { requireSystem } from "../support/system.ts";
+import { Pages } from "../support/browser.ts";
+import { serveSources } from "../support/source-server.ts";
 
-const require = createRequire(import.meta.url);
-/** Packages by their place, as a bundler would put them. */
-const PACKAGES: Readonly<Record<string, string>> = {
-  acorn: require.resolve("acorn").replace(/\.js$/, ".mjs"),
-};
 const HEADERS = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
-
-/** What was sent already, by its file. */
-const sent = new Map<string, string>();
-
-/** Serves the library without types, and an empty page; `isolated`: with the headers that isolate it. */
-function serve(isolated: boolean, missing: readonly string[]): Promise<Server> {
-  const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? "/", "http://localhost");
-    for (const [k, v] of Object.entries(isolated ? HEADERS : {})) response.setHeader(k, v);
-    const name = pathname.slice(1).replace(/\.js$/, ".ts");
-    const source = PACKAGES[name] ?? name;
-    if (missing.includes(name) || name === "" || !existsSync(source)) {
-      response.writeHead(name === "" ? 200 : 404, { "Content-Type": "text/html" });
-      response.end("<!doctype html><title>a page</title>");
-      return;
-    }
-    response.setHeader("Content-Type", "text/javascript");
-    let js = sent.get(source);
-    if (js === undefined) {
-      const text = readFileSync(source, "utf8");
-      const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
-      js = (source === name ? ts.transpile(text, options) : text).replace(/from "acorn"/g, 'from "/acorn"');
-      sent.set(source, js);
-    }
-    response.end(js);
-  });
-  return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => resolve(server));
-  });
-}
 
 interface Seen {
   readonly isolated: boolean;
@@ -61,21 +20,16 @@ interface Seen {
 
 describe("browser: parallel loops", function () {
   this.timeout(120_000);
-  let browser: Browser;
-  before(async function () {
-    requireSystem(this, "chromium");
-    browser = await startBrowser();
-  });
-  after(() => browser?.close());
+  const pages = new Pages();
 
   /** Runs the product of two matrices on one thread and on three, often, and compares. */
   async function inPage(isolated: boolean, missing: readonly string[] = []): Promise<Seen> {
     const tiles = { mr: 4, nr: 8, mc: 64, kc: 256 };
     const [one, many] = [false, true].map((parallel) => script(scheduledMatmul({ ...tiles, parallel }).mod));
-    const server = await serve(isolated, missing);
+    const server = await serveSources({ missing, headers: isolated ? HEADERS : {} });
     try {
-      const page = await browser.newPage();
-      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+      const { page } = await pages.page();
+      await page.goto(server.url);
       const run = `(async (one, many) => {
         const { build } = await import("/lib/runtime/build.ts");
         const { cpuMemory } = await import("/lib/runtime/memory.ts");
@@ -99,10 +53,8 @@ describe("browser: parallel loops", function () {
         return { isolated: crossOriginIsolated, shared: cpuMemory().isShared, threads, after: lib.threads, wrong };
       })(${JSON.stringify(one)}, ${JSON.stringify(many)})`;
       const seen = (await page.evaluate(run)) as Seen;
-      await page.close();
       return seen;
     } finally {
-      server.closeAllConnections();
       server.close();
     }
   }

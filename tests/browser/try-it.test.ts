@@ -4,17 +4,16 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { fromOnnx } from "../../lib/frontend/onnx/index.ts";
 import { type NDArray, ndarray, numbersOf } from "../../lib/ir/index.ts";
 import { runInNode, withFolder } from "../lib/deploy/support.ts";
 import { oracle } from "../lib/runtime/vm-support.ts";
+import { type OpenPage, Workbench } from "../support/browser.ts";
 import { model } from "../support/onnx-model.ts";
-import { accessibilityProblems, type OpenPage, startBrowser, watchedPage } from "../support/page.ts";
+import { accessibilityProblems } from "../support/page.ts";
 import { smallCnn } from "../support/small-cnn.ts";
-import { requireSystem } from "../support/system.ts";
 import { unzip } from "../support/unzip.ts";
-import { type RunningServer, startWorkbench } from "../support/workbench.ts";
 
 const screenshots = path.resolve("build/screenshots");
 /** For what a slow machine does; what hangs ends here. */
@@ -22,24 +21,14 @@ const patience = 240_000;
 
 describe("browser: Try it", function () {
   this.timeout(600_000);
-  let browser: Browser;
-  let server: RunningServer;
-
-  before(async function () {
-    requireSystem(this, "chromium");
+  const bench = new Workbench();
+  before(() => {
     mkdirSync(screenshots, { recursive: true });
-    server = await startWorkbench();
-    browser = await startBrowser();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
   });
 
   async function open(): Promise<OpenPage> {
-    const opened = await watchedPage(browser);
+    const opened = await bench.open("try-it");
     opened.page.setDefaultTimeout(patience);
-    await opened.page.goto(`${server.url}?token=${server.token}#try-it`);
     await opened.page.locator(".wb-try-form").waitFor({ state: "attached" });
     return opened;
   }
@@ -122,22 +111,21 @@ describe("browser: Try it", function () {
     await page.getByRole("button", { name: "Download bundle" }).and(page.locator(":disabled")).waitFor();
     await page.getByRole("button", { name: "Make notebook" }).click();
     await page.locator(".jp-NotebookPanel .jp-Cell").first().waitFor();
-    assert.match(page.url(), /#\/small\.ipynb$/);
+    assert.match(page.url(), /#\/models\/small\.ipynb$/);
     assert.equal(await page.locator(".wb-try").isVisible(), false);
     await page.locator(".wb-chapters [aria-current]", { hasText: "small" }).waitFor();
     assert.deepEqual(problems, []);
-    await page.context().close();
 
-    const notebook = path.join(server.folder, "small.ipynb");
+    const notebook = bench.file("models/small.ipynb");
     assert.match(readFileSync(notebook, "utf8"), /batch: 3/);
-    const out = path.join(server.folder, "ran.ipynb");
+    const out = bench.file("ran.ipynb");
     const cli = path.resolve("dist/kernel/cli.js");
-    const { env } = server;
+    const { env } = bench.server;
     await promisify(execFile)(process.execPath, [cli, "run", notebook, "-o", out], { env });
     const differences = [...readFileSync(out, "utf8").matchAll(/largestDifference: ([\d.e+-]+|NaN)/g)];
     assert.equal(differences.length, 2);
     for (const [, difference] of differences) assert.ok(Number(difference) < 1e-5, difference);
-    assert.ok(existsSync(path.join(server.folder, "small-bundle", "manifest.json")));
+    assert.ok(existsSync(bench.file("models/small-bundle/manifest.json")));
   });
 
   it("files that are no models, and nodes that nobody knows, are told; what is chosen next works", async () => {
@@ -152,6 +140,8 @@ describe("browser: Try it", function () {
     await (await choosing).setFiles({ name: "junk.onnx", mimeType, buffer });
     await status(page, "It ended with an error.");
     assert.ok((await problem.innerText()).length > 10);
+    for (const name of ["Compile and measure", "Make notebook"])
+      assert.equal(await page.getByRole("button", { name }).isDisabled(), true, name);
     assert.deepEqual(await accessibilityProblems(page), []);
 
     const strange = model({
@@ -173,7 +163,30 @@ describe("browser: Try it", function () {
     await status(page, "Done.");
     assert.equal(await problem.isVisible(), false);
     assert.deepEqual(problems, []);
-    await page.context().close();
+  });
+
+  it("a graph wider than the page begins at its first box", async () => {
+    const { page, problems } = await open();
+    const names = Array.from({ length: 24 }, (_, i) => `a${i}`);
+    const wide = model({
+      inputs: { x: ["f32", [4]] },
+      outputs: names,
+      nodes: names.map((name) => ({ op: "Relu", in: ["x"], out: [name] })),
+    });
+    await drop(page, [{ name: "wide.onnx", bytes: wide }]);
+    await status(page, "Done.");
+    const graph = page.locator(".wb-try [role=tabpanel]:visible .tw-graph");
+    await page.waitForFunction(() => {
+      const place = document.querySelector(".wb-try [role=tabpanel]:not([hidden]) .tw-graph");
+      return place !== null && place.scrollLeft > 0;
+    });
+    const [place, box] = await Promise.all([
+      graph.boundingBox(),
+      graph.locator(".tw-box", { hasText: /^\s*x/ }).boundingBox(),
+    ]);
+    assert.ok(place !== null && box !== null);
+    assert.ok(box.x >= place.x && box.x + box.width <= place.x + place.width, "the input is in view");
+    assert.deepEqual(problems, []);
   });
 
   it("a search draws its curve, and can be cancelled", async () => {
@@ -191,6 +204,5 @@ describe("browser: Try it", function () {
     assert.equal(await page.getByRole("button", { name: "Compile and measure" }).isEnabled(), true);
     assert.deepEqual(await accessibilityProblems(page), []);
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 });

@@ -1,19 +1,8 @@
 // The views beside the notebook of what ran: plans of memory, profiles, timings, graphs, searches; and after a reload.
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import path from "node:path";
-import type { Browser, Page } from "playwright-core";
-import {
-  accessibilityProblems,
-  cellAt,
-  notebookOf,
-  openNotebook,
-  ready,
-  select,
-  startBrowser,
-} from "../support/page.ts";
-import { requireSystem } from "../support/system.ts";
-import { type RunningServer, startWorkbench } from "../support/workbench.ts";
+import type { Page } from "playwright-core";
+import { Workbench } from "../support/browser.ts";
+import { accessibilityProblems, notebookOf, ready, runCell, save, select } from "../support/page.ts";
 
 const network = `import { BlockBuilder, build, R, runPipeline, Tensor } from "tilewright";
 const input = R.var("x", R.tensor([4, 8]));
@@ -49,23 +38,9 @@ await tuneTir(product, {
 
 describe("browser: the views of what ran", function () {
   this.timeout(600_000);
-  let browser: Browser;
-  let server: RunningServer;
+  const bench = new Workbench();
 
-  before(async function () {
-    requireSystem(this, "chromium");
-    server = await startWorkbench();
-    browser = await startBrowser();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  const open = (name: string, cells: string[]) => {
-    writeFileSync(path.join(server.folder, name), notebookOf(cells));
-    return openNotebook(browser, server, name);
-  };
+  const open = (name: string, cells: string[]) => bench.notebook(name, notebookOf(cells));
   const tab = (page: Page, name: string) => page.getByRole("tab", { name, exact: true });
   const body = (page: Page, text: string | RegExp) =>
     page.locator(".wb-view-body", { hasText: text }).waitFor();
@@ -85,12 +60,12 @@ describe("browser: the views of what ran", function () {
 
   it("a graph, its plan of memory, a timeline, and a roofline with a timing; again after a reload", async () => {
     const { page, problems } = await open("ran.ipynb", [network, run]);
-    await runAt(page, 0);
+    await runCell(page, 0);
     await shows(page, "network");
     await tab(page, "Graph").click();
     await body(page, "nn.softmax");
 
-    await runAt(page, 1);
+    await runCell(page, 1);
     await shows(page, "timing");
     await look(page, "plan");
     await tab(page, "Memory plan").click();
@@ -109,8 +84,7 @@ describe("browser: the views of what ran", function () {
     assert.deepEqual(await accessibilityProblems(page), []);
 
     // The kernel runs on, and has what the cells set, though the page has seen none of them run.
-    await page.keyboard.press("ControlOrMeta+s");
-    await page.locator(".wb-saved", { hasText: /^saved$/ }).waitFor();
+    await save(page);
     await page.reload();
     await ready(page);
     await select(page, 1);
@@ -123,12 +97,11 @@ describe("browser: the views of what ran", function () {
     await tab(page, "Graph").click();
     await body(page, "nn.softmax");
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 
   it("predictions and the space of a search that is over", async () => {
     const { page, problems } = await open("found.ipynb", [search]);
-    await runAt(page, 0);
+    await runCell(page, 0);
     await look(page, "found");
     await tab(page, "Tuning curve").click();
     await plot(page, "Search");
@@ -138,15 +111,5 @@ describe("browser: the views of what ran", function () {
     await plot(page, "Candidates in the space");
     assert.deepEqual(await accessibilityProblems(page), []);
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 });
-
-/** Runs a cell, and waits until it is through. */
-async function runAt(page: Page, index: number): Promise<void> {
-  await select(page, index);
-  await page.keyboard.press("Control+Enter");
-  await cellAt(page, index)
-    .locator(".jp-InputPrompt", { hasText: /\[\d+\]/ })
-    .waitFor();
-}

@@ -1,18 +1,10 @@
 // The compiler's views beside the notebook, fed by the kernel.
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import path from "node:path";
-import type { Browser, Page } from "playwright-core";
-import {
-  accessibilityProblems,
-  cellAt,
-  notebookOf,
-  openNotebook,
-  select,
-  startBrowser,
-} from "../support/page.ts";
-import { requireSystem } from "../support/system.ts";
-import { type RunningServer, startWorkbench } from "../support/workbench.ts";
+import type { Page } from "playwright-core";
+import { Workbench } from "../support/browser.ts";
+import { accessibilityProblems, cellAt, notebookOf, runCell, select } from "../support/page.ts";
 
 const screenshots = path.resolve("build/screenshots");
 
@@ -59,31 +51,40 @@ await goOn;`;
 
 describe("browser: the compiler's views", function () {
   this.timeout(300_000);
-  let browser: Browser;
-  let server: RunningServer;
-
-  before(async function () {
-    requireSystem(this, "chromium");
+  const bench = new Workbench();
+  before(() => {
     mkdirSync(screenshots, { recursive: true });
-    server = await startWorkbench();
-    browser = await startBrowser();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
   });
 
-  const open = (name: string, cells: string[]) => {
-    writeFileSync(path.join(server.folder, name), notebookOf(cells));
-    return openNotebook(browser, server, name);
-  };
+  it("what was and what is stand one above the other where there is no room for two columns", async () => {
+    const { page, problems } = await open("narrow.ipynb", [program, "sch"]);
+    await runCell(page, 0);
+    await runCell(page, 1);
+    const step = cellAt(page, 1).locator(".tw-step[open]").last();
+    const [was, is] = [step.locator("td.tw-del").last(), step.locator("td.tw-add").last()];
+    const places = async () => {
+      const [before, after] = await Promise.all([was.boundingBox(), is.boundingBox()]);
+      assert.ok(before !== null && after !== null);
+      return { before, after };
+    };
+    await page.setViewportSize({ width: 1900, height: 800 });
+    const wide = await places();
+    assert.ok(wide.after.x > wide.before.x + wide.before.width / 2, "two columns");
+    await page.setViewportSize({ width: 390, height: 844 });
+    const narrow = await places();
+    assert.ok(Math.abs(narrow.after.x - narrow.before.x) < 2, "one column");
+    assert.ok(narrow.after.x + narrow.after.width <= 390, "all of it is on the page");
+    assert.deepEqual(problems, []);
+  });
+
+  const open = (name: string, cells: string[]) => bench.notebook(name, notebookOf(cells));
   const body = (page: Page, text: string | RegExp) =>
     page.locator(".wb-view-body", { hasText: text }).waitFor();
   const tab = (page: Page, name: string) => page.getByRole("tab", { name, exact: true });
 
   it("shows a schedule that no cell displayed: steps by the keyboard, program and tree, WAT, WGSL, estimate", async () => {
     const { page, problems } = await open("schedule.ipynb", [program, second]);
-    await runAt(page, 0);
+    await runCell(page, 0);
     const steps = page.locator(".wb-steps li");
     await steps.nth(1).waitFor();
     assert.match(
@@ -115,28 +116,26 @@ describe("browser: the compiler's views", function () {
     await page.locator(".wb-view-body svg").first().waitFor();
     assert.deepEqual(await accessibilityProblems(page), []);
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 
   it("puts a view into the notebook, with its code and as it looks", async () => {
     const { page, problems } = await open("copy.ipynb", [program]);
-    await runAt(page, 0);
+    await runCell(page, 0);
     await tab(page, "WAT").click();
     await body(page, "(module");
     await page.getByRole("button", { name: "Copy as output" }).click();
     await cellAt(page, 1).locator(".cm-line", { hasText: "assembly(sch)" }).waitFor();
     await cellAt(page, 1).locator(".jp-OutputArea-output", { hasText: "(module" }).waitFor();
-    await runAt(page, 1);
+    await runCell(page, 1);
     await cellAt(page, 1).locator(".jp-OutputArea-executeResult", { hasText: "(module" }).waitFor();
     assert.equal(await cellAt(page, 1).locator("[data-mime-type*=stderr]").count(), 0);
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 
   it("compares two schedules, and two pipelines", async () => {
     const { page, problems } = await open("compare.ipynb", [program, second, pipelines]);
-    await runAt(page, 0);
-    await runAt(page, 1);
+    await runCell(page, 0);
+    await runCell(page, 1);
     await page
       .getByLabel("Look at")
       .locator("option:checked", { hasText: "wide (schedule)" })
@@ -149,7 +148,7 @@ describe("browser: the compiler's views", function () {
     await page.getByRole("button", { name: "Wide views" }).click();
     await page.screenshot({ path: path.join(screenshots, "compare-1280.png") });
 
-    await runAt(page, 2);
+    await runCell(page, 2);
     await page.getByRole("combobox", { name: "Look at" }).selectOption("biased");
     await tab(page, "Passes").waitFor();
     const steps = page.locator(".wb-steps li");
@@ -162,12 +161,39 @@ describe("browser: the compiler's views", function () {
     await body(page, "from one to the other");
     assert.deepEqual(await accessibilityProblems(page), []);
     assert.deepEqual(problems, []);
-    await page.context().close();
+  });
+
+  it("says after a restart that a name is what another cell set since", async () => {
+    const { page, problems } = await open("restarted.ipynb", [`${program}\nsch`, program]);
+    await select(page, 0);
+    await page.keyboard.press("Control+Enter");
+    const entries = page.getByRole("combobox", { name: "Look at" }).locator("option");
+    await entries.filter({ hasText: /^output of this cell$/ }).waitFor({ state: "attached" });
+    await page.getByRole("button", { name: "Restart the kernel" }).click();
+    await page.locator(".jp-Dialog button", { hasText: "Restart" }).click();
+    await cellAt(page, 0).locator(".wb-old-mark").waitFor();
+    await select(page, 1);
+    await page.keyboard.press("Control+Enter");
+    await cellAt(page, 1).locator(".jp-InputPrompt", { hasText: /\[1\]/ }).waitFor();
+    await select(page, 0);
+    await entries
+      .filter({ hasText: /^output of this cell, by an earlier kernel$/ })
+      .waitFor({ state: "attached" });
+    await entries
+      .filter({ hasText: /^sch \(.*\), as it is in the kernel now$/ })
+      .waitFor({ state: "attached" });
+    await page.getByRole("tab", { name: "Steps" }).waitFor();
+    // Views of the kernel's are not among those of the output.
+    assert.equal(await page.getByRole("tab", { name: "WAT" }).count(), 0);
+    await cellAt(page, 0).click();
+    await page.keyboard.press("Control+Enter");
+    await entries.filter({ hasText: /^output of this cell$/ }).waitFor({ state: "attached" });
+    assert.deepEqual(problems, []);
   });
 
   it("draws the curve of a search while it runs", async () => {
     const { page, problems } = await open("search.ipynb", [program, search]);
-    await runAt(page, 0);
+    await runCell(page, 0);
     await page.locator(".wb-steps li").first().waitFor();
     await select(page, 1);
     await page.keyboard.press("Control+Enter");
@@ -186,15 +212,5 @@ describe("browser: the compiler's views", function () {
     await page.keyboard.press("i");
     await page.locator(".wb-kernel[data-state=idle]").waitFor();
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 });
-
-/** Runs a cell, and waits until it is through. */
-async function runAt(page: Page, index: number): Promise<void> {
-  await select(page, index);
-  await page.keyboard.press("Control+Enter");
-  await cellAt(page, index)
-    .locator(".jp-InputPrompt", { hasText: /\[\d+\]/ })
-    .waitFor();
-}

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { Browser } from "playwright-core";
 import { compileCommand } from "../../kernel/compile.ts";
 import { bundle } from "../../lib/deploy/index.ts";
 import { writeBundle } from "../../lib/deploy/write.node.ts";
@@ -10,8 +9,8 @@ import { type IRModule, type NDArray, numbersOf } from "../../lib/ir/index.ts";
 import { exportModels, savedCases } from "../conformance/model-cases.ts";
 import { convNet, mlp, withFolder } from "../lib/deploy/support.ts";
 import { oracle } from "../lib/runtime/vm-support.ts";
+import { Pages } from "../support/browser.ts";
 import { type FolderServer, serveFolder } from "../support/folder-server.ts";
-import { startBrowser } from "../support/page.ts";
 import { randomData } from "../support/random-graph.ts";
 import { requireSystem } from "../support/system.ts";
 
@@ -51,12 +50,7 @@ function close(got: Plain, want: ArrayLike<number>, relative = 1e-3): void {
 
 describe("browser: a bundle for WebGPU", function () {
   this.timeout(600_000);
-  let browser: Browser;
-  before(async function () {
-    requireSystem(this, "chromium");
-    browser = await startBrowser({ webgpu: true });
-  });
-  after(() => browser?.close());
+  const pages = new Pages({ webgpu: true });
 
   /** The outputs of the bundle in a folder, run in a page. */
   async function inPage(
@@ -65,20 +59,14 @@ describe("browser: a bundle for WebGPU", function () {
   ): Promise<Readonly<Record<string, Plain>>> {
     const server: FolderServer = await serveFolder(folder);
     try {
-      const page = await browser.newPage();
-      const complaints: string[] = [];
-      page.on("pageerror", (error) => complaints.push(String(error)));
-      page.on("console", (m) => {
-        if (m.type() === "error" || m.type() === "warning") complaints.push(m.text());
-      });
+      const { page, problems } = await pages.page({ warnings: true });
       await page.goto(server.url);
       const { out, wrong } = (await page.evaluate(script(inputs))) as {
         out: Record<string, Plain & { same: boolean }>;
         wrong: string;
       };
-      await page.close();
       assert.match(wrong, /TypeError: the inputs do not fit.*It got nothing/);
-      assert.deepEqual(complaints, []);
+      assert.deepEqual(problems, []);
       for (const [n, { same }] of Object.entries(out)) assert.ok(same, `${n} by buffers of the device`);
       return out;
     } finally {
@@ -140,14 +128,13 @@ describe("browser: a bundle for WebGPU", function () {
       writeFileSync(file, readFileSync(file, "utf8").replace("fn main", "fn main main"));
       const server = await serveFolder(at);
       try {
-        const page = await browser.newPage();
+        const { page } = await pages.page();
         await page.goto(server.url);
         const got = (await page.evaluate(`(async () => {
           const { load } = await import("/model.js");
           const none = await load({ gpu: { requestAdapter: async () => null } }).catch((e) => String(e));
           return [none, await load().catch((e) => String(e))];
         })()`)) as string[];
-        await page.close();
         assert.match(got[0], /WebGPU finds no adapter/);
         assert.match(got[1], /kernels\.wgsl, line \d+, `.*fn main main/);
       } finally {

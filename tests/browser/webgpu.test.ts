@@ -1,38 +1,7 @@
 // The library in a page, on the browser's own WebGPU: a tensor program and a network agree with WebAssembly's answers.
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
-import type { Browser } from "playwright-core";
-import ts from "typescript";
-import { startBrowser } from "../support/page.ts";
-import { requireSystem } from "../support/system.ts";
-
-const acorn = createRequire(import.meta.url)
-  .resolve("acorn")
-  .replace(/\.js$/, ".mjs");
-const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
-
-/** Serves the library without types, and an empty page. */
-function serve(): Promise<Server> {
-  const server = createServer((request, response) => {
-    const name = new URL(request.url ?? "/", "http://localhost").pathname.slice(1);
-    if (name !== "acorn" && (name === "" || !existsSync(name))) {
-      response.writeHead(name === "" ? 200 : 404, { "Content-Type": "text/html" });
-      response.end("<!doctype html><title>a page</title>");
-      return;
-    }
-    const text = readFileSync(name === "acorn" ? acorn : name, "utf8");
-    response.setHeader("Content-Type", "text/javascript");
-    response.end(
-      name === "acorn" ? text : ts.transpile(text, options).replace(/from "acorn"/g, 'from "/acorn"'),
-    );
-  });
-  return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => resolve(server));
-  });
-}
+import { Pages } from "../support/browser.ts";
+import { serveSources } from "../support/source-server.ts";
 
 const run = `(async () => {
   const { build } = await import("/lib/runtime/build.ts");
@@ -72,20 +41,14 @@ const run = `(async () => {
 
 describe("browser: WebGPU", function () {
   this.timeout(180_000);
-  let browser: Browser;
-  before(async function () {
-    requireSystem(this, "chromium");
-    browser = await startBrowser({ webgpu: true });
-  });
-  after(() => browser?.close());
+  const pages = new Pages({ webgpu: true });
 
   it("runs a tensor program and a network in a page", async () => {
-    const server = await serve();
+    const server = await serveSources();
     try {
-      const page = await browser.newPage();
-      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+      const { page } = await pages.page();
+      await page.goto(server.url);
       const got = (await page.evaluate(run)) as { doubled: number[]; answers: number[][]; adapters: number };
-      await page.close();
       assert.ok(got.adapters > 0);
       assert.deepEqual(got.doubled, new Array(100).fill(42));
       const [gpu, cpu] = got.answers;
@@ -94,7 +57,6 @@ describe("browser: WebGPU", function () {
         assert.ok(Math.abs(x - cpu[i]) <= 1e-5, `${i}: ${x}, ${cpu[i]}`);
       });
     } finally {
-      server.closeAllConnections();
       server.close();
     }
   });

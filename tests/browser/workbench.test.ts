@@ -1,46 +1,42 @@
 // The built page and the real server, used as a reader uses them.
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
+import { Workbench } from "../support/browser.ts";
 import {
   accessibilityProblems,
   cellAt,
   notebookOf,
-  openNotebook,
   ready,
+  restartKernel,
   rewrite,
+  save,
   select,
-  startBrowser,
 } from "../support/page.ts";
-import { requireSystem } from "../support/system.ts";
-import { type RunningServer, startWorkbench } from "../support/workbench.ts";
 
 const screenshots = path.resolve("build/screenshots");
 
 describe("browser: the workbench", function () {
   this.timeout(300_000);
-  let browser: Browser;
-  let server: RunningServer;
-  const write = (name: string, text: string) => writeFileSync(path.join(server.folder, name), text);
-
-  before(async function () {
-    requireSystem(this, "chromium");
+  const bench = new Workbench();
+  before(() => {
     mkdirSync(screenshots, { recursive: true });
-    server = await startWorkbench();
     const chapter = "01-introduction.ipynb";
-    copyFileSync(path.join("notebooks", chapter), path.join(server.folder, chapter));
-    browser = await startBrowser();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
+    copyFileSync(path.join("notebooks", chapter), bench.file(chapter));
   });
 
   it("runs chapter 1 to the end, steps through a schedule with the keyboard, and is accessible", async () => {
     const began = performance.now();
-    const { page, problems } = await openNotebook(browser, server, "01-introduction.ipynb");
+    const { page, problems } = await bench.notebook("01-introduction.ipynb");
     console.log(`      first cell can be run after ${Math.round(performance.now() - began)} ms`);
+    const bytes = await page.evaluate(() =>
+      (performance.getEntriesByType("resource") as PerformanceResourceTiming[])
+        .filter(({ name }) => /\.(js|css)(\?|$)/.test(name))
+        .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
+    );
+    console.log(`      after ${Math.round(bytes / 1024)} KB of scripts and styles, compressed`);
+    assert.ok(bytes > 100_000 && bytes < 2_000_000, "what the page loads at its start stays under 2 MB");
     await page.screenshot({ path: path.join(screenshots, "open-1280.png") });
     await page.getByRole("button", { name: "Run all cells", exact: true }).click();
     await page.locator(".wb-chapters [aria-current] .wb-done").waitFor({ timeout: 280_000 });
@@ -74,12 +70,13 @@ describe("browser: the workbench", function () {
     await page.screenshot({ path: path.join(screenshots, "steps-390.png") });
     assert.deepEqual(await accessibilityProblems(page), []);
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 
   it("marks cells whose inputs changed, and takes the marks away when they ran again", async () => {
-    write("stale.ipynb", notebookOf(["const a = 1;", "const b = a + 1;", "b * 10", "[1].map((a) => a)"]));
-    const { page, problems } = await openNotebook(browser, server, "stale.ipynb");
+    const { page, problems } = await bench.notebook(
+      "stale.ipynb",
+      notebookOf(["const a = 1;", "const b = a + 1;", "b * 10", "[1].map((a) => a)"]),
+    );
     const marks = page.locator(".wb-stale-mark");
     await runAll(page, "20");
     await rewrite(page, 0, "const a = 5;");
@@ -99,12 +96,13 @@ describe("browser: the workbench", function () {
     await page.locator(".wb-stale-count").waitFor({ state: "hidden" });
     assert.equal((await cellAt(page, 2).locator(".jp-OutputArea-output").innerText()).trim(), "60");
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 
   it("interrupts an endless loop, restarts without losing text, and finds everything after a reload", async () => {
-    write("loop.ipynb", notebookOf(["let kept = 1;", "kept = 2; await 0; while (true) {}", "kept"]));
-    const { page, problems } = await openNotebook(browser, server, "loop.ipynb");
+    const { page, problems } = await bench.notebook(
+      "loop.ipynb",
+      notebookOf(["let kept = 1;", "kept = 2; await 0; while (true) {}", "kept"]),
+    );
     await select(page, 0);
     await page.keyboard.press("Shift+Enter");
     await page.keyboard.press("Control+Enter");
@@ -128,30 +126,28 @@ describe("browser: the workbench", function () {
     await page.keyboard.press("Control+Enter");
     await cellAt(page, 2).locator(".jp-OutputArea-output", { hasText: "42" }).waitFor();
 
-    await page.getByRole("button", { name: "Restart the kernel" }).click();
-    await page.locator(".jp-Dialog button", { hasText: "Restart" }).click();
-    await ready(page);
+    await restartKernel(page);
     await rewrite(page, 1, "kept = 3; // rewritten");
     await select(page, 0);
     await page.keyboard.press("Shift+Enter");
     await page.keyboard.press("Shift+Enter");
     await page.keyboard.press("Shift+Enter");
     await cellAt(page, 2).locator(".jp-OutputArea-output", { hasText: "43" }).waitFor();
-    await page.keyboard.press("ControlOrMeta+s");
-    await page.locator(".wb-saved", { hasText: /^saved$/ }).waitFor();
+    await save(page);
     await page.reload();
     await ready(page);
     assert.equal(await cellAt(page, 1).locator(".cm-line").innerText(), "kept = 3; // rewritten");
     assert.equal((await cellAt(page, 2).locator(".jp-OutputArea-output").innerText()).trim(), "43");
-    const stored: unknown = JSON.parse(readFileSync(path.join(server.folder, "loop.ipynb"), "utf8"));
+    const stored: unknown = JSON.parse(readFileSync(bench.file("loop.ipynb"), "utf8"));
     assert.match(JSON.stringify(stored), /rewritten/);
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 
   it("verifies stored outputs from a new kernel, and says which differ", async () => {
-    write("verify.ipynb", notebookOf(["const n = 4; n", "Math.random()", "n + 1"]));
-    const { page, problems } = await openNotebook(browser, server, "verify.ipynb");
+    const { page, problems } = await bench.notebook(
+      "verify.ipynb",
+      notebookOf(["const n = 4; n", "Math.random()", "n + 1"]),
+    );
     await runAll(page, "5");
     await page.getByRole("button", { name: /^Verify/ }).click();
     const dialog = page.locator(".jp-Dialog .wb-verdict");
@@ -159,44 +155,32 @@ describe("browser: the workbench", function () {
     assert.match(await dialog.innerText(), /2 cells gave the same again, 1 differ/);
     assert.match(await dialog.locator("summary").innerText(), /^Cell 2: the result differs/);
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 
   it("shows a kernel that died as dead, and starts another without losing unsaved text", async () => {
-    write("dead.ipynb", notebookOf(["1 + 1"]));
-    const { page } = await openNotebook(browser, server, "dead.ipynb");
+    const { page } = await bench.notebook("dead.ipynb", notebookOf(["1 + 1"]));
     await rewrite(page, 0, "20 + 1");
-    const sessions = (await (await server.request("api/sessions")).json()) as {
-      path: string;
-      kernel: { id: string };
-    }[];
-    const { id } = sessions.find((session) => session.path === "dead.ipynb")!.kernel;
-    await server.request(`api/kernels/${id}`, { method: "DELETE" });
+    const id = await bench.kernelOf("dead.ipynb");
+    await bench.server.request(`api/kernels/${id}`, { method: "DELETE" });
     await page.locator(".wb-kernel[data-state=dead]").waitFor();
-    await page.getByRole("button", { name: "Restart the kernel" }).click();
-    await page.locator(".jp-Dialog button", { hasText: "Restart" }).click();
-    await ready(page);
+    await restartKernel(page);
     await select(page, 0);
     await page.keyboard.press("Control+Enter");
     await cellAt(page, 0).locator(".jp-OutputArea-output", { hasText: "21" }).waitFor();
-    await page.context().close();
   });
 
   it("runs no script that stands in the outputs of a foreign notebook", async () => {
     const html = "<b>bold</b><script>window.ran = 1</script><img src=x onerror='window.ran = 2'>";
     const data = { "text/html": html, "application/javascript": "window.ran = 3" };
     const output = { output_type: "display_data", metadata: {}, data };
-    write("foreign.ipynb", notebookOf(["1"], [output]));
-    const { page } = await openNotebook(browser, server, "foreign.ipynb");
+    const { page } = await bench.notebook("foreign.ipynb", notebookOf(["1"], [output]));
     await page.waitForTimeout(500);
     assert.equal(await page.evaluate(() => (globalThis as { ran?: number }).ran), undefined);
-    await page.context().close();
   });
 
   it("types and scrolls in a notebook of 300 cells", async () => {
     const cells = Array.from({ length: 300 }, (_, n) => `const value${n} = ${n};\nvalue${n} * 2 // of ${n}`);
-    write("large.ipynb", notebookOf(cells));
-    const { page, problems } = await openNotebook(browser, server, "large.ipynb");
+    const { page, problems } = await bench.notebook("large.ipynb", notebookOf(cells));
     await select(page, 3);
     await page.keyboard.press("Enter");
     await page.evaluate(() => {
@@ -226,7 +210,6 @@ describe("browser: the workbench", function () {
     await page.locator(".jp-Notebook .jp-WindowedPanel-outer").evaluate((outer) => outer.scrollTo(0, 1e6));
     await page.locator(".cm-line", { hasText: "of 299" }).waitFor();
     assert.deepEqual(problems, []);
-    await page.context().close();
   });
 });
 

@@ -14,7 +14,7 @@ import {
   SessionManager,
 } from "@jupyterlab/services";
 import { bothServers } from "../support/both.ts";
-import type { RunningServer } from "../support/workbench.ts";
+import { type RunningServer, takenUp } from "../support/workbench.ts";
 
 describe("compat: sessions and kernels, with our server and with jupyter_server", function () {
   this.timeout(120_000);
@@ -199,8 +199,10 @@ describe("compat: sessions and kernels, with our server and with jupyter_server"
           done.push(await closed);
 
           await run(kernel, python ? "kept = 'kept'" : "let kept = 'kept';");
+          const taken = takenUp(kernel);
           const loop = run(kernel, python ? "while True: pass" : "while (true);");
-          await setTimeout(1000);
+          await taken;
+          await setTimeout(500);
           await kernel.interrupt();
           done.push((await loop).status, await run(kernel, "kept"));
 

@@ -41,12 +41,12 @@ describe("conformance: damaged ONNX files", function () {
     const counts = { refused: 0, imported: 0, ran: 0 };
     for (let seed = 0; seed < FILES; seed++) {
       const which = seed % MODELS.length;
-      const began = performance.now();
+      const began = process.cpuUsage();
       const end = tryFile(corrupt(files[which], generator(seed)));
-      const ms = performance.now() - began;
+      const ms = process.cpuUsage(began).user / 1000;
       const place = `${MODELS[which]}, seed ${seed}`;
       if (end.kind === "crashed") assert.fail(`${place}: ${end.error?.stack}`);
-      assert(ms < MAX_MS, `${place} took ${ms.toFixed(0)} ms`);
+      assert(ms < MAX_MS, `${place} took ${ms.toFixed(0)} ms of processor time`);
       counts[end.kind]++;
     }
     const grown = process.memoryUsage().rss - before;

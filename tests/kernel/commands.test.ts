@@ -79,6 +79,57 @@ describe("kernel: commands", function () {
     }
   });
 
+  it("kernel: a connection file that is none is told in a line", async () => {
+    writeFileSync(inside("torn.json"), '{"shell_port": 1');
+    writeFileSync(inside("empty.json"), "{}");
+    for (const [file, said] of [
+      ["missing.json", /^error: cannot read missing\.json: there is no such file or folder\n$/],
+      ["torn.json", /^error: torn\.json: no connection file, since it is no JSON \(.*\)\n$/],
+      ["empty.json", /^error: empty\.json: "shell_port" is not a number\n$/],
+    ] as const) {
+      const { code, stderr } = await call(["kernel", "--connection-file", file]);
+      assert.equal(code, 2);
+      assert.match(stderr, said);
+    }
+  });
+
+  it("mistakes are told in a line or two, the last thing that is printed", async () => {
+    mkdirSync(inside("folder"));
+    write("nb.ipynb", ["1"]);
+    for (const [args, said] of [
+      [["run", "none.ipynb"], /^error: cannot read none\.ipynb: there is no such file or folder\n$/],
+      [["strip", "none.ipynb"], /^error: cannot read none\.ipynb: there is no such file or folder\n$/],
+      [["run", "nb.ipynb", "-o", "folder"], /^error: folder is a folder; name a file in it\n$/],
+      [["run", "nb.ipynb", "--html", "folder"], /^error: folder is a folder; name a file in it\n$/],
+      [["compile", "folder", "-o", "out"], /^error: cannot read folder: it is a folder, not a file\n$/],
+      [
+        ["compile", "m.onnx"],
+        /^error: required option '-o, --output <folder>' not specified\n.*--help.*\n$/s,
+      ],
+      [["check", "--tolerance", "x", "a.ipynb"], /^error: .*a number above 0 is wanted\n.*--help.*\n$/s],
+    ] as const) {
+      const { code, stderr } = await call([...args]);
+      assert.notEqual(code, 0, args.join(" "));
+      assert.match(stderr, said);
+      assert.ok(stderr.split("\n").length <= 5, stderr);
+    }
+    assert.deepEqual(readdirSync(folder).sort(), ["folder", "nb.ipynb"], "nothing is left");
+  });
+
+  it("run: an output that cannot be written any more ends the run in order, and says so", async () => {
+    mkdirSync(inside("out"));
+    // A file is where the folder was: saving fails, whoever the user is. The wait lets the save fail that no cell waits for.
+    const goes = `const fs = require("node:fs");
+fs.rmSync("out", { recursive: true });
+fs.writeFileSync("out", "");
+await new Promise((done) => setTimeout(done, 3000));`;
+    write("nb.ipynb", ["1", goes, "2"]);
+    const { code, stderr } = await call(["run", "nb.ipynb", "-o", "out/nb.ipynb"]);
+    assert.equal(code, 2, stderr);
+    assert.equal(stderr, "error: out/nb.ipynb: a part of the path is a file, not a folder\n");
+    assert.deepEqual(readdirSync(folder).sort(), ["nb.ipynb", "out"]);
+  });
+
   it("run: parameters replace the ones before, and stand in the stamp", async () => {
     write("nb.ipynb", [
       { source: 'let n = 1;\nlet name = "x";', tags: ["parameters"] },

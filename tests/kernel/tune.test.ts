@@ -109,7 +109,8 @@ describe("kernel: tilewright tune", function () {
 
       const out = path.join(folder, "out");
       const compile = [...cli, "compile", file, "-o", out, "--shape", "batch=4", "--records", records];
-      await promisify(execFile)(process.execPath, compile, { cwd });
+      const compiled = await promisify(execFile)(process.execPath, compile, { cwd });
+      assert.match(compiled.stdout, /records\.jsonl: schedules for 1 of 1 tensor programs$/m);
       const x = Array.from({ length: 4 * INNER }, (_, i) => (i % 7) - 3);
       const { y } = await runInNode(out, { x: { data: x, shape: [4, INNER], array: "Float32Array" } });
       const expected = Array.from({ length: 4 * COLUMNS }, (_, i) => {
@@ -129,6 +130,14 @@ describe("kernel: tilewright tune", function () {
       await assert.rejects(
         run("tune", file, "--records", records, "--trials", "-3"),
         /a whole number is wanted/,
+      );
+      await assert.rejects(
+        run("tune", file, "--records", records, "--threads", "0"),
+        /--threads <N>.*a whole number above 0 is wanted/,
+      );
+      await assert.rejects(
+        run("tune", file, "--records", path.join(folder, "no", "r.jsonl"), "--shape", "batch=1"),
+        /--records .*: there is no folder /,
       );
       await assert.rejects(
         run("compile", file, "-o", path.join(folder, "out"), "--shape", "batch=1", "--records", records),

@@ -1,5 +1,6 @@
-// Every notebook of the course gives the same answers when it is run again: `tilewright check`, with the outputs of the run
-// before it. What a search finds, and what only measures, carries a tag or is masked; kernel/notebook/mask.ts says how.
+// Chapters and exercises give the same answers when they are run again: `tilewright check`, with the outputs of the run before
+// it. (What Jupyter makes of the chapters is compared by the same rules, in nbconvert.test.ts.) What a search finds, and what only
+// measures, carries a tag or is masked; kernel/notebook/mask.ts says how.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import path from "node:path";

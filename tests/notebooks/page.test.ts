@@ -3,44 +3,33 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Browser, Page } from "playwright-core";
-import { accessibilityProblems, startBrowser } from "../support/page.ts";
-import { requireSystem } from "../support/system.ts";
+import { type OpenPage, Pages } from "../support/browser.ts";
+import { accessibilityProblems } from "../support/page.ts";
 import { chapters, execute } from "./support.ts";
 
 const screenshots = path.resolve("build/screenshots");
 
 describe("notebooks: the page in a browser", function () {
   this.timeout(300_000);
-  let browser: Browser;
-  before(async function () {
-    requireSystem(this, "chromium");
+  const pages = new Pages();
+  before(() => {
     mkdirSync(screenshots, { recursive: true });
-    browser = await startBrowser();
   });
-  after(() => browser?.close());
 
   /** Opens a chapter's page without a network; what goes wrong is noted. */
-  async function open(chapter: string): Promise<{ page: Page; complaints: string[] }> {
+  async function open(chapter: string): Promise<OpenPage> {
     const { html } = await execute(chapter);
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, offline: true });
-    const page = await context.newPage();
-    page.setDefaultTimeout(120_000);
-    const complaints: string[] = [];
-    page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) complaints.push(message.text());
-    });
-    page.on("pageerror", (error) => complaints.push(String(error)));
-    page.on("requestfailed", (request) => complaints.push(`not loaded: ${request.url()}`));
+    const opened = await pages.page({ offline: true, warnings: true });
+    const { page } = opened;
     await page.goto(pathToFileURL(html).href, { waitUntil: "load" });
     await page.waitForFunction(() => document.querySelectorAll("[data-plot]:not([data-drawn])").length === 0);
-    return { page, complaints };
+    return opened;
   }
 
   for (const chapter of chapters) {
     it(`${chapter}: pictures and plots are there, nothing is complained of`, async () => {
       const { cells } = await execute(chapter);
-      const { page, complaints } = await open(chapter);
+      const { page, problems } = await open(chapter);
       const seen = await page.evaluate(() => ({
         title: document.title,
         headings: document.querySelectorAll("h1, h2").length,
@@ -51,7 +40,7 @@ describe("notebooks: the page in a browser", function () {
         plots: document.querySelectorAll(".plot-drawing svg").length,
         widerThanPage: document.documentElement.scrollWidth > window.innerWidth,
       }));
-      assert.deepEqual(complaints, []);
+      assert.deepEqual(problems, []);
       assert.ok(seen.title.length > 5 && seen.headings >= 3, JSON.stringify(seen));
       const drawn = cells.filter(({ mimes }) => mimes.includes("image/svg+xml")).length;
       assert.ok(drawn >= 1, "the chapter has a picture or a plot");
@@ -62,12 +51,11 @@ describe("notebooks: the page in a browser", function () {
       assert.ok(!seen.pictures.some(({ broken }) => broken), "no picture is broken");
       assert.ok(!seen.widerThanPage, "the page does not scroll sideways");
       assert.deepEqual(await accessibilityProblems(page), []);
-      await page.context().close();
     });
   }
 
   it("goes through the steps of a schedule with the arrow keys, and lights up what belongs together", async () => {
-    const { page, complaints } = await open("03-tensor-program-case-study");
+    const { page, problems } = await open("03-tensor-program-case-study");
     const display = page.locator(".tw:has(.step-bar)").last();
     const steps = display.locator("details.tw-step");
     const count = await steps.count();
@@ -89,12 +77,11 @@ describe("notebooks: the page in a browser", function () {
     const line = page.locator(".tw [data-node]").first();
     await line.hover();
     await page.locator(".tw .lit").first().waitFor();
-    assert.deepEqual(complaints, []);
-    await page.context().close();
+    assert.deepEqual(problems, []);
   });
 
   it("has a theme of its own, contents that fold where there is no room, and paper without them", async () => {
-    const { page, complaints } = await open("01-introduction");
+    const { page, problems } = await open("01-introduction");
     const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const light = await ground();
     const button = page.getByRole("button", { name: /^Theme/ });
@@ -116,7 +103,6 @@ describe("notebooks: the page in a browser", function () {
     assert.deepEqual(await accessibilityProblems(page), []);
     await page.emulateMedia({ media: "print" });
     assert.ok(!(await page.locator(".bar").isVisible()));
-    assert.deepEqual(complaints, []);
-    await page.context().close();
+    assert.deepEqual(problems, []);
   });
 });

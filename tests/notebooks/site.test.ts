@@ -5,9 +5,9 @@ import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, statSync } 
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { accessibilityProblems, startBrowser } from "../support/page.ts";
+import { Pages } from "../support/browser.ts";
+import { accessibilityProblems } from "../support/page.ts";
 import { filesIn, linkProblems } from "../support/site.ts";
-import { requireSystem } from "../support/system.ts";
 import { cli, executedNotebook, notebooks, scratchFolder } from "./support.ts";
 
 const run = promisify(execFile);
@@ -50,19 +50,11 @@ describe("notebooks: the course as a site", function () {
     assert.ok(search < 400 << 10, "the index of the search is small");
   });
 
-  it("is read from the disk: index, a chapter, the next one, and what a search finds", async function () {
-    requireSystem(this, "chromium");
-    const browser = await startBrowser();
-    try {
-      const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, offline: true });
-      const page = await context.newPage();
-      page.setDefaultTimeout(120_000);
-      const complaints: string[] = [];
-      page.on("console", (message) => {
-        if (["error", "warning"].includes(message.type())) complaints.push(message.text());
-      });
-      page.on("pageerror", (error) => complaints.push(String(error)));
-      page.on("requestfailed", (request) => complaints.push(`not loaded: ${request.url()}`));
+  describe("in a browser", () => {
+    const pages = new Pages();
+
+    it("is read from the disk: index, a chapter, the next one, and what a search finds", async () => {
+      const { page, problems } = await pages.page({ offline: true, warnings: true });
       await page.goto(pathToFileURL(path.join(site, "index.html")).href);
       await page.screenshot({ path: path.join(screenshots, "site-index-1280.png") });
       await page.getByRole("link", { name: /^1 · / }).click();
@@ -84,11 +76,9 @@ describe("notebooks: the course as a site", function () {
       await page.setViewportSize({ width: 390, height: 844 });
       await page.screenshot({ path: path.join(screenshots, "site-390.png") });
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0);
-      assert.deepEqual(complaints, []);
+      assert.deepEqual(problems, []);
       // It asks for the page's style sheet, which the page's own rules forbid: after what is complained of was looked at.
       assert.deepEqual(await accessibilityProblems(page), []);
-    } finally {
-      await browser.close();
-    }
+    });
   });
 });

@@ -14,6 +14,7 @@ import {
 import http from "node:http";
 import os from "node:os";
 import path from "node:path";
+import { gzipSync } from "node:zlib";
 import { WorkbenchServer } from "../../kernel/server/server.ts";
 import type { Settings } from "../../kernel/server/settings.ts";
 
@@ -41,10 +42,10 @@ describe("server: its interface", function () {
     mkdirSync(folder);
     mkdirSync(path.join(home, "page", "assets"), { recursive: true });
     writeFileSync(path.join(home, "page", "index.html"), "<!doctype html><title>The page</title>");
-    writeFileSync(
-      path.join(home, "page", "assets", "index-Ab12Cd34.js"),
-      `export const text = "${"a".repeat(5000)}";`,
-    );
+    const script = path.join(home, "page", "assets", "index-Ab12Cd34.js");
+    const text = "a".repeat(4000);
+    writeFileSync(script, text);
+    writeFileSync(`${script}.gz`, gzipSync(text));
     for (const name of userFolders) process.env[name] = path.join(home, name.toLowerCase());
     server = await WorkbenchServer.start(settings());
   });
@@ -216,8 +217,14 @@ describe("server: its interface", function () {
     const page = await ask("");
     assert.match(await page.text(), /The page/);
     assert.equal(page.headers.get("cache-control"), "no-cache");
-    const script = await ask("assets/index-Ab12Cd34.js", { headers: { "accept-encoding": "gzip, br" } });
+    const hashed = "assets/index-Ab12Cd34.js";
+    const script = await ask(hashed, { headers: { "accept-encoding": "gzip, br" } });
     assert.equal(script.headers.get("content-encoding"), "gzip");
+    for (const refused of ["identity", "gzip;q=0, br"]) {
+      const plain = await ask(hashed, { headers: { "accept-encoding": refused } });
+      assert.equal(plain.headers.get("content-encoding"), null);
+      assert.match(await plain.text(), /aaaa/);
+    }
     assert.match(script.headers.get("cache-control")!, /immutable/);
     assert.match(await script.text(), /aaaa/);
     assert.equal((await ask("", { headers: { "if-none-match": page.headers.get("etag")! } })).status, 304);
@@ -335,6 +342,11 @@ describe("server: its interface", function () {
   it("takes the next port when one is taken, or says that it is", async () => {
     const { port } = server.settings;
     await assert.rejects(WorkbenchServer.start(settings({ port })), /port \d+ is taken: choose another/);
+    // 192.0.2.0/24 is for documentation: nobody has it (RFC 5737).
+    await assert.rejects(
+      WorkbenchServer.start(settings({ ip: "192.0.2.1" })),
+      /no address 192\.0\.2\.1: choose one of its own with --ip/,
+    );
     const next = await WorkbenchServer.start(settings({ port, portRetries: 20 }));
     assert.ok(next.settings.port > port && next.settings.port <= port + 20);
     await next.close();

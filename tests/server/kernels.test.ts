@@ -98,9 +98,49 @@ describe("server: kernels", function () {
     stop_on_error: true,
   });
 
+  it("the first kernel in the served folder was started ahead: listed from then on, and for that notebook", async () => {
+    await until("there is one more", () => processesWith(mark).length > 1);
+    assert.deepEqual(await json("GET", "api/kernels"), []);
+    assert.deepEqual(await json("GET", "api/sessions"), []);
+    const kernelspec = { name: "tilewright", display_name: "Tilewright", language: "typescript" };
+    const notebook = { nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells: [] };
+    mkdirSync(path.join(server.folder, "below"));
+    for (const name of ["one.ipynb", "below/two.ipynb"])
+      writeFileSync(path.join(server.folder, name), JSON.stringify(notebook));
+    // Elsewhere, it cannot be had.
+    for (const file of ["below/two.ipynb", "one.ipynb"]) {
+      const session = { path: file, name: file, type: "notebook", kernel: { of_notebook: true } };
+      const { id, kernel } = await json("POST", "api/sessions", session);
+      assert.equal(kernel.name, "tilewright");
+      assert.equal((await json("GET", "api/kernels")).length, 1);
+      const heard = new Promise<string>((resolve) => {
+        const hear = (data: Buffer) => {
+          const { header, content } = JSON.parse(String(data));
+          if (header.msg_type === "execute_result") resolve(content.data["text/plain"]);
+        };
+        void socketTo(kernel.id, `s-${file}`, hear).then((socket) =>
+          socket.send(
+            JSON.stringify(
+              request(
+                `s-${file}`,
+                "execute_request",
+                execute("[process.env.JPY_SESSION_NAME, process.cwd()].join(' in ')"),
+              ),
+            ),
+          ),
+        );
+      });
+      const at = path.join(server.folder, file);
+      assert.equal(await heard, `'${at} in ${path.dirname(at)}'`);
+      await json("DELETE", `api/sessions/${id}`);
+    }
+    await until("only the server's process is left", () => processesWith(mark).length === 1);
+    const missing = { path: "no.ipynb", name: "no.ipynb", type: "notebook", kernel: { of_notebook: true } };
+    const answer = await server.request("api/sessions", { method: "POST", body: JSON.stringify(missing) });
+    assert.equal(answer.status, 404);
+  });
+
   it(`${many} kernels started and stopped leave no process and no file`, async () => {
-    const before = processesWith(mark).length;
-    assert.equal(before, 1, "the server");
     for (let done = 0; done < many; done += atOnce) {
       const kernels: { id: string }[] = await Promise.all(
         Array.from({ length: atOnce }, () => json("POST", "api/kernels", { name: "tilewright" })),
@@ -117,6 +157,48 @@ describe("server: kernels", function () {
     await until("only the server's process is left", () => processesWith(mark).length === 1);
     assert.deepEqual(readdirSync(server.env.TMPDIR!), []);
     assert.deepEqual(readdirSync(server.env.JUPYTER_RUNTIME_DIR!), [`jpserver-${server.process.pid}.json`]);
+  });
+
+  it("is busy until its cell is through, whatever it answers meanwhile; says again what was sent but not heard", async () => {
+    const { id } = await json("POST", "api/kernels", { name: "tilewright" });
+    const heard: { id: string; type: string; text: string }[] = [];
+    const hear = (data: Buffer) => {
+      const { header, content } = JSON.parse(String(data));
+      heard.push({
+        id: header.msg_id,
+        type: header.msg_type,
+        text: content.text ?? content.execution_state ?? "",
+      });
+    };
+    const has = (text: string) => heard.some((one) => one.text.includes(text));
+    const socket = await socketTo(id, "again", hear);
+    const code = "for (const n of [1, 2, 3]) console.log('line', n); await new Promise(() => undefined)";
+    socket.send(JSON.stringify(request("again", "execute_request", execute(code))));
+    await until("it runs", () => has("line 3"));
+    const completion = { code: "Math.sqr", cursor_pos: 8 };
+    socket.send(JSON.stringify(request("again", "complete_request", completion)));
+    await until("it has completed", () => heard.some(({ type }) => type === "complete_reply"));
+    await until("it has said so", () => has("idle"));
+    assert.equal(await state(id), "busy");
+
+    // A client whose line broke after the first line, as far as it knows.
+    const before = heard.splice(0);
+    const at = before.findIndex(({ text }) => text.includes("line 1"));
+    const second = await socketTo(id, `again&heard=${before[at]!.id}`, hear);
+    await until("it has heard the rest", () => heard.length >= before.length - at - 1);
+    assert.deepEqual(heard, before.slice(at + 1));
+    // A message that nobody knows, and none: nothing comes again.
+    for (const session of ["again&heard=unknown", "again"]) {
+      heard.length = 0;
+      const third = await socketTo(id, session, hear);
+      await json("POST", `api/kernels/${id}/interrupt`);
+      third.send(JSON.stringify(request("again", "execute_request", execute("console.log('line 4')"))));
+      await until("the cell was stopped, and the next one ran", () => has("line 4"));
+      assert.ok(!has("line 2"));
+    }
+    assert.notEqual(second.readyState, WebSocket.OPEN);
+    await until("it is idle", async () => (await state(id)) === "idle");
+    await json("DELETE", `api/kernels/${id}`);
   });
 
   it("a kernel that dies again and again is dead, says so, and can be restarted", async () => {
@@ -341,7 +423,8 @@ describe("server: its end", function () {
     const runtime = server.env.JUPYTER_RUNTIME_DIR!;
     assert.ok(readdirSync(runtime).length > 0);
     const next = await startWorkbench([], { JUPYTER_RUNTIME_DIR: runtime });
-    assert.deepEqual(readdirSync(runtime), [`jpserver-${next.process.pid}.json`]);
+    const ofOthers = readdirSync(runtime).filter((name) => !name.includes(`-${next.process.pid}`));
+    assert.deepEqual(ofOthers, []);
     await next.stop();
     await server.stop();
   });

@@ -58,7 +58,15 @@ describe("server: Try it", function () {
     const temporary = of.env.TMPDIR!;
     return readdirSync(temporary)
       .filter((name) => name.startsWith("tilewright-try-"))
-      .flatMap((name) => readdirSync(path.join(temporary, name)));
+      .flatMap((name) => {
+        try {
+          return readdirSync(path.join(temporary, name));
+        } catch (error) {
+          // The server removes its folders while this looks.
+          if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+          throw error;
+        }
+      });
   };
   /** Processes that work on models of a server. */
   const workers = (of = server): string[] =>
@@ -298,28 +306,36 @@ describe("server: Try it", function () {
     // The notebook has the model and its data beside it.
     const response = await post(id, "notebook", {});
     assert.equal(response.status, 201, await response.clone().text());
-    assert.ok(existsSync(path.join(server.folder, "w.bin")));
+    assert.ok(existsSync(path.join(server.folder, "models", "w.bin")));
     await server.request(`${all}/${id}`, { method: "DELETE" });
   });
 
   it("a notebook has a name of its own, beside the model, and overwrites nothing", async () => {
-    writeFileSync(path.join(server.folder, "taken.ipynb"), "mine");
-    writeFileSync(path.join(server.folder, "taken.onnx"), "mine too");
+    mkdirSync(path.join(server.folder, "models"), { recursive: true });
+    writeFileSync(path.join(server.folder, "models", "taken.ipynb"), "mine");
+    writeFileSync(path.join(server.folder, "models", "taken.onnx"), "mine too");
     const id = await send(smallCnn(), "taken.onnx");
     const make = async () => {
       const response = await post(id, "notebook", { sizes: { batch: 1 } });
       assert.equal(response.status, 201, await response.clone().text());
       return response.json();
     };
-    assert.deepEqual(await make(), { notebook: "taken-1.ipynb", model: "taken-1.onnx" });
+    assert.deepEqual(await make(), { notebook: "models/taken-1.ipynb", model: "models/taken-1.onnx" });
     // The same model is there already.
-    assert.deepEqual(await make(), { notebook: "taken-2.ipynb", model: "taken-1.onnx" });
-    assert.equal(readFileSync(path.join(server.folder, "taken.ipynb"), "utf8"), "mine");
-    assert.equal(readFileSync(path.join(server.folder, "taken.onnx"), "utf8"), "mine too");
-    assert.deepEqual(readFileSync(path.join(server.folder, "taken-1.onnx")), Buffer.from(smallCnn()));
+    assert.deepEqual(await make(), { notebook: "models/taken-2.ipynb", model: "models/taken-1.onnx" });
+    assert.equal(readFileSync(path.join(server.folder, "models", "taken.ipynb"), "utf8"), "mine");
+    assert.equal(readFileSync(path.join(server.folder, "models", "taken.onnx"), "utf8"), "mine too");
+    assert.deepEqual(
+      readFileSync(path.join(server.folder, "models", "taken-1.onnx")),
+      Buffer.from(smallCnn()),
+    );
     const strange = await send(smallCnn(), "../..//.hidden $(x)`\u0000.onnx");
     const made = (await (await post(strange, "notebook", {})).json()) as { notebook: string };
-    assert.equal(made.notebook, "hidden-x.ipynb");
+    assert.equal(made.notebook, "models/hidden-x.ipynb");
+    rmSync(path.join(server.folder, "models"), { recursive: true });
+    writeFileSync(path.join(server.folder, "models"), "a file");
+    assert.equal((await post(id, "notebook", {})).status, 409);
+    rmSync(path.join(server.folder, "models"));
     for (const each of [id, strange]) await server.request(`${all}/${each}`, { method: "DELETE" });
   });
 

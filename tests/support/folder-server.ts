@@ -1,5 +1,5 @@
 /** Serves a folder's files over loopback, and an empty page. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
@@ -16,27 +16,18 @@ export interface FolderServer {
   close(): void;
 }
 
-/** `headers` are sent with every answer. */
-export function serveFolder(
-  folder: string,
+/** Serves what `find` gives for the path behind the address, and an empty page. `headers` are sent with every answer. */
+export function serve(
+  find: (name: string) => { type: string; body: string | Uint8Array } | undefined,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<FolderServer> {
   const server = createServer((request, response) => {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    const name = path.basename(new URL(request.url ?? "/", "http://localhost").pathname);
-    if (name === "") {
-      response.setHeader("Content-Type", "text/html");
-      response.end(`<!doctype html><link rel="icon" href="data:,"><title>a page</title>`);
-      return;
-    }
-    try {
-      const bytes = readFileSync(path.join(folder, name));
-      response.setHeader("Content-Type", TYPES[path.extname(name)] ?? "application/octet-stream");
-      response.end(bytes);
-    } catch {
-      response.statusCode = 404;
-      response.end();
-    }
+    const name = new URL(request.url ?? "/", "http://localhost").pathname.slice(1);
+    const empty = `<!doctype html><link rel="icon" href="data:,"><title>a page</title>`;
+    const found = name === "" ? { type: "text/html", body: empty } : find(name);
+    response.writeHead(found ? 200 : 404, found ? { "Content-Type": found.type } : {});
+    response.end(found?.body);
   });
   return new Promise((resolve) => {
     server.listen(0, "127.0.0.1", () => {
@@ -50,4 +41,16 @@ export function serveFolder(
       });
     });
   });
+}
+
+/** Serves the files that lie in a folder; `headers` are sent with every answer. */
+export function serveFolder(
+  folder: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<FolderServer> {
+  return serve((name) => {
+    const file = path.join(folder, path.basename(name));
+    if (!existsSync(file)) return undefined;
+    return { type: TYPES[path.extname(name)] ?? "application/octet-stream", body: readFileSync(file) };
+  }, headers);
 }

@@ -47,7 +47,7 @@ export function evalGraph(mod: IRModule, func: string, args: readonly Value[], o
 }
 
 /** All numbers of a value, tensor by tensor. */
-export function flatValue(v: Value): { dtype: DType; shape: readonly number[]; values: number[] }[] {
+function flatValue(v: Value): { dtype: DType; shape: readonly number[]; values: number[] }[] {
   if (Array.isArray(v)) return v.flatMap(flatValue);
   const a = v as NDArray;
   const values = Array.from(elementsOf(a) as ArrayLike<number | bigint>, Number);

@@ -43,7 +43,7 @@ export function* indices(shape: readonly number[]): Generator<number[]> {
   for (let n = 0; n < count(shape); n++) yield unflat(n, shape);
 }
 
-export function unflat(n: number, shape: readonly number[]): number[] {
+function unflat(n: number, shape: readonly number[]): number[] {
   const out: number[] = [];
   let rest = n;
   for (let d = shape.length - 1; d >= 0; d--) {

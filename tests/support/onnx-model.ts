@@ -1,6 +1,5 @@
 /** ONNX model files written by tests. */
 import proto, { type onnx } from "onnx-proto";
-import type { NDArray } from "../../lib/ir/index.ts";
 
 /** TensorProto.DataType */
 export const TYPE = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7, string: 8, bool: 9, f16: 10, f64: 11, u32: 12 };
@@ -108,6 +107,3 @@ export function model(m: ModelSpec): Uint8Array {
     ...(m.functions ? { functions: [...m.functions] } : {}),
   }).finish();
 }
-
-/** The text of a value's elements, for comparisons. */
-export const shapeText = (a: NDArray): string => `${a.dtype}[${a.shape.join(", ")}]`;

@@ -1,52 +1,7 @@
-// The workbench's page in a headless browser, for tests.
+// What tests do in the workbench's page, and what they ask of any page.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { type Browser, chromium, type Page } from "playwright-core";
-import type { RunningServer } from "./workbench.ts";
-
-/** Starts a browser that asks nobody for anything. `webgpu`: with WebGPU, on the driver in software that it brings. */
-export function startBrowser({ webgpu = false } = {}): Promise<Browser> {
-  const args = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-    ...(webgpu ? ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"] : []),
-  ];
-  return chromium.launch({ executablePath: "/usr/bin/chromium", args });
-}
-
-/** An open page, and what went wrong in it. */
-export interface OpenPage {
-  page: Page;
-  /** Errors on the page's console, uncaught errors, and answers that are errors. */
-  problems: string[];
-}
-
-/** A page of its own, with nothing in it yet. */
-export async function watchedPage(browser: Browser): Promise<OpenPage> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light" });
-  // For what hangs, not for slow machines.
-  context.setDefaultTimeout(120_000);
-  const page = await context.newPage();
-  const problems: string[] = [];
-  page.on("console", (message) => {
-    if (message.type() === "error") problems.push(message.text());
-  });
-  page.on("pageerror", (error) => problems.push(String(error.stack ?? error)));
-  page.on("response", (response) => {
-    if (response.status() >= 400) problems.push(`${response.status()} ${response.url()}`);
-  });
-  return { page, problems };
-}
-
-/** Opens the page at a notebook, and waits until a cell can be run. */
-export async function openNotebook(browser: Browser, server: RunningServer, name: string): Promise<OpenPage> {
-  const opened = await watchedPage(browser);
-  await opened.page.goto(`${server.url}?token=${server.token}#/${name}`);
-  await ready(opened.page);
-  return opened;
-}
+import type { Page } from "playwright-core";
 
 /** Waits until the kernel of the notebook that is shown is idle. */
 export async function ready(page: Page): Promise<void> {
@@ -71,6 +26,29 @@ export async function rewrite(page: Page, index: number, text: string): Promise<
   await page.keyboard.press("ControlOrMeta+a");
   await page.keyboard.insertText(text);
   await page.keyboard.press("Escape");
+}
+
+/** Runs a cell, and waits until it is through. */
+export async function runCell(page: Page, index: number): Promise<void> {
+  await select(page, index);
+  await page.keyboard.press("Control+Enter");
+  await cellAt(page, index)
+    .locator(".jp-InputPrompt", { hasText: /\[\d+\]/ })
+    .waitFor();
+  await page.locator(".wb-kernel[data-state=idle]").waitFor();
+}
+
+/** Asks the page for another kernel, and waits until it is ready. */
+export async function restartKernel(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Restart the kernel" }).click();
+  await page.locator(".jp-Dialog button", { hasText: "Restart" }).click();
+  await ready(page);
+}
+
+/** Saves the notebook, and waits until it is saved. */
+export async function save(page: Page): Promise<void> {
+  await page.keyboard.press("ControlOrMeta+s");
+  await page.locator(".wb-saved", { hasText: /^saved$/ }).waitFor();
 }
 
 /** What axe calls serious or critical in the page, a line each. */

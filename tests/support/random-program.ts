@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { type DType, type Expr, isFloat, ops, type PrimFunc } from "../../lib/ir/index.ts";
 import { te } from "../../lib/te/index.ts";
 
-export const STAGES = [
+const STAGES = [
   "unary",
   "binary",
   "matmul",

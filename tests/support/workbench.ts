@@ -3,9 +3,9 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { ServerConnection } from "@jupyterlab/services";
+import { type Kernel, ServerConnection } from "@jupyterlab/services";
 import { jupyterEnvironment } from "./jupyter.ts";
-import { answers, freePort } from "./server.ts";
+import { answers, freePort, hasEnded } from "./server.ts";
 import { systemPython } from "./system.ts";
 
 /** A running server. */
@@ -74,9 +74,15 @@ export async function startGateway(): Promise<RunningServer> {
   return { ...theirs, folder: ours.folder, stop };
 }
 
+type Command = (port: number, token: string, folder: string, env: NodeJS.ProcessEnv) => [string, string[]];
+
+/** How often a server is started whose port somebody else took between its choice and its use. */
+const ATTEMPTS = 3;
+
 async function start(
-  command: (port: number, token: string, folder: string, env: NodeJS.ProcessEnv) => [string, string[]],
+  command: Command,
   more: NodeJS.ProcessEnv = {},
+  attempts = ATTEMPTS,
 ): Promise<RunningServer> {
   const home = realpathSync(mkdtempSync(path.join(os.tmpdir(), "tilewright-server-")));
   const folder = path.join(home, "notebooks");
@@ -100,7 +106,15 @@ async function start(
     token,
     appendToken: true,
   });
-  await answers(`${url}api?token=${token}`);
+  try {
+    await answers(`${url}api?token=${token}`, child);
+  } catch (error) {
+    child.kill();
+    await ended;
+    rmSync(home, { recursive: true, force: true });
+    if (attempts > 1 && child.signalCode === null) return start(command, more, attempts - 1);
+    throw error;
+  }
   return {
     url,
     port,
@@ -112,9 +126,21 @@ async function start(
     request: (to, init = {}) =>
       fetch(url + to, { ...init, headers: { Authorization: `token ${token}`, ...init.headers } }),
     stop: async () => {
-      if (child.exitCode === null && child.signalCode === null) child.kill();
+      if (!hasEnded(child)) child.kill();
       await ended;
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/** Ends when the kernel says that it has taken up a cell: the next one sent to it. Before that, an interrupt is for nobody. */
+export function takenUp(kernel: Kernel.IKernelConnection): Promise<void> {
+  return new Promise((resolve) => {
+    const listen = (_: Kernel.IKernelConnection, { header }: { header: { msg_type: string } }) => {
+      if (header.msg_type !== "execute_input") return;
+      kernel.iopubMessage.disconnect(listen);
+      resolve();
+    };
+    kernel.iopubMessage.connect(listen);
+  });
 }

@@ -1,8 +1,11 @@
+import { startAtFirstBox } from "./graphs.ts";
+
 const areas =
   ".tw, .tw pre, .tw .tw-graph, .tw .tw-side, .outputs pre, .input pre, .markdown pre, .markdown table, .plot-picture, .result, .display";
 
-/** What scrolls can be reached by the keyboard. */
+/** What scrolls can be reached by the keyboard; pictures of graphs begin at their first box. */
 export function makeScrollable(): void {
+  startAtFirstBox(document);
   const go = () => {
     for (const area of document.querySelectorAll<HTMLElement>(areas)) {
       const scrolls =

@@ -19,7 +19,7 @@ export type Proof = "token" | "cookie" | "none";
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** The cookie that a page gives back in a header, so that it shows it is ours; Jupyter's clients know it by this name. */
-export const xsrfCookie = "_xsrf";
+const xsrfCookie = "_xsrf";
 
 /** The rules of access of one server. */
 export class Gate {

@@ -64,7 +64,7 @@ export class Root {
 }
 
 /** The names that a path of the interface is made of. Throws for names that no file has here, or that lead elsewhere. */
-export function pathParts(apiPath: string): string[] {
+function pathParts(apiPath: string): string[] {
   const parts = apiPath.split("/").filter((part) => part !== "");
   for (const part of parts) {
     const foreign = process.platform === "win32" && /[\\:<>"|?*]/.test(part);

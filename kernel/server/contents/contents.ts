@@ -75,6 +75,13 @@ export class Contents {
     );
   }
 
+  /** Makes a folder where there is none. Throws a 409 when something else has its name. */
+  async ensureFolder(apiPath: string): Promise<void> {
+    const kind = await this.kindOf(apiPath);
+    if (kind === "file") throw new HttpError(409, `There is a file where the folder ${apiPath} would be`);
+    if (kind === undefined) await mkdir(await this.root.resolve(apiPath, 400), { recursive: true });
+  }
+
   /**
    * Copies a file from outside of the root into a folder, and gives the name it has there. One of the same bytes that is
    * there already is left as it is; beside another the copy gets a number, or, if it has to keep its name, is a 409.

@@ -3,7 +3,14 @@ import type { WebSocket } from "ws";
 import { ClientSockets } from "../../client/sockets.ts";
 import type { Channel } from "../../protocol/messages.ts";
 import { makeHeader } from "../../protocol/messages.ts";
-import { decodeRaw, encodeRaw, jsonParts, type RawMessage, WireError } from "../../protocol/wire.ts";
+import {
+  decodeRaw,
+  encodeRaw,
+  jsonParts,
+  parsePart,
+  type RawMessage,
+  WireError,
+} from "../../protocol/wire.ts";
 import type { Framing } from "./framing.ts";
 import type { Listener, ManagedKernel } from "./kernel.ts";
 import type { KernelProcess } from "./process.ts";
@@ -11,11 +18,19 @@ import type { KernelProcess } from "./process.ts";
 /** Bytes kept for a client that is not connected, or sent to one that does not read; beyond it the client is given up. */
 const bufferLimit = 64 * 1024 * 1024;
 
+/** Bytes kept of what was sent: a client that is gone is noticed only after something was sent to it. */
+const saidLimit = 4 * 1024 * 1024;
+
 /** How long a websocket stays open after its kernel was shut down, in milliseconds. */
 const farewell = 1000;
 
 /** What a client may ask on; iopub is only heard. */
 const askable = ["shell", "control", "stdin"] as const;
+
+interface Said {
+  channel: Channel;
+  message: RawMessage;
+}
 
 /** One session of one client with one kernel: it lives over lost websockets and over restarts of the kernel. */
 export class KernelChannels implements Listener {
@@ -28,8 +43,11 @@ export class KernelChannels implements Listener {
   /** What the client asked before the kernel could answer. */
   #asked: { channel: (typeof askable)[number]; message: RawMessage }[] = [];
   /** What the client has not heard, because it was not connected. */
-  #unheard: { channel: Channel; message: RawMessage }[] = [];
+  #unheard: Said[] = [];
   #unheardBytes = 0;
+  /** The last of what was sent, which the client need not have heard. */
+  #said: Said[] = [];
+  #saidBytes = 0;
   #closed = false;
 
   constructor(kernel: ManagedKernel, sessionId: string) {
@@ -42,8 +60,11 @@ export class KernelChannels implements Listener {
     return this.#socket !== undefined;
   }
 
-  /** Speaks through this websocket from now on, and says first what was not heard. Another one is closed. */
-  attach(socket: WebSocket, framing: Framing, detached: () => void): void {
+  /**
+   * Speaks through this websocket from now on, and says first what was not heard: what came while there was none, and
+   * what was sent after the message with the id `heard`, if that is known. Another websocket is closed.
+   */
+  attach(socket: WebSocket, framing: Framing, heard: string | undefined, detached: () => void): void {
     this.#socket?.close(1001, "replaced by a newer connection of the same session");
     this.#socket = socket;
     this.#framing = framing;
@@ -53,9 +74,8 @@ export class KernelChannels implements Listener {
       this.#socket = undefined;
       detached();
     });
-    const unheard = this.#unheard;
-    this.#unheard = [];
-    this.#unheardBytes = 0;
+    const unheard = [...this.#saidAfter(heard), ...this.#unheard];
+    this.#forget();
     for (const { channel, message } of unheard) this.receive(channel, message);
     if (this.#kernel.state === "dead") this.#sayDead();
   }
@@ -76,6 +96,9 @@ export class KernelChannels implements Listener {
       return;
     }
     this.#socket.send(this.#framing!.encode(channel, message));
+    this.#said.push({ channel, message });
+    this.#saidBytes += size;
+    while (this.#saidBytes > saidLimit) this.#saidBytes -= bytesOf(this.#said.shift()!.message);
   }
 
   connect(process: KernelProcess): void {
@@ -99,8 +122,7 @@ export class KernelChannels implements Listener {
     this.#line = undefined;
     this.#process = undefined;
     this.#asked = [];
-    this.#unheard = [];
-    this.#unheardBytes = 0;
+    this.#forget();
   }
 
   /** Ends the session; `reason` is told to a client that is still connected. */
@@ -113,6 +135,19 @@ export class KernelChannels implements Listener {
     this.disconnect();
     // A client that hears of the end first does not try to connect again.
     setTimeout(() => socket?.close(1000, reason), farewell).unref();
+  }
+
+  #forget(): void {
+    this.#unheard = [];
+    this.#said = [];
+    this.#unheardBytes = this.#saidBytes = 0;
+  }
+
+  /** What was sent after a message; nothing when it is not among what is kept. */
+  #saidAfter(id: string | undefined): Said[] {
+    if (id === undefined) return [];
+    const at = this.#said.findLastIndex(({ message }) => parsePart(message.parts[0], 0).msg_id === id);
+    return at < 0 ? [] : this.#said.slice(at + 1);
   }
 
   #ask(data: Buffer, isBinary: boolean): void {

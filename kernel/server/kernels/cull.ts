@@ -6,6 +6,7 @@ export function cullIdleKernels(kernels: Kernels, { cullIdle, cullConnected }: S
   if (cullIdle === 0) return () => undefined;
   const look = () => {
     const before = Date.now() - cullIdle * 1000;
+    void kernels.endSpare(before);
     for (const kernel of kernels.all()) {
       const isIdle = kernel.state === "idle" || kernel.state === "dead";
       const isAlone = cullConnected || kernels.connections(kernel.id) === 0;

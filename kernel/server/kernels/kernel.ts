@@ -30,9 +30,11 @@ export class ManagedKernel {
   readonly id: string;
   readonly spec: Spec;
   readonly listeners = new Set<Listener>();
-  readonly #place: Place;
+  #place: Place;
   #process: KernelProcess | undefined;
   #state: ExecutionState = "starting";
+  /** The id of the request whose cell runs. */
+  #running: string | undefined;
   #activity = new Date();
   #stopping = false;
   /** Deaths in a row, and when the current process was started. */
@@ -50,6 +52,14 @@ export class ManagedKernel {
   /** Starts the first process. Resolves when it runs, not when it answers. */
   start(): Promise<void> {
     return this.#inTurn(() => this.#begin());
+  }
+
+  /** Makes a kernel that was started ahead that of a notebook. Resolves when its cells find that in JPY_SESSION_NAME. */
+  async adopt(notebook: string | undefined): Promise<void> {
+    this.#place = { ...this.#place, notebook };
+    this.touch();
+    // One that does not answer yet is told before anybody else can ask it something.
+    if (this.isConnected) await this.#introduce(this.#process!);
   }
 
   /** What clients are told of the kernel. */
@@ -131,13 +141,28 @@ export class ManagedKernel {
       if (channel === "iopub" && this.#process === process) this.#publish(frames, process);
     };
     void process.ended.then(() => this.#died(process));
-    const answered = process.client.ready(startTime).then(
-      () => this.#connect(process),
-      () => {
-        if (!process.isOver) process.kill();
-      },
-    );
+    const answered = process.client
+      .ready(startTime)
+      .then(() => this.#introduce(process))
+      .then(
+        () => this.#connect(process),
+        () => {
+          if (!process.isOver) process.kill();
+        },
+      );
     this.#ready = Promise.race([answered, process.ended]);
+  }
+
+  /** Tells a process that was started before it was known for which notebook. */
+  async #introduce(process: KernelProcess): Promise<void> {
+    const { notebook } = this.#place;
+    if (notebook === process.notebook || notebook === undefined) return;
+    process.notebook = notebook;
+    const content = { JPY_SESSION_NAME: notebook };
+    const { reply } = process.client.request("tilewright_environment_request", content, {
+      channel: "control",
+    });
+    await Promise.race([reply, process.ended]);
   }
 
   #connect(process: KernelProcess): void {
@@ -156,6 +181,7 @@ export class ManagedKernel {
 
   #disconnect(): void {
     this.#answering = undefined;
+    this.#running = undefined;
     for (const listener of this.listeners) listener.disconnect();
   }
 
@@ -190,8 +216,7 @@ export class ManagedKernel {
       if (stringField(parsePart(message.parts[0], 0), "msg_type") === "status") {
         // That the kernel is busy with what the server itself asks is nobody's business.
         if (stringField(parsePart(message.parts[1], 1), "session") === client.session) return;
-        const state = stringField(parsePart(message.parts[3], 3), "execution_state");
-        if (state === "busy" || state === "idle") this.#state = state;
+        this.#noteState(message);
       }
     } catch (error) {
       if (error instanceof WireError) return;
@@ -199,6 +224,16 @@ export class ManagedKernel {
     }
     this.touch();
     for (const listener of this.listeners) listener.receive("iopub", message);
+  }
+
+  /** What a kernel answers while a cell runs, it says "busy" and "idle" for, too; it is busy until the cell is through. */
+  #noteState({ parts }: RawMessage): void {
+    const state = stringField(parsePart(parts[3], 3), "execution_state");
+    if (state !== "busy" && state !== "idle") return;
+    const parent = parsePart(parts[1], 1);
+    if (parent.msg_type === "execute_request")
+      this.#running = state === "busy" ? stringField(parent, "msg_id") : undefined;
+    this.#state = this.#running === undefined ? state : "busy";
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -1,11 +1,12 @@
 // All kernels of a server, and the clients that speak with them.
 import { randomUUID } from "node:crypto";
-import { readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { WebSocket } from "ws";
 import { kernelName } from "../../install.ts";
 import { isAlive } from "../../notebook/save.ts";
-import type { JsonObject } from "../../protocol/messages.ts";
+import { isObject, type JsonObject } from "../../protocol/messages.ts";
 import type { Root } from "../contents/confine.ts";
 import { HttpError } from "../errors.ts";
 import { KernelChannels } from "./client.ts";
@@ -23,6 +24,8 @@ export class Kernels {
   readonly #kernels = new Map<string, ManagedKernel>();
   readonly #clients = new Map<string, Map<string, KernelChannels>>();
   #closed = false;
+  /** A kernel of ours in the served folder, started ahead of the first who asks for one. Nobody knows of it. */
+  #spare: ManagedKernel | undefined;
 
   /** `runtime` is the folder for connection files. */
   constructor(root: Root, runtime: string) {
@@ -78,6 +81,12 @@ export class Kernels {
       );
     }
     const { cwd, notebook } = await this.#placeFor(apiPath);
+    const spare = this.#takeSpare(spec, cwd);
+    if (spare) {
+      this.#kernels.set(spare.id, spare);
+      await spare.adopt(notebook);
+      return spare.id;
+    }
     const kernel = new ManagedKernel(spec, { id: randomUUID(), cwd, runtime: this.#runtime, notebook });
     this.#kernels.set(kernel.id, kernel);
     try {
@@ -89,6 +98,43 @@ export class Kernels {
     return kernel.id;
   }
 
+  /** The name of the kernel that a notebook names, if it does; throws a 404 or 400 `HttpError` for what is no notebook. */
+  async namedBy(apiPath: string): Promise<string | undefined> {
+    const file = await this.#root.resolve(apiPath);
+    let notebook: unknown;
+    try {
+      notebook = JSON.parse(await readFile(file, "utf8"));
+    } catch {
+      throw new HttpError(existsSync(file) ? 400 : 404, `There is no notebook ${apiPath}`);
+    }
+    const metadata = isObject(notebook) && isObject(notebook.metadata) ? notebook.metadata : {};
+    const name = isObject(metadata.kernelspec) ? metadata.kernelspec.name : undefined;
+    return typeof name === "string" ? name : undefined;
+  }
+
+  /**
+   * Starts a kernel that the first to ask for one of ours in the served folder will get: it is ready by then. Only the first
+   * one waits for a whole page beside the kernel, so there is no second.
+   */
+  startSpare(): void {
+    const spec = this.specs().get(defaultKernel);
+    if (!spec) return;
+    const place = { id: randomUUID(), cwd: this.#root.folder, runtime: this.#runtime, notebook: undefined };
+    const spare = new ManagedKernel(spec, place);
+    this.#spare = spare;
+    spare.start().catch(() => {
+      if (this.#spare === spare) this.#spare = undefined;
+    });
+  }
+
+  /** Ends the kernel that was started ahead, if nobody has taken it and it has been there since `before` (a time in ms). */
+  async endSpare(before = Number.POSITIVE_INFINITY): Promise<void> {
+    const spare = this.#spare;
+    if (!spare || spare.lastActivity.getTime() >= before) return;
+    this.#spare = undefined;
+    await spare.shutdown();
+  }
+
   /** Ends a kernel and forgets it. */
   async shutdown(id: string): Promise<void> {
     const kernel = this.get(id);
@@ -98,8 +144,8 @@ export class Kernels {
     this.#clients.delete(id);
   }
 
-  /** Connects a websocket to a kernel. Sessions that come back hear what they missed. */
-  connect(id: string, sessionId: string | undefined, socket: WebSocket): void {
+  /** Connects a websocket to a kernel. Sessions that come back hear what they missed; `heard` is the last they know. */
+  connect(id: string, sessionId: string | undefined, heard: string | undefined, socket: WebSocket): void {
     const kernel = this.#kernels.get(id);
     if (!kernel) return socket.close(1000, `kernel does not exist: ${id}`);
     const clients = this.#clients.get(id) ?? new Map<string, KernelChannels>();
@@ -107,7 +153,7 @@ export class Kernels {
     const session = sessionId || randomUUID();
     const client = clients.get(session) ?? new KernelChannels(kernel, session);
     clients.set(session, client);
-    client.attach(socket, socket.protocol === v1Protocol ? v1 : legacy, () => {
+    client.attach(socket, socket.protocol === v1Protocol ? v1 : legacy, heard, () => {
       // Only the one who left last may find again what it missed.
       for (const other of clients.values()) {
         if (other === client || other.isAttached) continue;
@@ -120,12 +166,22 @@ export class Kernels {
   /** Ends all kernels; waits for that. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled([...this.#kernels.keys()].map((id) => this.shutdown(id)));
+    await Promise.allSettled([this.endSpare(), ...[...this.#kernels.keys()].map((id) => this.shutdown(id))]);
   }
 
   /** Ends all kernels without asking; for a process that has no more time. */
   kill(): void {
     for (const kernel of this.#kernels.values()) kernel.kill();
+    this.#spare?.kill();
+  }
+
+  /** The kernel that was started ahead, when it is of this kind and in this folder; it is nobody else's then. */
+  #takeSpare({ name }: Spec, cwd: string): ManagedKernel | undefined {
+    const spare = this.#spare;
+    if (!spare || name !== spare.spec.name || cwd !== this.#root.folder) return undefined;
+    if (spare.state === "dead") return undefined;
+    this.#spare = undefined;
+    return spare;
   }
 
   async #placeFor(apiPath: string | undefined): Promise<{ cwd: string; notebook: string | undefined }> {

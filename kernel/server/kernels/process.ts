@@ -27,12 +27,20 @@ export class KernelProcess {
   readonly client: KernelClient;
   /** Resolves when the process has ended, for whatever reason. */
   readonly ended: Promise<void>;
+  /** The notebook that it knows to be its own. */
+  notebook: string | undefined;
   readonly #child: ChildProcess;
   readonly #file: string;
   #over = false;
 
-  private constructor(connection: ConnectionInfo, child: ChildProcess, file: string) {
+  private constructor(
+    connection: ConnectionInfo,
+    child: ChildProcess,
+    file: string,
+    notebook: string | undefined,
+  ) {
     this.connection = connection;
+    this.notebook = notebook;
     this.client = new KernelClient(connection);
     this.#child = child;
     this.#file = file;
@@ -76,7 +84,7 @@ export class KernelProcess {
         `cannot start the kernel ${spec.name}: ${error instanceof Error ? error.message : error}`,
       );
     }
-    return new KernelProcess(connection, child, file);
+    return new KernelProcess(connection, child, file, place.notebook);
   }
 
   get isOver(): boolean {

@@ -83,8 +83,10 @@ export class Sessions {
     if (this.#kernels.has(kernelId)) await this.#kernels.shutdown(kernelId);
   }
 
-  async #kernelFor({ id, name }: JsonObject, path: string): Promise<string> {
+  async #kernelFor({ id, name, of_notebook }: JsonObject, path: string): Promise<string> {
     if (typeof id === "string" && this.#kernels.has(id)) return id;
+    // Not Jupyter's: a page that has not read the notebook yet leaves it to the server to look.
+    if (of_notebook === true) return this.#kernels.start(await this.#kernels.namedBy(path), path);
     return this.#kernels.start(typeof name === "string" ? name : undefined, path);
   }
 

@@ -1,27 +1,19 @@
-// The built page: files read once, kept compressed, and cached by the browser for ever where their name has a hash.
+// The built page: files read once, given out as the build compressed them, and cached by the browser for ever where their
+// name has a hash.
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
-import { promisify } from "node:util";
-import { brotliCompress, constants, gzip } from "node:zlib";
 import { pagePolicy } from "../access/headers.ts";
 import { contentType } from "../contents/mime.ts";
 import type { Ctx } from "../http.ts";
-
-type Encoding = "br" | "gzip" | "identity";
 
 interface PageFile {
   bytes: Buffer<ArrayBuffer>;
   modified: number;
   etag: string;
-  encoded: Map<Encoding, Promise<Buffer<ArrayBuffer>>>;
+  /** The same with gzip, where the build put it beside the file. */
+  compressed: Buffer<ArrayBuffer> | undefined;
 }
-
-const compressors: { [encoding in "br" | "gzip"]: (bytes: Buffer) => Promise<Buffer> } = {
-  br: (bytes) =>
-    promisify(brotliCompress)(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }) as Promise<Buffer>,
-  gzip: (bytes) => promisify(gzip)(bytes, { level: 6 }),
-};
 
 /** A folder of files that a build made. */
 export class Page {
@@ -32,17 +24,8 @@ export class Page {
     this.#folder = folder;
   }
 
-  /** Compresses all files, so that the first reader need not wait for that. */
-  async warm(): Promise<void> {
-    const names = listed(this.#folder);
-    for (const name of names) {
-      const file = this.#file(name);
-      if (file && isCompressible(name)) await encodedAs(file, "gzip");
-    }
-  }
-
   /** The answer for a path below the page, "" for the page itself; undefined when there is no such file. */
-  async answer(c: Ctx, name: string): Promise<Response | undefined> {
+  answer(c: Ctx, name: string): Response | Promise<Response> | undefined {
     const wanted = name === "" ? "index.html" : name;
     const file = this.#file(wanted);
     if (!file) return name === "" ? unbuilt(c, this.#folder) : undefined;
@@ -54,9 +37,9 @@ export class Page {
       Vary: "Accept-Encoding",
     };
     if (c.req.header("if-none-match") === file.etag) return c.body(null, 304, headers);
-    const encoding = isCompressible(wanted) ? acceptedEncoding(c.req.header("accept-encoding")) : "identity";
-    if (encoding !== "identity") headers["Content-Encoding"] = encoding;
-    const body = encoding === "identity" ? file.bytes : await encodedAs(file, encoding);
+    const compressed = takesGzip(c.req.header("accept-encoding")) ? file.compressed : undefined;
+    if (compressed) headers["Content-Encoding"] = "gzip";
+    const body = compressed ?? file.bytes;
     headers["Content-Length"] = String(body.length);
     return c.req.method === "HEAD" ? c.body(null, 200, headers) : c.body(body, 200, headers);
   }
@@ -72,42 +55,22 @@ export class Page {
     if (known?.modified === info.mtimeMs) return known;
     const bytes = readFileSync(file);
     const etag = `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
-    const read = { bytes, modified: info.mtimeMs, etag, encoded: new Map() };
+    const twin = statSync(`${file}.gz`, { throwIfNoEntry: false });
+    const compressed = twin && twin.mtimeMs >= info.mtimeMs ? readFileSync(`${file}.gz`) : undefined;
+    const read = { bytes, modified: info.mtimeMs, etag, compressed };
     this.#files.set(name, read);
     return read;
   }
 }
 
-function encodedAs(file: PageFile, encoding: "br" | "gzip"): Promise<Buffer<ArrayBuffer>> {
-  const made =
-    file.encoded.get(encoding) ?? compressors[encoding](file.bytes).then((bytes) => Buffer.from(bytes));
-  file.encoded.set(encoding, made);
-  return made;
-}
-
-/** What is best of what the browser takes; gzip is ready from the start. */
-function acceptedEncoding(header = ""): Encoding {
-  if (/\bgzip\b/.test(header)) return "gzip";
-  return /\bbr\b/.test(header) ? "br" : "identity";
-}
-
-function isCompressible(name: string): boolean {
-  return !/\.(png|jpe?g|gif|webp|avif|woff2?|zip|gz|br)$/i.test(name);
+/** Whether a client takes gzip; what is refused has the weight 0. */
+function takesGzip(header = ""): boolean {
+  return /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(header);
 }
 
 /** Whether a build put the hash of the content into the file's name. */
 function hasHash(name: string): boolean {
   return /^assets\/.*[-.][\w-]{8,}\.\w+$/.test(name);
-}
-
-function listed(folder: string, prefix = ""): string[] {
-  const entries = statSync(folder, { throwIfNoEntry: false })
-    ? readdirSync(folder, { withFileTypes: true })
-    : [];
-  return entries.flatMap((entry) => {
-    const name = `${prefix}${entry.name}`;
-    return entry.isDirectory() ? listed(path.join(folder, entry.name), `${name}/`) : [name];
-  });
 }
 
 function unbuilt(c: Ctx, folder: string): Response {

@@ -6,7 +6,7 @@ export const STEPS = ["read", "import", "compile", "measure", "tune", "remeasure
 export type StepName = (typeof STEPS)[number];
 
 /** The displays that are sent as HTML: each replaces the one before it of its name. */
-export const VIEWS = ["graph", "passes", "kernels", "profile", "memory"] as const;
+const VIEWS = ["graph", "passes", "kernels", "profile", "memory"] as const;
 export type ViewName = (typeof VIEWS)[number];
 
 /** What a run of the whole model took. Times are milliseconds. */

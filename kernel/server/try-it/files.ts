@@ -7,3 +7,6 @@ export const files = {
   records: "records.jsonl",
   bundle: "bundle.zip",
 } as const;
+
+/** The folder, in the served one, that notebooks of models go to, with the models. */
+export const notebooks = "models";

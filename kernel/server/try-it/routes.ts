@@ -8,7 +8,7 @@ import type { Contents } from "../contents/contents.ts";
 import { HttpError } from "../errors.ts";
 import { type Ctx, newRoutes, objectBody, type Routes } from "../http.ts";
 import type { TryEvent } from "./events.ts";
-import { files } from "./files.ts";
+import { files, notebooks } from "./files.ts";
 import { notebookOf } from "./notebook.ts";
 import { parseOptions } from "./options.ts";
 import type { Tries } from "./tries.ts";
@@ -65,11 +65,13 @@ export function tryRoutes(
     const options = parseOptions(await smallBody(c));
     const { folder, name, data } = tries.get(c.req.param("id"));
     const stem = stemOf(name);
-    for (const each of data) await contents.addFile("", each, path.join(folder, files.data, each), true);
-    const model = await contents.addFile("", `${stem}.onnx`, path.join(folder, files.model), false);
+    await contents.ensureFolder(notebooks);
+    for (const each of data)
+      await contents.addFile(notebooks, each, path.join(folder, files.data, each), true);
+    const model = await contents.addFile(notebooks, `${stem}.onnx`, path.join(folder, files.model), false);
     const content = notebookOf({ model, data, options });
-    const { path: notebook } = await contents.addNotebook("", stem, content);
-    return c.json({ notebook, model }, 201);
+    const { path: notebook } = await contents.addNotebook(notebooks, stem, content);
+    return c.json({ notebook, model: path.posix.join(notebooks, model) }, 201);
   });
 
   routes.delete(one, async (c) => {
@@ -97,7 +99,7 @@ function fileName(given: string | undefined): string {
 }
 
 /** What files that are made of a model are called: letters, digits and a few signs that no system minds. */
-export function stemOf(name: string): string {
+function stemOf(name: string): string {
   const stem = name.replace(/\.onnx$/i, "").replace(/[^A-Za-z0-9_.-]+/g, "-");
   return stem.replace(/^[-.]+|[-.]+$/g, "").slice(0, 80) || "model";
 }

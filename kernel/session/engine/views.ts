@@ -11,7 +11,7 @@ import { LiveSearches } from "./live-searches.ts";
  * `{ id, ask: "view", key, view, with }` is answered with the view's MIME bundle and the code that makes it, or an error.
  * Unasked come `{ live }`: the curve of a search that runs.
  */
-export const viewsTarget = "tilewright.views";
+const viewsTarget = "tilewright.views";
 
 /** How many values are told of, and how long the HTML of a view may be, in characters. */
 const atMost = 40;

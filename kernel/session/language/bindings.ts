@@ -76,7 +76,7 @@ export function* boundNames(name: ts.BindingName): Generator<string> {
 }
 
 /** Local names that an import declaration binds, types included. */
-export function importedNames(statement: ts.ImportDeclaration): string[] {
+function importedNames(statement: ts.ImportDeclaration): string[] {
   const clause = statement.importClause;
   if (!clause) return [];
   const names = clause.name ? [clause.name.text] : [];

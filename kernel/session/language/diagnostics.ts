@@ -18,7 +18,7 @@ export function toDiagnostics(found: readonly ts.Diagnostic[], code: string): Ce
 }
 
 /** Line and column of an offset. */
-export function positionAt(code: string, offset: number): CellPosition {
+function positionAt(code: string, offset: number): CellPosition {
   const before = code.slice(0, offset);
   const line = before.split("\n").length;
   return { offset, line, column: offset - (before.lastIndexOf("\n") + 1) + 1 };

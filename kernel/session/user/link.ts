@@ -13,6 +13,7 @@ export const descriptors = {
 
 export type ToUser =
   | { type: "run"; cell: RunnableCell }
+  | { type: "variable"; name: string; value: string }
   /** A comm message from the front end; answered with `handled` once its handlers are through. */
   | { type: "comm"; origin: string; message: CommMessage };
 

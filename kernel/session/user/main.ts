@@ -192,7 +192,8 @@ commands.on("data", (chunk) => {
         streams.flush();
         send({ type: "handled", origin });
       });
-    } else {
+    } else if (message.type === "variable") process.env[message.name] = message.value;
+    else {
       const { cell } = message;
       streams.allow(cell.origin);
       engine.run(cell, (outcome) => {

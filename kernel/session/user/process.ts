@@ -59,6 +59,11 @@ export class UserProcess {
     });
   }
 
+  /** Sets a variable of the process's environment, before the next cell. */
+  setVariable(name: string, value: string): void {
+    this.#write(descriptors.commands, { type: "variable", name, value } satisfies ToUser);
+  }
+
   /** Hands a comm message to the cells' handlers; resolves when they are through or the process has ended. */
   async receive(origin: string, message: CommMessage): Promise<void> {
     await this.#ready;

@@ -19,6 +19,15 @@ const modules: { [name: string]: object } = {
   "@jupyter-widgets/output": output,
 };
 
+// A view's layout may come only after the view was removed, and then posts a message to its widget, which has let go of the
+// view. Nobody is left to hear it.
+for (const { prototype } of [base.JupyterLuminoWidget, base.JupyterLuminoPanelWidget]) {
+  const { processMessage } = prototype;
+  prototype.processMessage = function (this: { _view: unknown }, message) {
+    if (this._view !== null) processMessage.call(this as unknown as typeof prototype, message);
+  };
+}
+
 /** Keeps the models of a kernel process and makes views of them. */
 export class ControlManager extends ManagerBase {
   readonly kernel: Kernel.IKernelConnection;

@@ -11,8 +11,13 @@ export interface Open {
 
 /** Left out unless the reader wants it: its weights are larger, and bundles are to be small. */
 const offAtFirst = new Set(["winogradConv2d"]);
-/** What sizes are at first. */
-const firstSize = 1;
+/** What sizes are at first, by what their names say of them; a batch is 1, like all that say nothing. */
+const firstSizes: readonly (readonly [RegExp, number])[] = [
+  [/past|cache/i, 1],
+  [/seq|token|length|len$/i, 16],
+  [/height|width|^[hw]$/i, 224],
+];
+const firstSize = (name: string): number => firstSizes.find(([says]) => says.test(name))?.[1] ?? 1;
 
 /** The form. */
 export class OptionsForm {
@@ -98,7 +103,7 @@ export class OptionsForm {
   /** Shows fields for what the file leaves open. What was filled in stays. */
   ask({ sizes, values }: Open): void {
     const fields: Node[] = [];
-    keep(this.#sizes, Object.keys(sizes), () => number(firstSize, 0, 2 ** 31 - 1));
+    keep(this.#sizes, Object.keys(sizes), (name) => number(firstSize(name), 0, 2 ** 31 - 1));
     for (const [name, input] of this.#sizes)
       fields.push(field(`Size ${name}`, input, `of ${sizes[name]!.join(", ")}`));
     keep(this.#values, values, () =>
@@ -144,8 +149,8 @@ export class OptionsForm {
 }
 
 /** Gives a map exactly these keys, in this order, with the values it had or new ones. */
-function keep<T>(map: Map<string, T>, names: readonly string[], make: () => T): void {
-  const made = names.map((name) => [name, map.get(name) ?? make()] as const);
+function keep<T>(map: Map<string, T>, names: readonly string[], make: (name: string) => T): void {
+  const made = names.map((name) => [name, map.get(name) ?? make(name)] as const);
   map.clear();
   for (const [name, value] of made) map.set(name, value);
 }

@@ -34,6 +34,8 @@ export class TryIt {
   #options: OptionsForm | undefined;
   #open: Open = { sizes: {}, values: [] };
   #files: ModelFiles | undefined;
+  /** Whether they may be a model: options change nothing for those that could not be read. */
+  #isReadable = true;
   #working: AbortController | undefined;
   /** What the results that are shown were made with. */
   #shown: TryOptions | undefined;
@@ -120,6 +122,7 @@ export class TryIt {
       this.#cancel,
       this.#download,
       this.#notebook,
+      element("small", {}, "The notebook and the model go into the folder models, beside the chapters."),
     );
     this.#form.replaceChildren(this.#options.node);
     this.#options.node.hidden = this.#files === undefined;
@@ -159,6 +162,7 @@ export class TryIt {
     this.#working?.abort();
     this.#files = { model, data: files.filter((file) => file !== model) };
     this.#client.choose(this.#files);
+    this.#isReadable = true;
     this.#shown = undefined;
     this.#hasBundle = false;
     this.#results.clear(false);
@@ -176,6 +180,7 @@ export class TryIt {
     this.#options!.node.hidden = false;
     if (tooLarge) {
       this.#steps.node.hidden = true;
+      this.#isReadable = false;
       this.#tell(
         `${tooLarge.name} has ${bytes(tooLarge.size)}; the server takes ${bytes(this.#terms!.maxBody)} (--max-body). tilewright compile takes files of any size.`,
       );
@@ -214,6 +219,7 @@ export class TryIt {
         outcome = this.#askFor(event);
       } else if (event.event === "error") {
         outcome = "It ended with an error.";
+        this.#isReadable = event.step !== "read";
         this.#steps.stop();
         this.#tell(event.message, event.problems);
       }
@@ -271,7 +277,7 @@ export class TryIt {
   /** Lets be pressed what makes sense now. */
   #enable(): void {
     const working = this.#working !== undefined;
-    const chosen = this.#files !== undefined;
+    const chosen = this.#files !== undefined && this.#isReadable;
     const same =
       this.#shown !== undefined && JSON.stringify(this.#shown) === JSON.stringify(this.#quietOptions());
     this.#run.disabled = !chosen || working;

@@ -28,8 +28,11 @@ export interface Entry {
   tabs: Tab[];
 }
 
-/** What the output of a cell shows, which needs no kernel; `live` are views of the same value that the kernel knows of. */
-export function outputEntry(views: Views, live: readonly Tab[]): Entry {
+/**
+ * What the output of a cell shows, which needs no kernel; `live` are views of the same value that the kernel knows of. `isOld`:
+ * an earlier kernel made it.
+ */
+export function outputEntry(views: Views, live: readonly Tab[], isOld = false): Entry {
   const whole = { data: { "text/html": views.html(), "text/plain": "" }, code: "" };
   const steps: Tab[] =
     views.steps.length > 0 ? [{ title: "Steps", load: async () => ({ ...whole, steps: views }) }] : [];
@@ -46,7 +49,8 @@ export function outputEntry(views: Views, live: readonly Tab[]): Entry {
   const isCovered = steps.length > 0 && live.some(({ title }) => title === "Program");
   const own = [...steps, ...(isCovered ? [] : others)];
   const more = live.filter(({ title }) => title !== "Passes" && !own.some((tab) => tab.title === title));
-  return { key: "output", label: "output of this cell", tabs: [...own, ...more] };
+  const label = isOld ? "output of this cell, by an earlier kernel" : "output of this cell";
+  return { key: "output", label, tabs: [...own, ...more] };
 }
 
 /** A value of the kernel's; next to a second one, when there is one. */

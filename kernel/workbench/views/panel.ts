@@ -3,9 +3,11 @@ import type { Cell, CodeCell } from "@jupyterlab/cells";
 import { type IRenderMime, MimeModel } from "@jupyterlab/rendermime";
 import type { Kernel } from "@jupyterlab/services";
 import { Widget } from "@lumino/widgets";
+import { startAtFirstBox } from "../../export/browser/graphs.ts";
 import type { OpenNotebook } from "../documents.ts";
 import { button, element } from "../dom.ts";
 import { namesOf } from "../names.ts";
+import { isFromEarlierKernel } from "../old-outputs.ts";
 import { copyAsOutput } from "./copy-output.ts";
 import { type Entry, outputEntry, type Shown, searchEntry, type Tab, valueEntry } from "./entries.ts";
 import { viewsIn } from "./parts.ts";
@@ -168,11 +170,16 @@ export class ViewPanel {
     const { values, others } = found;
     const all = [...values, ...others];
     const second = all.find(({ key }) => key === this.#second);
-    const entries = all.map((value) => valueEntry(this.#questions, kernel, value, second));
-    const main = shown ? (values.find(hasSteps) ?? values[0]) : undefined;
+    // The names of a cell that another kernel ran are no longer what it made: another cell may have set them since.
+    const isOld = isFromEarlierKernel(cell);
+    const entries = all.map((value) => {
+      const entry = valueEntry(this.#questions, kernel, value, second);
+      return isOld ? { ...entry, label: `${entry.label}, as it is in the kernel now` } : entry;
+    });
+    const main = shown && !isOld ? (values.find(hasSteps) ?? values[0]) : undefined;
     const live = main ? valueEntry(this.#questions, kernel, main).tabs : [];
     this.#main = main?.key ?? "";
-    const first = shown && !second ? [outputEntry(shown, live)] : [];
+    const first = shown && !second ? [outputEntry(shown, live, isOld)] : [];
     if (first.length > 0 || values.length > 0 || second)
       this.#take(cell, [...first, ...entries, ...searches], all);
   }
@@ -311,6 +318,7 @@ export class ViewPanel {
     this.#plot?.renderer.dispose();
     this.#plot = undefined;
     this.#body.replaceChildren(...nodes);
+    startAtFirstBox(this.#body);
   }
 
   async #copyAsOutput(): Promise<void> {

@@ -1,11 +1,12 @@
 /** Accesses of buffers in a lowered statement, with what stands around them. */
-import { simplify } from "../../arith/index.ts";
+import { sameExpr, simplify } from "../../arith/index.ts";
 import {
   type Buffer,
   constant,
   constInt,
   type Expr,
   type For,
+  type Interval,
   mapExpr,
   not,
   ops,
@@ -35,11 +36,21 @@ export interface BufferAccess {
 /** Every access in `s` in program order (the operands of a store before the store). */
 export function accessesIn(s: Stmt): BufferAccess[] {
   const out: BufferAccess[] = [];
+  const note = (
+    at: Around,
+    buffer: Buffer,
+    indices: readonly Expr[],
+    isStore: boolean,
+    lazy = at.lazy,
+  ): void => {
+    const { loops, lets, guards } = at;
+    out.push({ loops, lets, guards, lazy, buffer, indices, isStore });
+  };
   const walk = (x: Stmt, at: Around): void => {
     const read = (e: Expr, lazy = at.lazy): void => {
       visitExpr(e, (y) => {
         if (y.kind === "load") {
-          out.push({ ...at, buffer: y.buffer, indices: y.indices, isStore: false, lazy });
+          note(at, y.buffer, y.indices, false, lazy);
         } else if (y.kind === "select" || (y.kind === "binary" && (y.op === "and" || y.op === "or"))) {
           mapExpr(y, (z) => {
             read(z, lazy || z !== (y.kind === "select" ? y.cond : y.a));
@@ -76,7 +87,7 @@ export function accessesIn(s: Stmt): BufferAccess[] {
       case "store":
         for (const i of x.indices) read(i);
         read(x.value);
-        out.push({ ...at, buffer: x.buffer, indices: x.indices, isStore: true });
+        note(at, x.buffer, x.indices, true);
         return;
       case "extern":
         for (const e of ownExprs(x)) read(e);
@@ -126,16 +137,65 @@ function joinedDigits(buffer: Buffer, indices: readonly Expr[]): Expr | undefine
   return at;
 }
 
-function joinDigits(buffer: Buffer, indices: readonly Expr[]): Expr | undefined {
+function joinDigits(
+  buffer: Buffer,
+  indices: readonly Expr[],
+  ranges?: ReadonlyMap<number, Interval>,
+): Expr | undefined {
   if (indices.filter(hasQuotient).length < 2) return undefined;
   const strides = stridesOf(buffer);
   if (strides.some((s) => constInt(s) === undefined)) return undefined;
+  const number = buffer.strides ? undefined : numberOf(buffer, indices, strides);
+  if (number) return number;
   const flat = indices.reduce<Expr>(
     (sum, e, d) => ops.add(sum, ops.mul(e, strides[d])),
     constant(0, indices[0].dtype),
   );
-  const at = simplify(flat);
+  const once = simplify(flat, ranges);
+  // Low digits that were put together come apart another way, which fits the high ones.
+  const at = ranges && hasQuotient(once) ? simplify(once, ranges) : once;
   return hasQuotient(at) ? undefined : at;
+}
+
+/** The number whose digits, as `plainDigits` writes them, the indices are. */
+function numberOf(buffer: Buffer, indices: readonly Expr[], strides: readonly Expr[]): Expr | undefined {
+  let number: Expr | undefined;
+  for (const [d, e] of indices.entries()) {
+    if (constInt(e) === 0 && constInt(buffer.shape[d]) === 1) continue;
+    const digit = number && quotient(e, "floormod", constInt(buffer.shape[d]));
+    const at = quotient(digit ?? e, "floordiv", constInt(strides[d]));
+    if (!at || (number && !(digit && sameExpr(at, number)))) return undefined;
+    number = at;
+  }
+  return number && !hasQuotient(number) ? number : undefined;
+}
+
+/** What is divided by a number in `e`; `e` itself where that is 1. */
+function quotient(e: Expr, op: "floordiv" | "floormod", by: number | undefined): Expr | undefined {
+  if (op === "floordiv" && by === 1) return e;
+  return e.kind === "binary" && e.op === op && constInt(e.b) === by ? e.a : undefined;
+}
+
+/**
+ * Indices that are digits of one number, as digits of just that number. By themselves they may have been simplified apart
+ * (`f0 / 196` for the first digit of `f0 * 16 + f1`, where `f1 < 16`), which is undone here, where ranges are known; later
+ * `linearIndex` finds the number without.
+ */
+export function plainDigits(
+  buffer: Buffer,
+  indices: readonly Expr[],
+  ranges: ReadonlyMap<number, Interval>,
+): readonly Expr[] {
+  if (buffer.strides || joinedDigits(buffer, indices)) return indices;
+  const at = joinDigits(buffer, indices, ranges);
+  if (!at) return indices;
+  const strides = stridesOf(buffer);
+  const first = buffer.shape.findIndex((n) => constInt(n) !== 1);
+  return indices.map((e, d) => {
+    if (constInt(buffer.shape[d]) === 1) return constant(0, e.dtype);
+    const above = constInt(strides[d]) === 1 ? at : ops.floordiv(at, strides[d]);
+    return d === first ? above : ops.floormod(above, buffer.shape[d]);
+  });
 }
 
 function hasQuotient(e: Expr): boolean {

@@ -13,6 +13,7 @@ import { alignRows } from "./align-rows.ts";
 import { lowerBlocks } from "./blocks.ts";
 import { compactBuffers } from "./compact.ts";
 import { decideParallel } from "./parallel.ts";
+import { partitionLoops } from "./partition.ts";
 import type { LowerPass } from "./pass.ts";
 import { peelFirst } from "./peel.ts";
 import { decideConditions, simplifyStmt } from "./simplify.ts";
@@ -65,8 +66,15 @@ export const LOWER_PASSES: readonly LowerPass[] = [
     run: (s, c) => simplifyStmt(peelFirst(s, c), c),
   },
   {
+    name: "partitionLoops",
+    reason:
+      "after peeling, which decides the tests of inits; while tiles still are loops, which it shortens at edges",
+    run: partitionLoops,
+  },
+  {
     name: "versionTiles",
-    reason: "while unrolled and vectorised loops still are loops, whose variables the test ranges over",
+    reason:
+      "for conditions that partition left: of symbolic sizes, in long bodies; while unrolled and vectorised loops still are loops, whose variables the test ranges over",
     run: versionTiles,
   },
   {

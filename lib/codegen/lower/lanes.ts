@@ -24,7 +24,7 @@ export function vectorLanesOf(s: For): 2 | 4 | undefined {
 }
 
 /** Whether running the statements of the body for all iterations side by side gives what the loop gives. */
-export function isLaneParallel(s: For): boolean {
+function isLaneParallel(s: For): boolean {
   const bound = new Set<number>();
   const varying = new Set([s.v.id]);
   let uniform = true;

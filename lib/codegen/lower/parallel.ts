@@ -3,31 +3,44 @@
  * others become serial, so that after this pass `parallel` means just that.
  *
  * The primitive refuses what may not run at the same time, but programs are also written by hand: a loop that drives a
- * reduce or opaque axis, or that stores the same element in every iteration, is run serially, and a note says so.
+ * reduce or opaque axis, that stores the same element in every iteration, or of which iterations are found that meet at an
+ * element, is run serially, and a note says so.
  */
+import { evalInt } from "../../arith/index.ts";
 import { type Block, blocksIn, constInt, type For, mapStmt, type Stmt, usesVar } from "../../ir/index.ts";
 import { accessesIn, type BufferAccess } from "./access.ts";
+import { enter, meetingIn, type Values } from "./meeting.ts";
 import type { PassContext } from "./pass.ts";
 
 export function decideParallel(root: Stmt, c: PassContext): Stmt {
   let all: readonly BufferAccess[] | undefined;
-  const why = (s: For): string | undefined => {
+  const why = (s: For, at: Values): string | undefined => {
     if (s.loopKind !== "parallel" || c.threads <= 1) return undefined;
     all ??= accessesIn(root);
-    return whyNot(s, all, c);
+    return whyNot(s, all, c, new Map(at));
   };
-  const go = (s: Stmt, may: boolean): Stmt => {
-    if (s.kind !== "for") return mapStmt(s, { stmt: (x) => go(x, may) });
-    const refused = may ? why(s) : undefined;
+  // `at`: the first iteration of what is around. Where it may not run, nothing is known of it.
+  const go = (s: Stmt, may: boolean, at: Values): Stmt => {
+    if (s.kind === "block") return mapStmt(s, { stmt: (x) => go(x, may, enter(s, at) ? at : new Map()) });
+    if (s.kind === "if") return mapStmt(s, { stmt: (x) => go(x, may, holds(s, x, at) ? at : new Map()) });
+    if (s.kind === "let") at.set(s.v.id, evalInt(s.value, at));
+    if (s.kind !== "for") return mapStmt(s, { stmt: (x) => go(x, may, at) });
+    const refused = may ? why(s, at) : undefined;
     if (refused) c.note(`loop ${s.v.name} is not run in parallel: ${refused}`);
-    const spread = s.loopKind === "parallel" && may && c.threads > 1 && !refused;
+    // One job needs no other thread: a schedule says so to keep its work on this one.
+    const spread = s.loopKind === "parallel" && may && c.threads > 1 && constInt(s.extent) !== 1 && !refused;
     // Lanes are no place to start threads from.
     const below = may && !spread && s.loopKind !== "vectorized";
-    const inner = mapStmt(s, { stmt: (x) => go(x, below) });
+    at.set(s.v.id, evalInt(s.min, at));
+    const inner = mapStmt(s, { stmt: (x) => go(x, below, at) });
     return s.loopKind === "parallel" && !spread ? { ...(inner as For), loopKind: "serial" } : inner;
   };
-  return go(root, true);
+  return go(root, true, new Map());
 }
+
+/** Whether a branch of an if is taken, as far as is known. */
+const holds = (s: Extract<Stmt, { kind: "if" }>, branch: Stmt, at: Values): boolean =>
+  evalInt(s.cond, at) === (branch === s.then ? 1 : 0);
 
 /** Whether a statement has a loop that threads share. Only after `decideParallel`. */
 export function hasParallel(s: Stmt): boolean {
@@ -47,7 +60,7 @@ export function parallelLoops(s: Stmt): For[] {
 }
 
 /** Why the iterations may not run at the same time, as far as axes and indices tell. `all`: accesses of the program. */
-function whyNot(s: For, all: readonly BufferAccess[], c: PassContext): string | undefined {
+function whyNot(s: For, all: readonly BufferAccess[], c: PassContext, at: Values): string | undefined {
   const ids = new Set([s.v.id]);
   for (const b of blocksIn(s)) {
     const axis = b.axes.find((a) => a.type !== "S" && usesVar(a.binding, ids));
@@ -63,7 +76,10 @@ function whyNot(s: For, all: readonly BufferAccess[], c: PassContext): string | 
   const same = here.find(
     (a) => a.isStore && !a.indices.some((i) => usesVar(i, follows)) && isShared(a.buffer.id),
   );
-  return same && `every iteration stores the same elements of ${same.buffer.name}`;
+  if (same) return `every iteration stores the same elements of ${same.buffer.name}`;
+  const common = new Set(here.flatMap((a) => (a.isStore && isShared(a.buffer.id) ? [a.buffer.id] : [])));
+  const meeting = meetingIn(s, at, (b) => common.has(b.id));
+  return meeting && `iterations use elements of ${meeting.name} that others write`;
 }
 
 const count = (accesses: readonly BufferAccess[], id: number): number =>

@@ -48,6 +48,7 @@ const atom = (e: Expr): Poly => new Map([[exprKey(e), { coef: 1, atoms: [e] }]])
 /** `a + scale * b`. */
 export function addPoly(a: Poly, b: Poly, scale = 1): Poly {
   if (b.size === 0 || scale === 0) return a;
+  if (a.size === 0 && scale === 1) return b;
   const out = new Map(a);
   for (const [key, t] of b) {
     const coef = (out.get(key)?.coef ?? 0) + scale * t.coef;
@@ -62,6 +63,9 @@ export function scalePoly(a: Poly, n: number): Poly {
 }
 
 export function mulPoly(a: Poly, b: Poly): Poly {
+  const [m, n] = [polyConst(a), polyConst(b)];
+  if (n !== undefined) return n === 1 ? a : scalePoly(a, n);
+  if (m !== undefined) return m === 1 ? b : scalePoly(b, m);
   let out: Poly = ZERO;
   for (const x of a.values()) {
     const row = new Map<string, Term>();

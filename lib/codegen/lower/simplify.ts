@@ -13,6 +13,7 @@ import {
   seq,
   substStmt,
 } from "../../ir/index.ts";
+import { plainDigits } from "./access.ts";
 import type { PassContext } from "./pass.ts";
 
 /** A statement that does nothing. */
@@ -45,7 +46,10 @@ function simplifier(c: PassContext, indices: boolean): (s: Stmt) => Stmt {
   const value = (e: Expr): Expr => {
     if (e.kind === "load") {
       if (!indices) return e;
-      return mapExpr(e, index);
+      const x = mapExpr(e, index);
+      if (x.kind !== "load") return x;
+      const digits = plainDigits(x.buffer, x.indices, ranges);
+      return digits === x.indices ? x : { ...x, indices: digits };
     }
     if (e.kind === "select") {
       const test = cond(e.cond);
@@ -83,7 +87,10 @@ function simplifier(c: PassContext, indices: boolean): (s: Stmt) => Stmt {
         return mapStmt(s, { stmt: go, expr: value });
       case "store": {
         const expr = (e: Expr): Expr => (e === s.value ? value(e) : indices ? index(e) : e);
-        return mapStmt(s, { stmt: go, expr });
+        const x = mapStmt(s, { stmt: go, expr });
+        if (!indices || x.kind !== "store") return x;
+        const digits = plainDigits(x.buffer, x.indices, ranges);
+        return digits === x.indices ? x : { ...x, indices: digits };
       }
       case "block":
         return mapStmt(s, { stmt: go });

@@ -78,7 +78,7 @@ function layOut(buffers: readonly Buffer[], skip: (b: Buffer) => boolean): { slo
 }
 
 /** A number of bytes rounded up to a multiple of `to`. */
-export function roundUp(bytes: Expr, to: number): Expr {
+function roundUp(bytes: Expr, to: number): Expr {
   const n = constInt(bytes);
   if (n !== undefined) return ops.toExpr(Math.ceil(n / to) * to);
   return ops.mul(ops.floordiv(ops.add(bytes, to - 1), to), to);

@@ -7,6 +7,8 @@ import type { Graph, Local, Value } from "./graph.ts";
 export interface CodeOptions {
   /** Fused multiply-add and other relaxed instructions may be used. */
   readonly relaxedSimd: boolean;
+  /** So may the relaxed product of bytes. */
+  readonly relaxedDot: boolean;
   /** How many threads share the iterations of parallel loops. */
   readonly threads: number;
   /** Functions of the parallel loops of the module, in the order of their numbers. */
@@ -29,6 +31,8 @@ export interface RegisterFile {
   readonly locals: readonly Local[];
   /** Which elements the program uses: what lies between them is nobody's. */
   readonly used: ReadonlySet<number>;
+  /** Held with the other sign: see `held.ts`. */
+  readonly turned: boolean;
 }
 
 /** A pointer that a loop advances. */

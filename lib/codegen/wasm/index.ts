@@ -30,12 +30,14 @@ export {
   type Parallel,
   type Spreader,
 } from "./link.ts";
-export { hasRelaxedSimd } from "./relaxed.ts";
+export { hasRelaxedDot, hasRelaxedSimd } from "./relaxed.ts";
 export { hostFunctions };
 
 export interface WasmOptions {
   /** Use relaxed SIMD (fused multiply-add). The engine has to support it; see `hasRelaxedSimd`. */
   readonly relaxedSimd?: boolean;
+  /** Use the relaxed product of bytes for products of quads (lib/arith/quads.ts); see `hasRelaxedDot`. */
+  readonly relaxedDot?: boolean;
   /** Import a shared memory. */
   readonly sharedMemory?: boolean;
   /** How many threads may share the iterations of parallel loops. Default 1: they are serial. */
@@ -74,13 +76,14 @@ export function compileWasm(mod: IRModule, options: WasmOptions = {}): WasmModul
   const programs = primFuncs(mod);
   const functions: Record<string, WasmFunction> = {};
   const codes: ModuleParts["functions"][number][] = [];
-  const { relaxedSimd = false, sharedMemory = false, threads = 1 } = options;
+  const { relaxedSimd = false, relaxedDot = false, sharedMemory = false, threads = 1 } = options;
   const bodies: FunctionCode[] = [];
   for (const [name, given] of Object.entries(programs)) {
     const f = expandExterns(given, (callee) => programs[callee], true);
     const { body, notes } = lower(f, undefined, { keepKernels: true, threads });
     const { code, sizes, workspace } = generateFunction(name, f, body, {
       relaxedSimd,
+      relaxedDot,
       threads,
       bodies,
       isTaken: (x) => Object.hasOwn(programs, x),

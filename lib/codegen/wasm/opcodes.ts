@@ -225,3 +225,4 @@ rows(0xfd, 0x105, "f32x4", "relaxed_madd relaxed_nmadd", V3);
 rows(0xfd, 0x107, "f64x2", "relaxed_madd relaxed_nmadd", V3);
 rows(0xfd, 0x10b, "i32x4", "relaxed_laneselect", V3);
 rows(0xfd, 0x10d, "f32x4", "relaxed_min relaxed_max", V2);
+rows(0xfd, 0x113, "i32x4", "relaxed_dot_i8x16_i7x16_add_s", V3);

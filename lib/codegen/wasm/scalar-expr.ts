@@ -17,6 +17,7 @@ import { callIntrinsic } from "./calls.ts";
 import type { Context } from "./context.ts";
 import type { Value } from "./graph.ts";
 import { packLanes, scalarLanes, unpackLanes } from "./half-float.ts";
+import { getHeld, setHeld } from "./held.ts";
 import { ARITH, cast, compare, literal, NEG, REPR } from "./scalar.ts";
 
 type Handlers = { [K in ExprKind]: (c: Context, e: Extract<Expr, { kind: K }>) => Value };
@@ -111,13 +112,13 @@ const LOAD: Record<string, string> = {
 };
 
 /** The element at a linear index, from memory or from the local that holds it. */
-export function loadElement(c: Context, buffer: Buffer, index: Poly): Value {
+function loadElement(c: Context, buffer: Buffer, index: Poly): Value {
   const file = c.registers.get(buffer.id);
   if (file) {
     const n = polyConst(index);
     if (n === undefined) throw new Error(`${buffer.name} is kept in locals but indexed by a variable`);
     if (file.lanes === 1) return c.g.get(file.locals[n]);
-    const vector = c.g.get(file.locals[Math.floor(n / file.lanes)]);
+    const vector = getHeld(c, buffer, file, Math.floor(n / file.lanes));
     return extractLane(c, buffer.dtype, vector, n % file.lanes);
   }
   const { addr, offset } = address(c, buffer, index);
@@ -143,12 +144,15 @@ export function storeElement(c: Context, buffer: Buffer, index: Poly, value: Val
   if (file) {
     const n = polyConst(index);
     if (n === undefined) throw new Error(`${buffer.name} is kept in locals but indexed by a variable`);
-    const local = file.locals[Math.floor(n / file.lanes)];
-    g.set(
-      local,
-      file.lanes === 1 ? value : replaceLane(c, buffer.dtype, g.get(local), n % file.lanes, value),
+    const at = Math.floor(n / file.lanes);
+    const all = (): Value => getHeld(c, buffer, file, at);
+    setHeld(
+      c,
+      buffer,
+      file,
+      at,
+      file.lanes === 1 ? value : replaceLane(c, buffer.dtype, all(), n % file.lanes, value),
     );
-    g.bump(buffer.id);
     return;
   }
   const { addr, offset } = address(c, buffer, index);

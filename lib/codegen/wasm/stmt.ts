@@ -77,14 +77,7 @@ function bind(c: Context, s: For, value: Expr): void {
  * `for v = min; v < min + extent; v += step`. The loop tests at its end; where the extent is not known to be positive,
  * a condition stands around it (inside which invariant loads may be hoisted).
  */
-export function countedLoop(
-  c: Context,
-  s: For,
-  min: Expr,
-  extent: Expr,
-  step: number,
-  body: () => void,
-): void {
+function countedLoop(c: Context, s: For, min: Expr, extent: Expr, step: number, body: () => void): void {
   const { g } = c;
   const type = s.v.dtype === "i64" ? "i64" : "i32";
   const lit = (n: number) => (type === "i64" ? g.const("i64", BigInt(n)) : g.i32(n));
@@ -118,7 +111,7 @@ export function countedLoop(
 }
 
 /** Whether a loop will be left in the code of `s`. Vectorised loops of few lanes are unrolled. */
-export function containsLoop(s: Stmt): boolean {
+function containsLoop(s: Stmt): boolean {
   let found = false;
   visitStmt(s, {
     stmt: (x) => {
@@ -129,7 +122,7 @@ export function containsLoop(s: Stmt): boolean {
   return found;
 }
 
-export function storedBuffers(s: Stmt): ReadonlySet<number> {
+function storedBuffers(s: Stmt): ReadonlySet<number> {
   const out = new Set<number>();
   visitStmt(s, {
     stmt: (x) => {

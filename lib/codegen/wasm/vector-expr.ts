@@ -3,7 +3,7 @@
  * what has vector instructions uses them; everything else is computed lane by lane, which is always right.
  */
 
-import { factorsOfPairs } from "../../arith/index.ts";
+import { factorsOfPairs, factorsOfQuads } from "../../arith/index.ts";
 import {
   type Binary,
   type Buffer,
@@ -19,6 +19,7 @@ import { addPoly, type Poly, polyConst } from "../lower/poly.ts";
 import { linearIndex } from "./access.ts";
 import type { Context, LaneFrame, RegisterFile } from "./context.ts";
 import type { Value } from "./graph.ts";
+import { getHeld } from "./held.ts";
 import { isSafe, replaceLane } from "./scalar-expr.ts";
 import {
   allTrue,
@@ -33,7 +34,7 @@ import {
   words,
 } from "./vector.ts";
 import { loadSplat, loadVector } from "./vector-memory.ts";
-import { inLane, loadEach, loadStrided } from "./vector-strided.ts";
+import { inLane, loadAcross, loadBytesAcross, loadEach, loadStrided } from "./vector-strided.ts";
 
 type Handlers = { [K in ExprKind]: (c: Context, lane: LaneFrame, e: Extract<Expr, { kind: K }>) => Value };
 
@@ -90,7 +91,7 @@ export function varies(c: Context, e: Expr): boolean {
 }
 
 /** Each lane on its own, as scalar code. */
-export function laneByLane(c: Context, lane: LaneFrame, e: Expr): Value {
+function laneByLane(c: Context, lane: LaneFrame, e: Expr): Value {
   let out: Value | undefined;
   for (let i = 0; i < lane.active; i++) {
     const x = inLane(c, lane, i, () => c.scalar(e));
@@ -113,11 +114,27 @@ function binaryVector(c: Context, lane: LaneFrame, e: Binary): Value {
       "i32x4.dot_i16x8_s",
       pairs.map((x) => vectorValue(c, x)),
     );
+  const quads = lane.lanes === 4 && c.options.relaxedDot ? quadsVector(c, e) : undefined;
+  if (quads) return quads;
   const a = vectorValue(c, e.a);
   const b = vectorValue(c, e.b);
   if (isCompareOp(op)) return vectorCompare(g, lane.lanes, op, e.a.dtype, a, b);
   const fused = c.options.relaxedSimd ? fuse(g, e.dtype, op, a, b) : undefined;
   return fused ?? vectorArith(g, e.dtype, op, a, b, literalOf(e.b)) ?? laneByLane(c, lane, e);
+}
+
+/** The product of quads, alone or added to something: one instruction, exact because the second factor has seven bits. */
+function quadsVector(c: Context, e: Binary): Value | undefined {
+  const added = e.dtype === "i32" && e.op === "add" ? factorsOfQuads(e.b) : undefined;
+  const factors = added ?? factorsOfQuads(e);
+  if (!factors) return undefined;
+  const [x, y] = factors.map((f) => vectorValue(c, f));
+  const bits = words(
+    c.g,
+    Array.from({ length: 4 }, () => 0x7f7f7f7f),
+  );
+  const sum = added ? vectorValue(c, e.a) : words(c.g, [0, 0, 0, 0]);
+  return c.g.make("i32x4.relaxed_dot_i8x16_i7x16_add_s", [x, c.g.make("v128.and", [y, bits]), sum]);
 }
 
 const literalOf = (e: Expr): number | undefined => (e.kind === "const" ? Number(e.value) : undefined);
@@ -176,10 +193,15 @@ function loadLanes(c: Context, lane: LaneFrame, e: Load): Value {
   const file = c.registers.get(e.buffer.id);
   if (file) {
     const local = stride === 1 ? wholeLocal(file, lane, e.buffer, base) : undefined;
-    return local === undefined ? laneByLane(c, lane, e) : c.g.get(file.locals[local]);
+    return local === undefined ? laneByLane(c, lane, e) : getHeld(c, e.buffer, file, local);
   }
   if (stride === 1) return loadVector(c, e.buffer, base, lane.lanes);
-  const strided = stride === undefined ? undefined : loadStrided(c, lane, e.buffer, base, stride);
+  const strided =
+    stride === undefined
+      ? undefined
+      : (loadStrided(c, lane, e.buffer, base, stride) ??
+        loadAcross(c, lane, e.buffer, base, stride) ??
+        loadBytesAcross(c, lane, e.buffer, base, stride));
   return strided ?? loadEach(c, lane, e.buffer, e.indices) ?? laneByLane(c, lane, e);
 }
 

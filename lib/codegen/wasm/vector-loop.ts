@@ -20,6 +20,7 @@ import { vectorLanesOf } from "../lower/lanes.ts";
 import { linearIndex } from "./access.ts";
 import type { Context, LaneFrame, RegisterFile } from "./context.ts";
 import type { Value } from "./graph.ts";
+import { getHeld, setHeld } from "./held.ts";
 import { extractLane, storeElement } from "./scalar-expr.ts";
 import { words as wordsOf } from "./vector.ts";
 import { laneStride, varies, vectorValue, wholeLocal } from "./vector-expr.ts";
@@ -128,8 +129,8 @@ function storeLanes(c: Context, { buffer, indices, value: e }: Store): void {
   const file = c.registers.get(buffer.id);
   const local = file && stride === 1 ? wholeLocal(file, lane, buffer, base) : undefined;
   if (file && local !== undefined) {
-    c.g.set(file.locals[local], onlyActive(c, lane, file, local, value));
-    c.g.bump(buffer.id);
+    const kept = (): Value => getHeld(c, buffer, file, local);
+    setHeld(c, buffer, file, local, onlyActive(c, lane, file, local, value, kept));
   } else if (!file && stride === 1) {
     storeVector(c, buffer, base, lane, value);
   } else {
@@ -143,7 +144,14 @@ function storeLanes(c: Context, { buffer, indices, value: e }: Store): void {
 }
 
 /** What a local is set to: lanes that are not active keep the elements that the program has there. */
-function onlyActive(c: Context, lane: LaneFrame, file: RegisterFile, local: number, value: Value): Value {
+function onlyActive(
+  c: Context,
+  lane: LaneFrame,
+  file: RegisterFile,
+  local: number,
+  value: Value,
+  before: () => Value,
+): Value {
   const own = Array.from({ length: lane.lanes }, (_, i) => i >= lane.active);
   if (!own.some((kept, i) => kept && file.used.has(local * lane.lanes + i))) return value;
   const words = lane.lanes === 4 ? own : own.flatMap((kept) => [kept, kept]);
@@ -151,5 +159,5 @@ function onlyActive(c: Context, lane: LaneFrame, file: RegisterFile, local: numb
     c.g,
     words.map((kept) => (kept ? -1 : 0)),
   );
-  return c.g.make("v128.bitselect", [c.g.get(file.locals[local]), value, mask]);
+  return c.g.make("v128.bitselect", [before(), value, mask]);
 }

@@ -51,6 +51,13 @@ export function loadSplat(c: Context, buffer: Buffer, index: Poly, lanes: Lanes)
   return c.g.load(wide ? "v128.load64_splat" : "v128.load32_splat", addr, { offset }, buffer.id);
 }
 
+/** The bytes that lanes were widened from, which are what narrowing brings back; undefined where they were not. */
+function widenedFrom(x: Value, sign: "s" | "u"): Value | undefined {
+  if (x.op !== `i32x4.extend_low_i16x8_${sign}`) return undefined;
+  const [half] = x.args;
+  return half.op === `i16x8.extend_low_i8x16_${sign}` ? half.args[0] : undefined;
+}
+
 /** Stores the active lanes from `index` on. */
 export function storeVector(c: Context, buffer: Buffer, index: Poly, lane: LaneFrame, value: Value): void {
   const { g } = c;
@@ -74,6 +81,8 @@ export function storeVector(c: Context, buffer: Buffer, index: Poly, lane: LaneF
     }
   };
   const bytes = (sign: "s" | "u", x: Value): void => {
+    const before = widenedFrom(x, sign);
+    if (before) return put(before);
     const half = g.make("i16x8.narrow_i32x4_s", [x, x]);
     put(g.make(`i8x16.narrow_i16x8_${sign}`, [half, half]));
   };

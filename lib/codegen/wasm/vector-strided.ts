@@ -4,7 +4,7 @@
  * A short constant stride is loaded as whole vectors, of which shuffles keep what is wanted. The vectors start at a
  * multiple of the stride, so that the loads of neighbouring elements (a window's, a pixel's channels) are the same and
  * are made once. They may reach 12 bytes beyond the elements in either direction, which the calling convention allows.
- * Everything else is put together lane by lane.
+ * Longer constant strides are loaded as a vector for each lane (bytes: as a word). Everything else is put together lane by lane.
  */
 import type { Buffer, Expr } from "../../ir/index.ts";
 import { addPoly, constPoly, type Poly } from "../lower/poly.ts";
@@ -66,6 +66,60 @@ export function loadStrided(
     return shuffle(c, out, part, words);
   }, parts[0]);
 }
+
+/**
+ * Elements `index + stride * lane` by whole vectors, one for each lane, of which each brings four neighbours. Where code asks
+ * for these neighbours too (a transpose: four rows written by four columns read), the loads and the first step of the
+ * shuffles are the same and are made once: four loads and eight shuffles for sixteen elements. Undefined where lane by lane
+ * is better.
+ */
+export function loadAcross(
+  c: Context,
+  lane: LaneFrame,
+  buffer: Buffer,
+  index: Poly,
+  stride: number,
+): Value | undefined {
+  if (!isWord(buffer, lane) || lane.active < 4 || Math.abs(stride) < 4) return undefined;
+  const phase = (((index.get("")?.coef ?? 0) % 4) + 4) % 4;
+  const rows = [0, 1, 2, 3].map((i) => {
+    const { addr, offset } = address(c, buffer, addPoly(index, constPoly(stride * i - phase)));
+    return c.g.load("v128.load", addr, { offset }, buffer.id);
+  });
+  const half = phase >> 1;
+  const pairs = [0, 2].map((i) => shuffle(c, rows[i], rows[i + 1], half === 0 ? [0, 4, 1, 5] : [2, 6, 3, 7]));
+  return shuffle(c, pairs[0], pairs[1], phase % 2 === 0 ? [0, 1, 4, 5] : [2, 3, 6, 7]);
+}
+
+/**
+ * The same of bytes: four neighbours from each of four places come into one vector, of which a shuffle takes each lane's. What
+ * a transpose writes next is in the same vector: four loads and a shuffle for each four bytes that are written.
+ */
+export function loadBytesAcross(
+  c: Context,
+  lane: LaneFrame,
+  buffer: Buffer,
+  index: Poly,
+  stride: number,
+): Value | undefined {
+  const isByte = buffer.dtype === "u8" || buffer.dtype === "i8";
+  if (!isByte || lane.lanes !== 4 || lane.active < 4 || Math.abs(stride) < 4) return undefined;
+  const phase = (((index.get("")?.coef ?? 0) % 4) + 4) % 4;
+  const rows = [0, 1, 2, 3].reduce<Value | undefined>((out, i) => {
+    const { addr, offset } = address(c, buffer, addPoly(index, constPoly(stride * i - phase)));
+    return out
+      ? c.g.load("v128.load32_lane", addr, { lane: i, offset }, buffer.id, [out])
+      : c.g.load("v128.load32_zero", addr, { offset }, buffer.id);
+  }, undefined);
+  if (!rows) return undefined;
+  const picked = c.g.make("i8x16.shuffle", [rows, rows], new Uint8Array(columnOfBytes(phase)));
+  const sign = buffer.dtype === "u8" ? "u" : "s";
+  const half = c.g.make(`i16x8.extend_low_i8x16_${sign}`, [picked]);
+  return c.g.make(`i32x4.extend_low_i16x8_${sign}`, [half]);
+}
+
+/** Byte `phase` of each of four words, and again. */
+const columnOfBytes = (phase: number): number[] => Array.from({ length: 16 }, (_, i) => 4 * (i & 3) + phase);
 
 /** Runs `f` with the lane variable standing for `i`. */
 export function inLane<X>(c: Context, lane: LaneFrame, i: number, f: () => X): X {

@@ -45,7 +45,7 @@ export function words(g: Graph, xs: readonly number[]): Value {
 const all = (g: Graph, x: number): Value => words(g, [x, x, x, x]);
 
 /** Brings lanes back into the normal form of the dtype. */
-export function normaliseVector(g: Graph, t: DType, a: Value): Value {
+function normaliseVector(g: Graph, t: DType, a: Value): Value {
   switch (t) {
     case "f16":
       return roundLanes(vectorLanes(g), a);
@@ -95,24 +95,35 @@ const powerOfTwo = (n: number | undefined): n is number =>
   n !== undefined && n > 0 && n < 2 ** 30 && (n & (n - 1)) === 0;
 
 /**
- * The greater or the lesser of two floats, NaN where one is, and of zeros of both signs the right one. `pmax` and `pmin`
- * give their first operand where neither is greater, so with the operands either way round all that can be wrong is
- * there: equal numbers twice, a NaN and something, or zeros of different signs. Their bits together are the number, a NaN,
- * and -0; the greater of zeros loses the sign that only one of them has. (V8 makes eight instructions in a row of
- * f32x4.max, of which one is a subtraction.)
+ * The lesser of two floats, NaN where one is, and of zeros of both signs the right one. `pmin` gives its first operand where
+ * neither is lesser, so with the operands either way round all that can be wrong is there: equal numbers twice, a NaN and
+ * something, or zeros of different signs. Their bits together are the number, a NaN, and -0. (V8 makes eight instructions
+ * in a row of f32x4.min.)
  */
 function lesser(g: Graph, shape: string, a: Value, b: Value): Value {
   return g.make("v128.or", [g.make(`${shape}.pmin`, [a, b]), g.make(`${shape}.pmin`, [b, a])]);
 }
 
-function greater(g: Graph, shape: string, a: Value, b: Value): Value {
-  const [one, other] = [g.make(`${shape}.pmax`, [a, b]), g.make(`${shape}.pmax`, [b, a])];
-  const sign = shape === "f64x2" ? words(g, [0, SIGN, 0, SIGN]) : all(g, SIGN);
-  const differs = g.make("v128.and", [g.make("v128.xor", [one, other]), sign]);
-  return g.make("v128.andnot", [g.make("v128.or", [one, other]), differs]);
+/** The greater of two, by the lesser with the other sign: for zeros it is the sign that only one has that has to go. */
+function greater(g: Graph, t: "f32" | "f64" | "f16", a: Value, b: Value): Value {
+  return turned(g, t, lesser(g, SHAPE[t], turned(g, t, a), turned(g, t, b)));
 }
 
 const SIGN = -0x80000000;
+
+/** Floats with the other sign; twice turned is what it was, without an instruction. */
+export function turned(g: Graph, t: DType, a: Value): Value {
+  const sign = SHAPE[t] === "f64x2" ? words(g, [0, SIGN, 0, SIGN]) : all(g, SIGN);
+  if (a.op === "v128.xor" && a.args[1] === sign) return a.args[0];
+  if (a.op === "v128.const") {
+    const [from, mask] = [a.imm as Uint8Array, sign.imm as Uint8Array];
+    return g.const(
+      "v128",
+      from.map((x, i) => x ^ mask[i]),
+    );
+  }
+  return g.make("v128.xor", [a, sign]);
+}
 
 /**
  * A number beside which `pmin` and `pmax` (one instruction on x64, where min and max are nine) do what min and max do:
@@ -135,7 +146,7 @@ function floats(t: "f32" | "f64" | "f16"): Record<ArithOp, Binary> {
     min: (g, a, b, n) =>
       isPlain(n) && !Object.is(n, -0) ? g.make(`${SHAPE[t]}.pmin`, [a, b]) : lesser(g, SHAPE[t], a, b),
     max: (g, a, b, n) => {
-      if (!isPlain(n)) return greater(g, SHAPE[t], a, b);
+      if (!isPlain(n)) return greater(g, t, a, b);
       const value = g.make(`${SHAPE[t]}.pmax`, [a, b]);
       // The greater of -0 and 0 is 0, which comes out when 0 is added.
       return Object.is(n, 0) ? g.make(`${SHAPE[t]}.add`, [value, b]) : value;

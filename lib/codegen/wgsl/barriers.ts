@@ -23,17 +23,20 @@ import {
 } from "../../ir/index.ts";
 import { WgslError } from "./error.ts";
 import { isThread } from "./lower.ts";
+import { matrixCall, memoryIn } from "./matrix.ts";
+import { isCombine } from "./subgroups.ts";
 
 /** A statement that is a barrier. */
 export const BARRIER = "workgroupBarrier";
 const barrier = (): Stmt => callExtern(BARRIER, []);
 export const isBarrier = (s: Stmt): boolean => s.kind === "extern" && s.func === BARRIER;
 
+/** Whether threads wait for each other, or work together, inside. */
 function hasBarrier(s: Stmt): boolean {
   let found = false;
   visitStmt(s, {
     stmt: (x) => {
-      if (isBarrier(x)) found = true;
+      if (isBarrier(x) || isCombine(x) || matrixCall(x)) found = true;
     },
   });
   return found;
@@ -64,6 +67,9 @@ export function placeBarriers(root: Stmt, watched: ReadonlySet<number>, apart: R
     visitStmt(s, {
       stmt: (x) => {
         if (x.kind === "store" && watched.has(x.buffer.id)) writes.add(x.buffer.id);
+        for (const p of memoryIn(x)) {
+          if (watched.has(p.buffer.id)) (p.access === "r" ? reads : writes).add(p.buffer.id);
+        }
         for (const e of ownExprs(x)) {
           visitExpr(e, (y) => {
             if (y.kind === "load" && watched.has(y.buffer.id)) reads.add(y.buffer.id);
@@ -115,7 +121,8 @@ export function placeBarriers(root: Stmt, watched: ReadonlySet<number>, apart: R
         return { s: out, out: touched(s), clean: false };
       }
       default:
-        return { s, out: touched(s), clean: false };
+        // What puts numbers of all threads together has a barrier of its own.
+        return { s, out: touched(s), clean: isCombine(s) };
     }
   };
   return go(root).s;

@@ -1,9 +1,11 @@
 /** The statements of a kernel as WGSL, each line with the node it stands for. */
 import {
+  type Buffer,
   constInt,
   type Expr,
   type Interval,
   loopRange,
+  ops,
   type Stmt,
   type Store,
   unreachable,
@@ -15,6 +17,7 @@ import {
   type ExprEnv,
   elementText,
   exprText,
+  help,
   indexText,
   LANES,
   offsetOf,
@@ -22,7 +25,9 @@ import {
   vectorText,
 } from "./expr.ts";
 import type { WgslLine } from "./line.ts";
+import { matrixCall, matrixLine } from "./matrix.ts";
 import { loadsOfRun, runsOf, vectorFrom, vectorStore } from "./runs.ts";
+import { combineLines, combineOf, identityOf, isCombine } from "./subgroups.ts";
 import { elementType } from "./types.ts";
 
 /** Adds the lines of a statement to `out`. Ranges of loop variables are added to `ranges`, which `env` reads. */
@@ -71,6 +76,28 @@ export function emitStmt(
       return;
     }
     case "extern":
+      if (matrixCall(s)) {
+        const texts = {
+          ...{ matrices: env.matrices, ranges: env.ranges, name: (b: Buffer) => env.buffer(b) },
+          index: (e: Expr) => indexText(e, env),
+        };
+        put(matrixLine(s, texts));
+        return;
+      }
+      if (isCombine(s)) {
+        const c = combineOf(s);
+        const { meeting, workgroup, ids } = env.subgroups;
+        const texts = {
+          own: offsetText(c.own, ops.toExpr(0), env),
+          parts: env.buffer(meeting.get(c.own.id) as Buffer),
+          identity: exprText(identityOf(c), env),
+          workgroup,
+          ids,
+          help: (name: string) => help(name, env),
+        };
+        for (const line of combineLines(c, texts)) put(line);
+        return;
+      }
       if (!isBarrier(s)) throw new WgslError(`the call of ${s.func} was not expanded`);
       put("workgroupBarrier();");
       put("storageBarrier();");

@@ -13,13 +13,14 @@ import {
 } from "../../ir/index.ts";
 import { Schedule, ScheduleError } from "../../schedule/index.ts";
 import { hasBoundLoops } from "./lower.ts";
+import { matrixCallsIn } from "./matrix.ts";
 
 /** A multiple of what GPUs run in lockstep, and small enough for every adapter. */
 const THREADS = 64;
 
 /** The function with a thread axis in every nest that had none. */
 export function bindDefaults(f: PrimFunc): PrimFunc {
-  const nests = topLoops(f.body.body).filter((l) => !hasBoundLoops(l));
+  const nests = topLoops(f.body.body).filter((l) => !hasBoundLoops(l) && matrixCallsIn(l).length === 0);
   if (nests.length === 0) return f;
   const sch = new Schedule(irModule({ main: f }));
   for (const nest of nests) bindNest(sch, nest);

@@ -6,6 +6,7 @@ import { type ExprEnv, indexText, LANES } from "./expr.ts";
 import { helperTexts } from "./helpers.ts";
 import type { WgslLimits } from "./limits.ts";
 import type { WgslLine } from "./line.ts";
+import { MATRIX_FEATURE, matrixCallsIn, memoryIn, memoryOf } from "./matrix.ts";
 import { Names } from "./names.ts";
 import type { KernelPlan } from "./plan.ts";
 import { registerBuffers, vectorBuffers } from "./runs.ts";
@@ -23,12 +24,16 @@ export interface EmittedKernel {
   readonly workgroup: readonly [number, number, number];
   /** Storage buffers by binding number. */
   readonly bindings: readonly Binding[];
+  /** Features of the device that it needs. */
+  readonly features: readonly string[];
   /** Scalars of the uniform buffer, 4 bytes each; its binding number follows those of `bindings`. */
   readonly uniforms: readonly Var[];
 }
 
 export interface EmitOptions {
   readonly f16: boolean;
+  /** Whether subgroups have numbers (the language feature `subgroup_id`). */
+  readonly ids: boolean;
   readonly limits: WgslLimits;
   /** Where an error is: the function's name. */
   readonly where: string;
@@ -61,10 +66,14 @@ export function emitKernel(plan: KernelPlan, options: EmitOptions): EmittedKerne
   const uniforms = new Map<number, Var>();
   const scalars = new Map(options.scalars.map((v) => [v.id, v]));
   const registers = registerBuffers(plan.body, plan.own, ranges);
+  // What matrix units read and write are arrays of elements.
+  const calls = matrixCallsIn(plan.body);
+  const plain = new Set(calls.flatMap(memoryOf).map((p) => p.buffer.id));
+  const inVectors = (bs: readonly Buffer[]): Buffer[] => bs.filter((b) => !plain.has(b.id));
   const vectors = vectorBuffers(
     plan.body,
-    bindings.map((b) => b.buffer),
-    plan.shared,
+    inVectors(bindings.map((b) => b.buffer)),
+    inVectors(plan.shared),
     ranges,
   );
   const env: ExprEnv = {
@@ -83,6 +92,8 @@ export function emitKernel(plan: KernelPlan, options: EmitOptions): EmittedKerne
       return scalar.dtype === "bool" ? `(${text} != 0u)` : scalar.dtype === "f16" ? `f16(${text})` : text;
     },
     buffer: (b) => names.of(b.id, b.name),
+    matrices: plan.matrices,
+    subgroups: { meeting: plan.meeting, workgroup, ids: options.ids },
   };
   names.fresh("params");
   for (const b of bindings) env.buffer(b.buffer);
@@ -91,18 +102,43 @@ export function emitKernel(plan: KernelPlan, options: EmitOptions): EmittedKerne
 
   const body: WgslLine[] = [];
   gridStart(plan, names, env, body);
+  const meets = plan.meeting.size > 0;
+  if (meets) {
+    body.push({ text: "  // The place of the thread among those of its subgroup, and how many they are." });
+    body.push(
+      { text: "  let tw_rank = subgroupExclusiveAdd(1u);" },
+      { text: "  let tw_lanes = subgroupAdd(1u);" },
+    );
+  }
   for (const { b, n } of declared.filter((d) => plan.own.includes(d.b))) {
     const type = elementType(b, options.f16);
     if (!registers.has(b.id)) body.push({ text: `  var ${env.buffer(b)}: array<${type}, ${n}>;`, node: b });
     else for (let i = 0; i < n; i++) body.push({ text: `  var ${env.buffer(b)}_${i}: ${type};`, node: b });
   }
+  for (const [b, { type, count }] of plan.matrices)
+    body.push({
+      text: `  var ${env.buffer(b)}: ${count === 1 ? type : `array<${type}, ${count}>`};`,
+      node: b,
+    });
   emitStmt(plan.body, "  ", env, ranges, body);
 
   const head: WgslLine[] = [];
-  const usesF16 = [...bindings.map((b) => b.buffer), ...plan.shared, ...plan.own].some(
-    (b) => b.dtype === "f16",
-  );
-  if (usesF16) head.push({ text: "enable f16;" }, { text: "" });
+  const usesF16 = [
+    ...bindings.map((b) => b.buffer),
+    ...plan.shared,
+    ...plan.own,
+    ...plan.matrices.keys(),
+  ].some((b) => b.dtype === "f16");
+  const enabled = [
+    ...(usesF16 ? ["enable f16;"] : []),
+    ...(meets || calls.length > 0 ? ["enable subgroups;"] : []),
+  ];
+  if (calls.length > 0) enabled.push("enable chromium_experimental_subgroup_matrix;");
+  if (meets && options.ids) enabled.push("requires subgroup_id;");
+  // Rows of threads are whole subgroups, so that what follows from tw_local.y is one for each: Dawn cannot see that.
+  if (calls.length > 0 && plan.axes.some((x) => x.axis !== "threadIdx.x"))
+    enabled.push("diagnostic(off, chromium.subgroup_matrix_uniformity);");
+  if (enabled.length > 0) head.push(...enabled.map((text) => ({ text })), { text: "" });
   const elementOf = (b: Buffer): string => {
     const type = elementType(b, options.f16);
     return vectors.has(b.id) ? `vec${LANES}<${type}>` : type;
@@ -131,13 +167,25 @@ export function emitKernel(plan: KernelPlan, options: EmitOptions): EmittedKerne
     { text: "  @builtin(workgroup_id) tw_group: vec3<u32>," },
     { text: "  @builtin(local_invocation_id) tw_local: vec3<u32>," },
     { text: "  @builtin(num_workgroups) tw_groups: vec3<u32>," },
+    ...(meets ? (options.ids ? SUBGROUP : THREAD).map((text) => ({ text })) : []),
     { text: ") {" },
     ...body,
     { text: "}" },
   ];
   const code = `${lines.map((l) => l.text).join("\n")}\n`;
-  return { lines, code, workgroup, bindings, uniforms: params };
+  const features = [
+    ...(calls.length > 0 ? [MATRIX_FEATURE] : []),
+    ...(usesF16 ? ["shader-f16"] : []),
+    ...(meets || calls.length > 0 ? ["subgroups"] : []),
+  ];
+  return { lines, code, workgroup, bindings, uniforms: params, features };
 }
+
+const SUBGROUP = [
+  "  @builtin(subgroup_id) tw_subgroup: u32,",
+  "  @builtin(num_subgroups) tw_subgroups: u32,",
+];
+const THREAD = ["  @builtin(local_invocation_index) tw_thread: u32,"];
 
 /** The type of a scalar in the uniform buffer. */
 function uniformType(v: Var): string {
@@ -156,6 +204,8 @@ function bindingsOf(body: Stmt, inside: ReadonlySet<number>, readWrite: Readonly
   visitStmt(body, {
     stmt: (s) => {
       if (s.kind === "store") use(s.buffer, "read_write");
+      for (const p of memoryIn(s))
+        use(p.buffer, p.access === "r" && !readWrite.has(p.buffer.id) ? "read" : "read_write");
     },
     expr: (e) => {
       if (e.kind === "load") use(e.buffer, readWrite.has(e.buffer.id) ? "read_write" : "read");

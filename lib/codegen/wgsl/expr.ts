@@ -23,6 +23,7 @@ import {
   visitExpr,
 } from "../../ir/index.ts";
 import { WgslError } from "./error.ts";
+import type { Matrices } from "./matrix.ts";
 import { valueType } from "./types.ts";
 
 export interface ExprEnv {
@@ -42,6 +43,16 @@ export interface ExprEnv {
   fresh(name: string): string;
   variable(id: number, name: string): string;
   buffer(b: Buffer): string;
+  readonly subgroups: SubgroupEnv;
+  readonly matrices: ReadonlyMap<Buffer, Matrices>;
+}
+
+/** How the threads of a workgroup put numbers together. */
+export interface SubgroupEnv {
+  /** Arrays of the workgroup, by the variable that is put together. */
+  readonly meeting: ReadonlyMap<number, Buffer>;
+  readonly workgroup: readonly number[];
+  readonly ids: boolean;
 }
 
 /** Row-major position of an element, simplified. */
@@ -121,7 +132,8 @@ function wrap(text: string, t: DType): string {
   return t === "u8" ? `(${text} & 255)` : text;
 }
 
-function help(name: string, env: ExprEnv): string {
+/** The name, whose helper the text then has. */
+export function help(name: string, env: ExprEnv): string {
   env.helpers.add(name);
   return name;
 }

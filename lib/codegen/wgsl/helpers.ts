@@ -23,6 +23,15 @@ export const HELPERS: Readonly<
     text: "fn tw_min(a: f32, b: f32) -> f32 {\n  return select(select(min(a, b), b, tw_isnan(b)), a, tw_isnan(a));\n}",
     needs: ["tw_isnan"],
   },
+  // Subgroup operations say nothing of NaN either.
+  tw_subgroup_max: {
+    text: "fn tw_subgroup_max(x: f32) -> f32 {\n  let nan = subgroupAny(tw_isnan(x));\n  return select(subgroupMax(x), tw_bits(0x7fc00000u), nan);\n}",
+    needs: ["tw_isnan", "tw_bits"],
+  },
+  tw_subgroup_min: {
+    text: "fn tw_subgroup_min(x: f32) -> f32 {\n  let nan = subgroupAny(tw_isnan(x));\n  return select(subgroupMin(x), tw_bits(0x7fc00000u), nan);\n}",
+    needs: ["tw_isnan", "tw_bits"],
+  },
   tw_floordiv: {
     text: "fn tw_floordiv(a: i32, b: i32) -> i32 {\n  let q = a / b;\n  return select(q, q - 1, (a % b != 0) && ((a < 0) != (b < 0)));\n}",
   },

@@ -2,7 +2,7 @@
  * WGSL: programs to compute shaders.
  *
  * A function becomes one kernel for each of its nests, run one after another over buffers in device memory.
- * `default-binding.ts` gives threads to nests that have none, `lower.ts` makes plain loops, `threads.ts` and `plan.ts`
+ * `default-binding.ts` gives threads to nests that have none, `cross-thread.ts` spreads reductions over threads, `lower.ts` makes plain loops, `threads.ts` and `plan.ts`
  * decide who runs what and where buffers live, `barriers.ts` where threads wait, `emit.ts` and `expr.ts` write the text.
  *
  * Where results may differ from the interpreter's: WGSL lets `exp`, `log`, division and their kin be off by a few units
@@ -21,21 +21,27 @@ import {
   type Stmt,
   type Var,
   visitStmt,
+  withBody,
 } from "../../ir/index.ts";
+import type { MatrixUnits } from "../../schedule/subgroup-matrix.ts";
 import { expandExterns } from "../externs.ts";
 import { symbolicSizes } from "../size.ts";
+import { crossThread } from "./cross-thread.ts";
 import { bindDefaults } from "./default-binding.ts";
 import { type EmittedKernel, emitKernel, isFolded } from "./emit.ts";
 import { WgslError } from "./error.ts";
 import { DEFAULT_LIMITS, type WgslLimits } from "./limits.ts";
-import { isGrid, lowerForGpu, reducingLoops } from "./lower.ts";
+import { isGrid, lowerForGpu, reducingLoops, unbound } from "./lower.ts";
+import { hasOperation, MATRIX_FEATURE } from "./matrix.ts";
 import { planKernel } from "./plan.ts";
 import { type GridAxis, RunSerially } from "./threads.ts";
 
+export type { MatrixUnits } from "../../schedule/subgroup-matrix.ts";
 export type { Binding, EmittedKernel } from "./emit.ts";
 export { WgslError } from "./error.ts";
 export { DEFAULT_LIMITS, type WgslLimits } from "./limits.ts";
 export type { WgslLine } from "./line.ts";
+export { MATRIX_FEATURE } from "./matrix.ts";
 export { elementBytes } from "./types.ts";
 
 export interface WgslOptions {
@@ -43,6 +49,10 @@ export interface WgslOptions {
   readonly limits?: WgslLimits;
   /** Features of the device by their WebGPU names. Default: none. */
   readonly features?: ReadonlySet<string>;
+  /** Language features of WGSL, by their names in its specification. Default: none. */
+  readonly language?: ReadonlySet<string>;
+  /** What matrix units do, on a device with the feature. Default: there are none. */
+  readonly matrix?: MatrixUnits;
   /**
    * Ids of parameters that are bound as writable though they are only read: WebGPU wants that where they are parts of a
    * buffer of which another part is written.
@@ -88,7 +98,12 @@ export function compileWgslFunction(mod: IRModule, name: string, options: WgslOp
   try {
     return compileFunction(
       name,
-      expandExterns(programs[name], (callee) => programs[callee]),
+      expandExterns(
+        programs[name],
+        (callee) => programs[callee],
+        false,
+        (callee) => hasOperation(callee, options.features?.has(MATRIX_FEATURE) ? options.matrix : undefined),
+      ),
       options,
     );
   } catch (e) {
@@ -105,34 +120,34 @@ function compileFunction(name: string, given: PrimFunc, options: WgslOptions): W
   const func = bindDefaults(given);
   const notes: string[] = [];
   const serial = new Set<number>();
-  for (const l of reducingLoops(func)) {
+  const origin = new Map<number, readonly number[]>();
+  const spread = (): PrimFunc => {
+    const made = crossThread(unbound(func.body, serial), options.features?.has("subgroups") ?? false);
+    for (const [id, loops] of made.origin) origin.set(id, loops);
+    return withBody(func, made.body as Block);
+  };
+  for (const l of reducingLoops(spread())) {
     serial.add(l.v.id);
     notes.push(
-      `loop ${l.v.name} is bound to ${l.thread} and carries a reduction: one thread runs it; rfactor it first`,
+      `loop ${l.v.name} is bound to ${l.thread} and carries a reduction that its threads cannot share: one thread runs it; rfactor it first`,
     );
   }
   for (;;) {
     try {
-      return generate(name, func, serial, [...notes], options);
+      return generate(name, spread(), [...notes], options);
     } catch (e) {
       if (!(e instanceof RunSerially)) throw e;
       const before = serial.size;
-      for (const id of e.loops) serial.add(id);
+      for (const id of e.loops) for (const loop of origin.get(id) ?? [id]) serial.add(loop);
       if (serial.size === before) throw new WgslError(`${name}: ${e.message}`, { cause: e });
       notes.push(`${e.message}: one thread runs what would`);
     }
   }
 }
 
-function generate(
-  name: string,
-  func: PrimFunc,
-  serial: ReadonlySet<number>,
-  notes: string[],
-  options: WgslOptions,
-): WgslFunction {
+function generate(name: string, func: PrimFunc, notes: string[], options: WgslOptions): WgslFunction {
   const temporaries: Buffer[] = [];
-  const nests = nestsOf(lowerForGpu(func, serial, notes), temporaries);
+  const nests = nestsOf(lowerForGpu(func, notes), temporaries);
   temporaries.push(...usedBySeveral(nests, new Set([...func.params, ...temporaries].map((p) => p.id))));
   const outside = new Set([...func.params, ...temporaries].map((p) => p.id));
   const scalars: Var[] = [...symbolicSizes(func), ...func.params.filter((p): p is Var => p.kind === "var")];
@@ -142,9 +157,10 @@ function generate(
   const limits = options.limits ?? DEFAULT_LIMITS;
   const f16 = options.features?.has("shader-f16") ?? false;
   const kernels = nests.map((nest, i): WgslKernel => {
-    const plan = planKernel(nest, outside, sizes);
+    const plan = planKernel(nest, outside, sizes, options.matrix?.subgroupSize);
     const emitted = emitKernel(plan, {
       f16,
+      ids: options.language?.has("subgroup_id") ?? false,
       limits,
       where: name,
       scalars,
@@ -192,4 +208,4 @@ function usedBySeveral(nests: readonly Stmt[], known: ReadonlySet<number>): Buff
  * unless there are workgroups inside.
  */
 const splits = (s: Block): boolean =>
-  loopsIn(s.body).some(isGrid) || !s.allocs.every((b) => b.scope === "local" || b.scope.startsWith("shared"));
+  loopsIn(s.body).some(isGrid) || !s.allocs.every((b) => /^(local|shared|subgroup)/.test(b.scope));

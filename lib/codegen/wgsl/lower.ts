@@ -3,7 +3,6 @@
  * bound to threads stay loops; what their threads share is laid out once for all of them.
  */
 import {
-  type Block,
   childStmts,
   constInt,
   type For,
@@ -13,7 +12,6 @@ import {
   type Stmt,
   usesVar,
   visitStmt,
-  withBody,
 } from "../../ir/index.ts";
 import { accumulated } from "../lower/accumulators.ts";
 import { alignRows } from "../lower/align-rows.ts";
@@ -29,9 +27,8 @@ import { inStep, isVirtual } from "./virtual-threads.ts";
 /** Vectorised loops up to this length are written out. */
 const MAX_LANES = 16;
 
-/** The body as plain loops. Loops whose variables are in `serial` are run by one thread, whatever they are bound to. */
-export function lowerForGpu(given: PrimFunc, serial: ReadonlySet<number>, notes: string[]): Stmt {
-  const func = withBody(given, unbound(given.body, serial) as Block);
+/** The body as plain loops. */
+export function lowerForGpu(func: PrimFunc, notes: string[]): Stmt {
   const sizes = new Map<number, Interval>();
   for (const v of symbolicSizes(func)) sizes.set(v.id, { min: 0, max: Number.POSITIVE_INFINITY });
   const context: PassContext = {
@@ -55,7 +52,7 @@ function localBuffers(s: Stmt): ReadonlySet<number> {
   const out = new Set<number>();
   visitStmt(s, {
     stmt: (x) => {
-      if (x.kind === "block") for (const b of x.allocs) if (b.scope === "local") out.add(b.id);
+      if (x.kind === "block") for (const b of x.allocs) if (b.scope.startsWith("local")) out.add(b.id);
     },
   });
   return out;
@@ -80,8 +77,8 @@ function accumulateInThreads(s: Stmt, local: ReadonlySet<number>): Stmt {
 export const isThread = (s: For): boolean => s.thread?.startsWith("threadIdx.") ?? false;
 export const isGrid = (s: For): boolean => s.thread?.startsWith("blockIdx.") ?? false;
 
-/** Loops that are to run in one thread become serial loops. */
-function unbound(s: Stmt, serial: ReadonlySet<number>): Stmt {
+/** Loops whose variables are in `serial` become serial loops, whatever they are bound to: one thread runs them. */
+export function unbound(s: Stmt, serial: ReadonlySet<number>): Stmt {
   const go = (x: Stmt): Stmt => {
     const y = mapStmt(x, { stmt: go });
     if (y.kind !== "for") return y;

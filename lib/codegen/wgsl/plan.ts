@@ -8,6 +8,7 @@
  */
 import {
   type Buffer,
+  buffer,
   constInt,
   type Expr,
   type Interval,
@@ -18,9 +19,12 @@ import {
   visitStmt,
 } from "../../ir/index.ts";
 import { type Guard, guard, placeBarriers, placeGuards } from "./barriers.ts";
+import { WgslError } from "./error.ts";
+import { type Matrices, matricesOf, matrixCallsIn } from "./matrix.ts";
 import { checkGrid, checkThreads, checkUpdates, domains, keptApart } from "./races.ts";
 import { loads, type Site, search } from "./sites.ts";
-import { type GridAxis, replicate, type ThreadAxis, threadsOf } from "./threads.ts";
+import { combinesIn } from "./subgroups.ts";
+import { type GridAxis, replicate, type ThreadAxis, threadAxis, threadsOf } from "./threads.ts";
 import { copiesOf, mentionsAxis, workgroupBuffers } from "./workgroup.ts";
 
 export interface KernelPlan {
@@ -29,6 +33,10 @@ export interface KernelPlan {
   readonly body: Stmt;
   readonly shared: readonly Buffer[];
   readonly own: readonly Buffer[];
+  /** Arrays of the workgroup in which its subgroups meet, by the variable whose values they put together; among `shared`. */
+  readonly meeting: ReadonlyMap<number, Buffer>;
+  /** Matrices of subgroups; they are no memory. */
+  readonly matrices: ReadonlyMap<Buffer, Matrices>;
 }
 
 /** Plans one nest. `outside`: buffers that live in device memory. */
@@ -36,8 +44,11 @@ export function planKernel(
   nest: Stmt,
   outside: ReadonlySet<number>,
   sizes: ReadonlyMap<number, Interval>,
+  subgroupSize = 1,
 ): KernelPlan {
-  const { grid, axes, body: unified } = threadsOf(nest);
+  const { grid, axes: bound, body: unified } = threadsOf(nest);
+  const calls = matrixCallsIn(unified);
+  const axes = calls.length > 0 ? inSubgroups(bound, subgroupSize) : bound;
   const start = new Map(sizes);
   for (const g of grid)
     start.set(g.v.id, { min: 0, max: (constInt(g.extent) ?? Number.POSITIVE_INFINITY) - 1 });
@@ -91,19 +102,37 @@ export function planKernel(
     uniform: (e) => isUniform(e, threadVars, lets),
     changes: (e) => loads(e).some((b) => stored.has(b.id)),
   });
+  const meeting = new Map(
+    combinesIn(guarded).map((c) => [c.own.id, buffer(`${c.own.name}_all`, [threads], c.own.dtype, "shared")]),
+  );
+  const matrices = matricesOf(matrixCallsIn(guarded));
+  const isMatrix = (b: Buffer): boolean => [...matrices.keys()].some((m) => m.id === b.id);
   const allocated = [...found.allocs.values()].map((a) => a.buffer);
   return {
     grid,
     axes,
     body: guarded,
-    shared: allocated.filter((b) => inWorkgroup.has(b.id)),
-    own: allocated.filter((b) => !inWorkgroup.has(b.id) && !outside.has(b.id)),
+    shared: [...allocated.filter((b) => inWorkgroup.has(b.id)), ...meeting.values()],
+    own: allocated.filter((b) => !isMatrix(b) && !inWorkgroup.has(b.id) && !outside.has(b.id)),
+    meeting,
+    matrices,
   };
+}
+
+/** The axes, with as many threads along x as subgroups have, or a multiple of it. */
+function inSubgroups(axes: readonly ThreadAxis[], size: number): readonly ThreadAxis[] {
+  const x = axes.find((a) => a.axis === "threadIdx.x");
+  if (!x) return [threadAxis("threadIdx.x", size), ...axes];
+  if (x.extent % size === 0) return axes;
+  throw new WgslError(
+    `matrix units work in subgroups of ${size} threads: ${x.extent} threads on threadIdx.x are no multiple of that`,
+  );
 }
 
 /** Whether the first thread of an axis carries the store out alone. */
 function isSingle(s: Site, a: ThreadAxis, own: boolean, isOwn: (id: number) => boolean): boolean {
-  if (!s.threads.some((l) => l.thread === a.axis)) return true;
+  const around = s.threads.filter((l) => l.thread === a.axis);
+  if (around.every((l) => constInt(l.extent) === 1)) return true;
   return !own && !mentionsAxis(s, a, (b) => isOwn(b.id));
 }
 

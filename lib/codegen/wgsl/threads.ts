@@ -81,11 +81,15 @@ export function threadsOf(nest: Stmt): Threads {
     }
     extents.set(l.thread as string, Math.max(n, extents.get(l.thread as string) ?? 0));
   }
-  const axes = [...extents].map(([axis, extent]): ThreadAxis => ({ axis, extent, v: threadVar(axis) }));
+  const axes = [...extents].map(([axis, extent]) => threadAxis(axis, extent));
   return { grid, axes, body: unify(rest, new Map(axes.map((a) => [a.axis, a]))) };
 }
 
-const threadVar = (axis: string): Var => variable(axis.replace(".", "_"));
+export const threadAxis = (axis: string, extent: number): ThreadAxis => ({
+  axis,
+  extent,
+  v: variable(axis.replace(".", "_")),
+});
 
 function peelGrid(s: Stmt, into: GridAxis[]): Stmt {
   if (s.kind === "block") return { ...s, body: peelGrid(s.body, into) };

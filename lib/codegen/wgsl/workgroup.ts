@@ -1,6 +1,7 @@
 /** Which buffers are memory of a workgroup, and which of them every thread needs a copy of. */
 import type { Buffer } from "../../ir/index.ts";
 import { usesVar } from "../../ir/index.ts";
+import { THREAD_SCOPE } from "./cross-thread.ts";
 import { type Found, loads, type Site } from "./sites.ts";
 import { loopOf, RunSerially, type ThreadAxis } from "./threads.ts";
 
@@ -8,7 +9,7 @@ import { loopOf, RunSerially, type ThreadAxis } from "./threads.ts";
 export function workgroupBuffers(found: Found, outside: ReadonlySet<number>): ReadonlySet<number> {
   const out = new Set<number>();
   for (const [id, { buffer, at }] of found.allocs) {
-    if (outside.has(id)) continue;
+    if (outside.has(id) || buffer.scope === THREAD_SCOPE) continue;
     const inside = found.sites.some((s) => s.buffer.id === id && s.threads.length > at.threads.length);
     if (inside || buffer.scope.startsWith("shared")) out.add(id);
   }

@@ -1,4 +1,5 @@
 /** What WebAssembly of a bundle imports, as text. */
+import { PARALLEL } from "../../codegen/wasm/parallel.ts";
 
 /** What generated code may import beside JavaScript's own `Math` functions; the same as lib/codegen/wasm/calls.ts. */
 export const HOST_TEXT: Readonly<Record<string, string>> = {
@@ -33,16 +34,21 @@ export const hostsOf = (code: Uint8Array<ArrayBuffer>): string[] =>
     .filter((x) => x.module === "env" && x.kind === "function")
     .map((x) => x.name);
 
+/** The object of what generated code imports from `env`: names that are not functions of JavaScript's are variables. */
+export function hostsText(hosts: readonly string[]): string {
+  const imports = hosts.map((h) =>
+    h === PARALLEL ? h : `${h}: ${Object.hasOwn(HOST_TEXT, h) ? HOST_TEXT[h] : `Math.${h}`}`,
+  );
+  return `{ memory${imports.map((h) => `, ${h}`).join("")} }`;
+}
+
 /** `env` and `k`, the kernels' functions, from `code` and what is linked with it (`linked0`, …). */
 export function linkText(hosts: readonly string[], linked: readonly Linked[]): string {
-  const imports = hosts.map((h) =>
-    Object.hasOwn(HOST_TEXT, h) ? `${h}: ${HOST_TEXT[h]}` : `${h}: Math.${h}`,
-  );
   const kernel = linked.map(
     (l, i) =>
       `${JSON.stringify(l.name)}: (await WebAssembly.instantiate(linked${i}, { env })).instance.exports[${JSON.stringify(l.export)}]`,
   );
-  return `const env = { memory${imports.map((h) => `, ${h}`).join("")} };
+  return `const env = ${hostsText(hosts)};
 const kernel = { ${kernel.join(", ")} };
 const k = (await WebAssembly.instantiate(code, { env, kernel })).instance.exports;`;
 }

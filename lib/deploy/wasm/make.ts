@@ -1,10 +1,11 @@
 /** Bundles of WebAssembly: a module of straight-line calls, kernels, weights. */
-import { compileWasm, type WasmFunction } from "../../codegen/wasm/index.ts";
+import { compileWasm, type WasmFunction, type WasmModule } from "../../codegen/wasm/index.ts";
 import type { Lowered } from "../../graph/pipeline.ts";
 import type { VmInstr, VmProgram } from "../../graph/vm-code.ts";
 import { getGraphFunc, getPrimFunc, type IRModule, irModule } from "../../ir/index.ts";
 import { tunedPipeline } from "../../runtime/tuned.ts";
 import { applyDefaultSchedule } from "../../tune/default/index.ts";
+import { spreadLoops } from "../../tune/default/parallel.ts";
 import { refuseDeploy } from "../error.ts";
 import { lowerWhole } from "../lower.ts";
 import { inputsOf, outputsOf, portBytes } from "../ports.ts";
@@ -14,7 +15,9 @@ import { layOutWeights } from "../weights.ts";
 import { declarations } from "./declarations.ts";
 import { entryCode } from "./entry.ts";
 import { hostsOf, type Linked } from "./hosts.ts";
+import { sharedFlag } from "./shared.ts";
 import { type EntryText, moduleText } from "./template.ts";
+import { workerText } from "./threads.ts";
 
 /** Address 0 stays unused, so that it can mean "none". */
 const FIRST = 64;
@@ -23,22 +26,23 @@ const PAGE = 65536;
 const MAX_BYTES = 2 ** 31;
 
 export function makeWasm(entries: readonly BundleEntry[], options: BundleOptions): Made {
-  const { name = "", f16 = false, relaxedSimd = false } = options;
+  const { name = "", f16 = false, relaxedSimd = false, threads = 1 } = options;
   // Weights that are laid out for one shape are of no use for another.
   const skip = entries.length > 1 ? (["annotateLayoutFree"] as const) : [];
   // Nobody knows what engine will run it, and where it was made must not show.
   const anywhere = { schedule: applyDefaultSchedule, ...options.pipeline };
-  const tuned = tunedPipeline(anywhere, options.database, { relaxedSimd, threads: 1 });
+  const tuned = tunedPipeline(anywhere, options.database, { relaxedSimd, threads });
   const pipeline = { ...tuned, skip: [...(tuned.skip ?? []), ...skip] };
   const lowered = entries.map(({ module, func = "main", fixed = [] }) => {
     const inputs = inputsOf(module, func, new Set(fixed));
     const made = lowerWhole(module, func, pipeline);
     const outputs = outputsOf(getGraphFunc(module, func), getGraphFunc(made.module, func));
-    return { ...made, func, ports: { inputs, outputs } };
+    return { ...made, module: spreadLoops(made.module, threads), func, ports: { inputs, outputs } };
   });
   const programs = new Programs();
   const names = lowered.map((l) => namesOf(programs, l));
-  const code = compileWasm(irModule(programs.funcs), { relaxedSimd });
+  const code = compiled(irModule(programs.funcs), relaxedSimd, threads);
+  const spread = code.parallel.length > 0;
   const weights = layOutWeights(
     lowered.flatMap((l) => l.program.constants),
     FIRST,
@@ -86,7 +90,18 @@ export function makeWasm(entries: readonly BundleEntry[], options: BundleOptions
       linked,
       functions: [...functions],
     },
-    ...{ weightsAt: FIRST, halves: weights.halves, hasWeights: weights.bytes.length > 0, pages },
+    ...{ weightsAt: FIRST, weights: weights.bytes.length > 0 ? weights : undefined, pages },
+    threads: !spread
+      ? undefined
+      : {
+          most: threads,
+          bodies: code.parallel,
+          flags: [
+            sharedFlag(code.bytes, "kernels.wasm"),
+            ...code.kernels.map((k) => sharedFlag(k.bytes, `the kernel ${k.name}`)),
+          ],
+        },
+    serial: threads > 1 && !spread,
   };
   const text = new TextEncoder();
   return {
@@ -96,12 +111,22 @@ export function makeWasm(entries: readonly BundleEntry[], options: BundleOptions
     weights: weights.stored,
     parts: [
       ["model.js", text.encode(moduleText(m))],
+      ...(spread ? [["worker.js", text.encode(workerText(name, m.hosts))] as const] : []),
       ["model.d.ts", text.encode(declarations(m))],
       ["kernels.wasm", code.bytes],
       ...code.kernels.map((k, i) => [linked[i].file, k.bytes] as const),
-      ...(m.hasWeights ? [["weights.bin", weights.bytes] as const] : []),
+      ...(m.weights ? [["weights.bin", weights.bytes] as const] : []),
     ],
   };
+}
+
+/** Over memory that threads share if any loop is spread over them, and as for one thread otherwise. */
+function compiled(programs: IRModule, relaxedSimd: boolean, threads: number): WasmModule {
+  if (threads > 1) {
+    const shared = compileWasm(programs, { relaxedSimd, threads, sharedMemory: true });
+    if (shared.parallel.length > 0) return shared;
+  }
+  return compileWasm(programs, { relaxedSimd });
 }
 
 /** Pages of 64 KiB of a memory of so many bytes. Throws a `DeployError` when it is more than code can address. */

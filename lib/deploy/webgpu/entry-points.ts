@@ -8,7 +8,7 @@ import { gpuTarget } from "../../runtime/tuning-target.ts";
 import { allSteps, type GpuLinked, type GpuStep } from "../../runtime/vm/gpu/gpu-steps.ts";
 import { GpuKernels, type GpuTraits } from "../../runtime/vm/gpu/kernels.ts";
 import { link, obstacle } from "../../runtime/vm/gpu/link.ts";
-import { scheduleForGpu } from "../../tune/default-gpu/index.ts";
+import { gpuMachine, scheduleForGpu } from "../../tune/default-gpu/index.ts";
 import { refuseDeploy } from "../error.ts";
 import { lowerWhole } from "../lower.ts";
 import { type InputPort, inputsOf, outputsOf, type Port } from "../ports.ts";
@@ -34,7 +34,7 @@ export interface EntryPoint {
 
 /** The schedules of a database that every device can run; the others by analysis. */
 function scheduleFor({ database, pipeline }: BundleOptions): Pass {
-  const others = pipeline?.schedule ?? scheduleForGpu;
+  const others = pipeline?.schedule ?? scheduleForGpu(() => gpuMachine());
   if (!database) return others;
   const found = applyDatabase({ queryFunc: (f) => database.queryFunc(f, gpuTarget()) });
   return sequential([found, others], "applyDatabase");

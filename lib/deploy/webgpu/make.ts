@@ -50,7 +50,7 @@ export function makeWebgpu(given: readonly BundleEntry[], options: BundleOptions
     ...{ model: name, entries: texts.map((t) => t.text), launches: shaders.launches, sizes: buffers.bytes },
     weights: constants.device.map((c) => [buffers.of(`constant ${c.from}`, c.bytes), c.from, c.bytes]),
     contents: [...buffers.contents],
-    halves: hasWeights ? constants.weights.halves : undefined,
+    stored: hasWeights ? constants.weights : undefined,
     needs: { features: gpu.features, limits: gpu.limits },
     // Where the CPU waits for the GPU in the middle, nobody else may use the memory meanwhile.
     lanes: texts.some((t) => t.waits) ? 1 : 2,

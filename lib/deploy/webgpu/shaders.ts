@@ -10,17 +10,19 @@ export class Shaders {
   readonly launches: number[][] = [];
   private readonly numbers = new Map<string, number>();
   private readonly texts: string[] = [];
+  private readonly needed = new Set<string>();
 
   launch(kernel: WgslKernel, groups: readonly number[], bindings: readonly Place[]): void {
     this.launches.push([this.kernel(kernel), ...groups, ...bindings.flat()]);
   }
 
   /** The kernel's number; kernels of one text are one. */
-  private kernel({ name, code }: WgslKernel): number {
+  private kernel({ name, code, features }: WgslKernel): number {
     let number = this.numbers.get(code);
     if (number === undefined) {
       number = this.texts.push(`${MARK}${name}\n${code.trimEnd()}\n`) - 1;
       this.numbers.set(code, number);
+      for (const f of features) this.needed.add(f);
     }
     return number;
   }
@@ -32,6 +34,6 @@ export class Shaders {
 
   /** Features of WebGPU that the kernels use. */
   features(): string[] {
-    return this.texts.some((t) => /^enable f16;/m.test(t)) ? ["shader-f16"] : [];
+    return [...this.needed].sort();
   }
 }

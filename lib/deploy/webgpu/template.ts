@@ -1,6 +1,7 @@
 /** `model.js` of a bundle for WebGPU: the tables of the model, and what runs them. */
-import { CALL, CHOOSE, HALF, heading, missing, READ } from "../text.ts";
+import { CALL, CHOOSE, expandText, heading, missing, READ } from "../text.ts";
 import { type Linked, linkText } from "../wasm/hosts.ts";
+import type { Weights } from "../weights.ts";
 import { runtimeText } from "./runtime.ts";
 import { MARK } from "./shaders.ts";
 
@@ -16,8 +17,8 @@ export interface ModuleText {
   readonly weights: readonly (readonly number[])[];
   /** Buffers that are filled once: number and words. */
   readonly contents: readonly (readonly [number, readonly number[]])[];
-  /** How many numbers at the start of the file of weights are f16, for f32 in memory; undefined: there is no file. */
-  readonly halves: number | undefined;
+  /** Undefined: there is no file of them. */
+  readonly stored: Weights | undefined;
   readonly needs: { readonly features: readonly string[]; readonly limits: Readonly<Record<string, number>> };
   /** Runs at a time. */
   readonly lanes: number;
@@ -40,17 +41,14 @@ export interface CpuText {
 }
 
 /** `weightsOf()`: the file of weights, with all numbers as they are in memory. */
-function weightsText(halves: number | undefined): string {
-  if (halves === undefined) return "const weightsOf = async () => new Uint8Array();";
-  if (halves === 0) return 'const weightsOf = () => read("weights.bin", base);';
-  return `${HALF}
-const weightsOf = async () => {
-  const file = await read("weights.bin", base);
-  const stored = new DataView(file.buffer, file.byteOffset);
-  const all = new Uint8Array(file.length + ${2 * halves});
-  new Float32Array(all.buffer, 0, ${halves}).forEach((_, i, to) => { to[i] = half(stored.getUint16(2 * i, true)); });
-  all.set(file.subarray(${2 * halves}), ${4 * halves});
-  return all;
+function weightsText(stored: Weights | undefined): string {
+  if (!stored) return "const weightsOf = async () => new Uint8Array();";
+  if (stored.rest.from === 0) return 'const weightsOf = () => read("weights.bin", base);';
+  return `const weightsOf = async () => {
+const file = await read("weights.bin", base);
+const all = new Uint8Array(${stored.end});
+${expandText(stored, 0, "file", "all")}
+return all;
 };`;
 }
 
@@ -92,7 +90,7 @@ export async function load({ ${options} } = {}) {
 ${calls ? `${missing(m.functions)}\n` : ""}const [${names.join(", ")}] = await Promise.all(${JSON.stringify(files)}.map((f) => read(f, base)));
 const parts = new TextDecoder().decode(wgsl).split(/^${MARK.replaceAll("/", "\\/")}(.*)\\n/m).slice(1);
 const kernels = parts.flatMap((name, i) => (i % 2 === 0 ? [[name, parts[i + 1]]] : []));
-${weightsText(m.halves)}
+${weightsText(m.stored)}
 ${cpu ? `${cpuText(cpu)}\n` : ""}${calls ? `${CALL}\n` : ""}const entries = [${m.entries.join(",\n")}];
 ${runtimeText(cpu !== undefined, m.loops, CHOOSE)}
 }

@@ -30,6 +30,9 @@ const NAMES: readonly string[] = [
   "uint4",
   "int4",
   "float4e2m1",
+  "float8e8m0",
+  "uint2",
+  "int2",
 ];
 
 const OURS: Readonly<Record<string, DType>> = {

@@ -39,8 +39,14 @@ export interface DecodeOptions {
  * The messages are those of onnx.proto (IR specification of the ONNX standard).
  */
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): OnnxFile {
+  const instead = notAModel(bytes);
+  if (instead) refuseOnnx(`this is no ONNX model, but ${instead}`);
   const model = parse("ModelProto", bytes);
   if (!model.graph) refuseOnnx("this is no ONNX model: it has no graph");
+  if (!model.graph?.output?.length)
+    refuseOnnx(
+      "the model has no outputs: there is nothing to compute. Name the values it should give as outputs of its graph",
+    );
   const d = new Decoder({ external: options.externalData });
   const opsets = opsetsOf(model.opsetImport ?? []);
   if (opsets.size === 0) refuseOnnx("the model does not say which operator set it uses (opset_import)");
@@ -75,6 +81,16 @@ function parse<K extends keyof Messages>(message: K, bytes: Uint8Array): Message
   // A plain view: Node's Buffer has methods of the same names that mean something else.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return readable(() => proto.onnx[message].decode(plain) as Messages[K]);
+}
+
+/** What a file is that is downloaded in place of a model again and again; undefined for all others. */
+function notAModel(bytes: Uint8Array): string | undefined {
+  const begin = String.fromCharCode(...bytes.subarray(0, 64)).trimStart();
+  if (begin.startsWith("version https://git-lfs"))
+    return "Git LFS's pointer to one: git lfs pull fetches the file itself";
+  if (/^<(!doctype|html|\?xml)/i.test(begin)) return "a page of HTML: what was downloaded was not the file";
+  if (begin.startsWith("PK\x03\x04")) return "a zip archive (as PyTorch saves models): export it as ONNX";
+  return undefined;
 }
 
 /** What reading the bytes gives. Whatever goes wrong there is damage of the file. */

@@ -1,8 +1,7 @@
-/** Model files on disk, with the data files beside them. */
+/** The data files beside a model on disk. */
 import { readFileSync, realpathSync } from "node:fs";
-import { dirname, resolve, sep } from "node:path";
+import { resolve, sep } from "node:path";
 import { refuseOnnx } from "./error.ts";
-import { OnnxModel, type OnnxModelOptions } from "./model.ts";
 import type { ExternalData } from "./types.ts";
 
 /** Reads files in a folder and below it; what leads out of it, by its path or by a link, is refused. */
@@ -10,7 +9,7 @@ export function externalDataIn(folder: string): ExternalData {
   const root = realpathSync(folder);
   const read = new Map<string, Uint8Array>();
   return (location) => {
-    const path = realpathSync(resolve(root, location));
+    const path = realPath(resolve(root, location));
     if (!path.startsWith(root.endsWith(sep) ? root : root + sep)) {
       refuseOnnx(`"${location}" leads outside the model's folder`);
     }
@@ -20,10 +19,12 @@ export function externalDataIn(folder: string): ExternalData {
   };
 }
 
-/** A model from a file; tensors stored beside it are read from its folder. Throws an OnnxError for a damaged file. */
-export function openOnnx(path: string, options: Omit<OnnxModelOptions, "externalData"> = {}): OnnxModel {
-  return new OnnxModel(new Uint8Array(readFileSync(path)), {
-    ...options,
-    externalData: externalDataIn(dirname(path)),
-  });
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (cause) {
+    // What is not there would otherwise be told in terms of system calls.
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
+    throw new Error("there is no such file beside the model", { cause });
+  }
 }

@@ -196,7 +196,10 @@ function inputShape(
 ): (number | Expr)[] {
   const given = options.shapes && Object.hasOwn(options.shapes, name) ? options.shapes[name] : value?.shape;
   if (!given) {
-    if (!t.dims) throw new Refusal("its rank is not known: give shapes for it");
+    if (!t.dims)
+      throw new Refusal(
+        "its rank is not known: give its whole shape (the option shapes, or --shape NAME=2x3)",
+      );
     return t.dims.map((d, i) => (typeof d === "number" ? d : sizes.get(d ?? `${name}_${i}`)));
   }
   // A fixed size of 0 is how some exporters write "any".

@@ -15,6 +15,7 @@ export {
 export { NeedsValue, OnnxError, type OnnxPlace, type OnnxProblem } from "./error.ts";
 export { fromOnnx, type InputForm, type OnnxOptions, onnxParams } from "./from-onnx.ts";
 export { type ModelInput, type ModelInputs, OnnxModel, type OnnxModelOptions } from "./model.ts";
+export { NEWEST_OPSET } from "./operators.ts";
 export { givenInputs, type ModelSummary, modelSummary, onnxTypeText, openSizes } from "./summary.ts";
 export type {
   ExternalData,

@@ -11,7 +11,7 @@ import type { OnnxNode } from "./types.ts";
 import type { Value } from "./value.ts";
 
 /** The newest operator set whose meaning the converters follow. */
-export const NEWEST_OPSET = 22;
+export const NEWEST_OPSET = 27;
 
 function apply(
   im: Importer,
@@ -44,7 +44,10 @@ function known(im: Importer, n: OnnxNode, frame: Frame): number {
   }
   if (opset === undefined) throw new Refusal(`the model does not say which version of ${op} it uses`);
   if (n.domain === "" && opset > NEWEST_OPSET) {
-    throw new Refusal(`operator set ${opset} is newer than the newest that is known, ${NEWEST_OPSET}`);
+    throw new Refusal(
+      `what ${op} means in operator set ${opset} is not known (the newest known set is ${NEWEST_OPSET}): export the model ` +
+        `for an older set (opset_version of torch.onnx.export), or take it there with onnx.version_converter`,
+    );
   }
   return opset;
 }

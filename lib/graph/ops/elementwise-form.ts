@@ -50,7 +50,7 @@ export function sameDtype(c: OpArgs, i = 0, k = 1): DType {
 }
 
 export const X = [{ name: "x", kind: "tensor" }] as const satisfies readonly ArgSpec[];
-export const AB = [
+const AB = [
   { name: "a", kind: "tensor" },
   { name: "b", kind: "tensor" },
 ] as const satisfies readonly ArgSpec[];

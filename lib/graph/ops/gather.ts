@@ -8,7 +8,7 @@ import type { OpArgs, OpDef } from "../op.ts";
 import { axisOf, knownIsZero, type Size, sameSize } from "../shape.ts";
 
 /** An index of data as an index of an axis with `n` elements. */
-export function safeIndex(e: Expr, n: Size): Expr {
+function safeIndex(e: Expr, n: Size): Expr {
   const i = e.dtype === "i32" ? e : te.cast(e, "i32");
   const counted = ops.select(ops.lt(i, 0), ops.add(i, n), i);
   return ops.max(ops.min(counted, ops.sub(n, 1)), 0);

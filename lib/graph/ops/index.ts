@@ -2,6 +2,7 @@
 import type { OpDef } from "../op.ts";
 import { ACTIVATION } from "./activation.ts";
 import { BATCH_NORM } from "./batch-norm.ts";
+import { CACHE } from "./cache.ts";
 import { COLUMNS } from "./columns.ts";
 import { COMPACT } from "./compact.ts";
 import { CONV } from "./conv.ts";
@@ -59,6 +60,7 @@ export const OPS = {
   ...SIGNAL,
   ...RECURRENT,
   ...BATCH_NORM,
+  ...CACHE,
   ...COMPACT,
   ...CREATE,
   ...GATHER,

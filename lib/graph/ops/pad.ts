@@ -37,15 +37,21 @@ function padded(c: OpArgs): TensorType {
   return withShape(x, shape);
 }
 
-/** Where an axis of `n` is read for position `e` of the result, which may lie outside. */
-function source(m: Exclude<Mode, "constant">, e: Expr, n: Size): Expr {
+/**
+ * Where an axis of `n` is read for position `e` of the result, which may lie outside: before it by `before` elements at most,
+ * behind it by `after`.
+ */
+function source(m: Exclude<Mode, "constant">, e: Expr, n: Size, [before, after]: readonly Size[]): Expr {
   const last = ops.sub(n, 1);
   if (m === "edge") return ops.max(ops.min(e, last), 0);
   if (m === "wrap") return ops.floormod(e, n);
   if (constInt(n) === 1) return ops.toExpr(0);
   // A walk to and fro: it comes back after 2 (n - 1) steps.
   const period = ops.mul(last, 2);
-  const r = ops.floormod(e, period);
+  const most = Math.max(constInt(before) ?? Number.NaN, constInt(after) ?? Number.NaN);
+  // At borders narrower than the axis is long it turns once, and nothing need be divided for each element.
+  const once = most <= (constInt(n) ?? Number.NaN) - 1;
+  const r = once ? ops.max(e, ops.sub(0, e)) : ops.floormod(e, period);
   return ops.min(r, ops.sub(period, r));
 }
 
@@ -76,7 +82,7 @@ function pad(c: TypedCall): ReturnType<NonNullable<OpDef["prim"]>> {
     if (m !== "constant")
       return load(
         x,
-        at.map((e, d) => source(m, e, x.shape[d])),
+        at.map((e, d) => source(m, e, x.shape[d], width.slice(2 * d, 2 * d + 2))),
       );
     const inside = ops.allOf(at.flatMap((e, d) => [ops.ge(e, 0), ops.lt(e, x.shape[d])]));
     return inside ? ops.select(inside, load(x, at), outside) : load(x, at);

@@ -4,7 +4,7 @@ import { constInt, type Expr, isFloat, ops, type TensorType, tupleType } from ".
 import { te } from "../../te/index.ts";
 import { alongAxes, indexAlong, type Layout, misfit, plainLayout, shapeIn, sizesIn } from "../layout.ts";
 import type { OpArgs, OpDef } from "../op.ts";
-import type { Size } from "../shape.ts";
+import { product as productOf, type Size } from "../shape.ts";
 import { castTo } from "./elementwise-form.ts";
 import { flatIndex, unflatten } from "./te-index.ts";
 import { sumType } from "./te-reduce.ts";
@@ -94,6 +94,44 @@ function windowAxes(p: Pool): { axes: te.ReduceAxis[]; k: Expr[] } {
   return { axes, k };
 }
 
+/** Elements of a window from which the maximum is taken along one axis after the other. */
+const LARGE = 25;
+
+/** Whether one pass for each axis looks at fewer elements, and data is laid out so that both walk through memory. */
+function goesByAxes(p: Pool): boolean {
+  const size = constInt(productOf(p.window.kernel)) ?? 0;
+  const steps = p.window.strides.every((s) => s === 1);
+  return p.n === 2 && steps && size >= LARGE && p.window.kernel.every((s) => (constInt(s) ?? 0) > 1);
+}
+
+/** The maximum of windows as that of the maxima of their columns: down the columns first, which are whole rows in vectors. */
+function maxByAxes(p: Pool, x: te.Tensor): te.Tensor {
+  const [letter] = SPATIAL[p.n];
+  const tall = p.layout.findIndex((l) => l.letter === letter);
+  const [down, along] = p.window.kernel.map((s, d) => te.reduceAxis(s, `r${SPATIAL[p.n][d].toLowerCase()}`));
+  const zero = ops.toExpr(0);
+  // Rows of the result, columns of the data.
+  const shape = x.shape.map((s, pos) => (pos === tall ? outShape(p)[pos] : s));
+  const columns = te.compute(
+    shape,
+    (...i) => {
+      const at = ops.add(i[tall], ops.mul(down.v, p.window.dilation[0]));
+      const from: Expr[] = [...i];
+      from[tall] = at;
+      return te.max(x.get(from), [down]);
+    },
+    "columns",
+  );
+  return te.compute(
+    outShape(p),
+    (...i) => {
+      const at = inWindow(p, i, [zero, along.v]);
+      return te.max(columns.get(at), [along]);
+    },
+    `max_pool${p.n}d`,
+  );
+}
+
 function maxPool(n: Rank): OpDef {
   return {
     doc: `the greatest element of each ${n}-d window`,
@@ -103,6 +141,7 @@ function maxPool(n: Rank): OpDef {
     te: (c) => {
       const p = poolOf(c, n);
       const x = surrounded(p, c.x(0), ops.minValue(c.x(0).dtype));
+      if (goesByAxes(p)) return maxByAxes(p, x);
       const { axes, k } = windowAxes(p);
       return te.compute(
         outShape(p),

@@ -33,16 +33,17 @@ export function buffersOf(c: TypedCall): CallBuffers {
   return { ins, outs: outs.map((t, k) => buffer(outs.length > 1 ? `${name}_${k}` : name, t.shape, t.dtype)) };
 }
 
-/** The program over the buffers of a call. Sizes that are no size of a buffer by themselves become parameters. */
+/** The program over the buffers of a call. Sizes that are no size of a buffer by themselves become parameters. `allocs`: what its blocks hand on. */
 export function programOf(
   { ins, outs }: CallBuffers,
   body: readonly Stmt[],
+  allocs?: readonly Buffer[],
 ): Pick<TeProgram, "func" | "tirVars"> {
   const sizes = [...ins, ...outs].flatMap((b) => b.shape);
   const bound = new Set(sizes.flatMap((s) => (s.kind === "var" ? [s.id] : [])));
   const free = new Map(sizes.flatMap((s) => [...varsOf(s)]).filter(([id]) => !bound.has(id)));
   const tirVars = [...free.values()];
-  return { func: primFunc([...ins, ...outs, ...tirVars], seq(body)), tirVars };
+  return { func: primFunc([...ins, ...outs, ...tirVars], seq(body), { allocs }), tirVars };
 }
 
 /** Plain loops over a shape around what `body` makes of the indices. */

@@ -57,7 +57,7 @@ export const directionsOf = (c: OpArgs): readonly boolean[] =>
   c.refuse(`direction "${c.str("direction")}" is none of forward, reverse, bidirectional`);
 
 /** Activations of a direction: `count` for each. */
-export function activationsOf(c: OpArgs, count: number, d: number): readonly NamedActivation[] {
+function activationsOf(c: OpArgs, count: number, d: number): readonly NamedActivation[] {
   const all = c.attrs.activations as unknown as readonly NamedActivation[];
   return all.slice(d * count, (d + 1) * count);
 }

@@ -4,6 +4,7 @@ import { te } from "../../te/index.ts";
 import type { OpArgs, OpDef, TeCall } from "../op.ts";
 import { axisOf, knownIsZero } from "../shape.ts";
 import { castTo, checkDtype, dtypeAttr, like, type Takes, X } from "./elementwise-form.ts";
+import { flatIndex } from "./te-index.ts";
 import {
   axesAttr,
   type Combiner,
@@ -142,19 +143,29 @@ function position(doc: string, name: "argmax" | "argmin"): OpDef {
       if (r.axes.length === 0 || r.extents.some(knownIsZero))
         return te.compute(r.shape, () => te.const(0, dtype), name);
       const last = c.flag("selectLastIndex");
-      const k = r.extents.map((e, d) => te.reduceAxis(e, `k${d}`));
-      const turned = (d: number) => (last ? te.sub(te.sub(r.extents[d], te.const(1)), k[d].v) : k[d].v);
-      const source = (i: readonly Expr[]) =>
-        x.get(
-          r.at(
-            i,
-            k.map((_, d) => turned(d)),
-          ),
-        );
-      const first = te.compute(r.shape, (...i) => te[name](source(i), k, dtype), last ? "turned" : name);
-      if (!last) return first;
-      const end = te.sub(countOf(r.extents, dtype), te.const(1, dtype));
-      return te.compute(r.shape, (...i) => te.sub(end, first.get(i)), name);
+      // First the value, then where it stands: reductions of one number each, which go in lanes.
+      const worst = name === "argmax" ? te.minValue(x.dtype) : te.maxValue(x.dtype);
+      const read = (i: readonly Expr[], k: readonly Expr[]): Expr => x.get(r.at(i, k));
+      const known = (e: Expr): Expr => (isFloat(e.dtype) ? te.select(te.eq(e, e), e, worst) : e);
+      const best = reduceTo(
+        name === "argmax" ? "max" : "min",
+        r.shape,
+        r.extents,
+        (i, k) => known(read(i, k)),
+        "best",
+      );
+      const end = te.sub(countOf(r.extents, "i32"), te.const(1));
+      const [start, none] = last ? [end, te.const(-1)] : [te.const(0), te.add(end, te.const(1))];
+      const place = reduceTo(
+        last ? "max" : "min",
+        r.shape,
+        r.extents,
+        (i, k) => te.select(te.eq(read(i, k), best.get(i)), castTo(flatIndex(k, r.extents), "i32"), none),
+        "place",
+      );
+      // Where nothing is better than the worst, all are equal, but for what is no number.
+      const at = (i: readonly Expr[]): Expr => te.select(te.eq(best.get(i), worst), start, place.get(i));
+      return te.compute(r.shape, (...i) => castTo(at(i), dtype), name);
     },
   };
 }

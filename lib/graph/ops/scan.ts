@@ -1,9 +1,13 @@
-/** Running sums and products. */
-import { type Expr, load, loop, ops, type Stmt, store, type TensorType, variable } from "../../ir/index.ts";
+/**
+ * Running sums and products: one block that makes each element from the one before it. Lines are what may run in any
+ * order; the place on a line is an axis whose order matters.
+ */
+import { type Expr, load, ops, type Stmt, store, type TensorType } from "../../ir/index.ts";
 import type { OpArgs, OpDef } from "../op.ts";
 import { axisOf } from "../shape.ts";
 import { checkDtype, X } from "./elementwise-form.ts";
-import { buffersOf, programOf, spatialBlock } from "./prim-form.ts";
+import { type NestAxis, nest } from "./prim.ts";
+import { buffersOf, programOf } from "./prim-form.ts";
 
 const axis = (c: OpArgs): number => axisOf(c.op, c.num("axis"), c.tensor(0).shape.length);
 
@@ -26,22 +30,17 @@ function scan(doc: string, start: number, step: (a: Expr, b: Expr) => Expr): OpD
       const [[x], [out]] = [b.ins, b.outs];
       const a = axis(c);
       const n = x.shape[a];
-      const line = (i: readonly Expr[]): Stmt => {
-        const k = variable("k");
-        const at = (e: Expr): Expr[] => i.toSpliced(a, 0, c.flag("reverse") ? ops.sub(ops.sub(n, 1), e) : e);
+      const element = (...v: readonly Expr[]): Stmt => {
+        const [k, others] = [v[v.length - 1], v.slice(0, -1)];
+        const at = (e: Expr): Expr[] =>
+          others.toSpliced(a, 0, c.flag("reverse") ? ops.sub(ops.sub(n, 1), e) : e);
         const before = ops.sub(k, 1);
         const first = c.flag("exclusive") ? ops.toExpr(start, x.dtype) : load(x, at(k));
         const added = load(x, at(c.flag("exclusive") ? before : k));
-        const value = ops.select(ops.eq(k, 0), first, step(load(out, at(before)), added));
-        return loop(k, n, store(out, at(k), value));
+        return store(out, at(k), ops.select(ops.ge(before, 0), step(load(out, at(before)), added), first));
       };
-      return programOf(b, [
-        spatialBlock(
-          c.op,
-          x.shape.filter((_, d) => d !== a),
-          line,
-        ),
-      ]);
+      const lines = x.shape.flatMap((s, d): NestAxis[] => (d === a ? [] : [[`i${d}`, "S", s]]));
+      return programOf(b, [nest(c.op, [...lines, ["k", "O", n]], element)]);
     },
   };
 }

@@ -20,6 +20,7 @@ import { axisOf, type Size, withShape } from "../shape.ts";
 import { dtypeAttr, X } from "./elementwise-form.ts";
 import { mergeSort, sortSpace, startOrder } from "./merge-sort.ts";
 import { buffersOf, programOf, spatialBlock } from "./prim-form.ts";
+import { selection } from "./top-k.ts";
 
 const axis = (c: OpArgs): number => axisOf(c.op, c.num("axis"), c.tensor(0).shape.length);
 
@@ -109,8 +110,11 @@ export const SORT = {
       );
       return tupleType([values, { ...values, dtype: positions(c) }]);
     },
-    prim: (c) =>
-      sorted(
+    prim: (c) => {
+      const a = axis(c);
+      const [n, k] = [knownAxis(c, c.tensor(0).shape[a]), constInt(c.shape(1)[0])];
+      if (k !== undefined && k > 0 && k < n) return selection(c, a, n, k, c.flag("largest"));
+      return sorted(
         c,
         c.flag("largest"),
         () => c.shape(1)[0],
@@ -119,6 +123,7 @@ export const SORT = {
             store(values, to, load(x, from)),
             store(indices, to, indices.dtype === "i32" ? at : cast(at, indices.dtype)),
           ]),
-      ),
+      );
+    },
   },
 } as const satisfies Record<string, OpDef>;

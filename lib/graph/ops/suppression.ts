@@ -6,7 +6,6 @@ import {
   type Expr,
   ifThen,
   load,
-  not,
   ops,
   type PrimFunc,
   primFunc,
@@ -19,6 +18,7 @@ import {
 import { te } from "../../te/index.ts";
 import type { OpArgs, TypedCall } from "../op.ts";
 import { product, type Size, sameSize } from "../shape.ts";
+import { type Heap, heapBuffers, heapify, heapSpace, pop, topOf } from "./heap.ts";
 import { argumentBuffers, bufferOf, each, named, nest } from "./prim.ts";
 
 const f32 = (v: number): Expr => ops.toExpr(v, "f32");
@@ -69,6 +69,16 @@ function boxAt(boxes: Buffer, b: Expr, i: Expr, centred: boolean): Box {
   };
 }
 
+/** The corners computed once. */
+const namedBox = ({ low, high }: Box, body: (box: Box) => readonly Stmt[]): Stmt =>
+  named("low0", low[0], (y0) =>
+    named("low1", low[1], (x0) =>
+      named("high0", high[0], (y1) =>
+        named("high1", high[1], (x1) => body({ low: [y0, x0], high: [y1, x1] })),
+      ),
+    ),
+  );
+
 const area = (p: Box): Expr => ops.mul(ops.sub(p.high[0], p.low[0]), ops.sub(p.high[1], p.low[1]));
 
 /** Whether the common part of two boxes is more than a part of what both cover together. */
@@ -81,7 +91,8 @@ function overlaps(p: Box, q: Box, threshold: Expr): Expr {
 }
 
 /**
- * The best box of a class is kept and those that overlap with it are dropped, until none is left: R. Girshick et al.,
+ * The best box of a class is kept and those that overlap with it are dropped, until none is left; here each, from the best
+ * on, is compared with those that were kept: R. Girshick et al.,
  * "Rich feature hierarchies", 2014, section 2.2.
  */
 export function suppression(c: TypedCall): PrimFunc {
@@ -90,52 +101,69 @@ export function suppression(c: TypedCall): PrimFunc {
   const out = bufferOf(c.out(0), "selected");
   const count = bufferOf(c.out(1), "count");
   const [images, classes, n] = scores.shape;
-  // The boxes of a class that are neither kept nor dropped, in their order.
-  const left = buffer("left", [n], "i32");
-  const best = buffer("best", [1], "f32");
-  const [chosen, kept, total, waiting, next] = ["chosen", "kept", "total", "waiting", "next"].map((name) =>
+  // The boxes of a class that have been neither kept nor dropped, the best on top; and the corners of those kept.
+  const space = heapSpace("left", n);
+  const corners = buffer("corners", [mostKept(c), ops.toExpr(4)], "f32");
+  const [kept, total, waiting, dropped] = ["kept", "total", "waiting", "dropped"].map((name) =>
     buffer(name, [1], "i32"),
   );
   const get = (b: Buffer): Expr => load(b, [ZERO]);
   const set = (b: Buffer, v: Expr | number): Stmt => store(b, [ZERO], ops.toExpr(v));
-  const push = (to: Buffer, i: Expr): Stmt => seq([store(left, [get(to)], i), set(to, ops.add(get(to), 1))]);
-  /** A statement for each box that is left. */
-  const overLeft = (body: (i: Expr) => Stmt | readonly Stmt[]): Stmt =>
-    named("m", get(waiting), (m) => each("j", m, (j) => named("i", load(left, [j]), body)));
-  const choose = (b: Expr, cls: Expr): Stmt[] => [
-    set(chosen, load(left, [ZERO])),
-    store(best, [ZERO], load(scores, [b, cls, get(chosen)])),
-    overLeft((i) =>
-      named("score", load(scores, [b, cls, i]), (score) =>
-        ifThen(ops.gt(score, get(best)), seq([store(best, [ZERO], score), set(chosen, i)])),
+  const increment = (b: Buffer, by = 1): Stmt => set(b, ops.add(get(b), by));
+  const cornersOf = (j: Expr): Box => {
+    const [y0, x0, y1, x1] = [0, 1, 2, 3].map((k) => load(corners, [j, ops.toExpr(k)]));
+    return { low: [y0, x0], high: [y1, x1] };
+  };
+  const keep = (b: Expr, cls: Expr, i: Expr, box: Box): Stmt[] => [
+    ...[...box.low, ...box.high].map((v, k) => store(corners, [get(kept), ops.toExpr(k)], v)),
+    ...[b, cls, i].map((v, k) => store(out, [get(total), ops.toExpr(k)], te.cast(v, "i64"))),
+    increment(total),
+    increment(kept),
+  ];
+  /** The best box that is left: kept, unless it overlaps with one that was. */
+  const consider = (b: Expr, cls: Expr, heap: Heap): Stmt =>
+    named("i", topOf(heap), (i) => {
+      const at = boxAt(boxes, b, i, c.flag("centerPointBox"));
+      return [
+        ifThen(ops.gt(get(waiting), 1), pop(heap, get(waiting))),
+        increment(waiting, -1),
+        namedBox(at, (box) => [
+          set(dropped, 0),
+          named("m", get(kept), (m) =>
+            each("j", m, (j) =>
+              ifThen(
+                ops.eq(get(dropped), 0),
+                ifThen(overlaps(cornersOf(j), box, load(overlap, [])), set(dropped, 1)),
+              ),
+            ),
+          ),
+          ifThen(ops.eq(get(dropped), 0), seq(keep(b, cls, i, box))),
+        ]),
+      ];
+    });
+  const one = (b: Expr, cls: Expr): Stmt[] => {
+    const score = (i: Expr): Expr => load(scores, [b, cls, i]);
+    // Of equals the first.
+    const heap: Heap = {
+      ...space,
+      above: (p, q) => ops.or(ops.gt(score(p), score(q)), ops.and(ops.eq(score(p), score(q)), ops.lt(p, q))),
+    };
+    const wanted = ops.and(ops.lt(get(kept), mostKept(c)), ops.lt(te.cast(get(kept), "i64"), load(most, [])));
+    return [
+      set(kept, 0),
+      set(waiting, 0),
+      each("i", n, (i) =>
+        ifThen(
+          ops.gt(score(i), load(least, [])),
+          seq([store(space.items, [get(waiting)], i), increment(waiting)]),
+        ),
       ),
-    ),
-  ];
-  const keep = (b: Expr, cls: Expr): Stmt[] => [
-    ...[b, cls, get(chosen)].map((v, k) => store(out, [get(total), ops.toExpr(k)], te.cast(v, "i64"))),
-    set(total, ops.add(get(total), 1)),
-    set(kept, ops.add(get(kept), 1)),
-  ];
-  const drop = (b: Expr): Stmt[] => [
-    set(next, 0),
-    overLeft((i) => {
-      const [p, q] = [get(chosen), i].map((k) => boxAt(boxes, b, k, c.flag("centerPointBox")));
-      const stays = ops.and(ops.ne(i, get(chosen)), not(overlaps(p, q, load(overlap, []))));
-      return ifThen(stays, push(next, i));
-    }),
-    set(waiting, get(next)),
-  ];
-  const one = (b: Expr, cls: Expr): Stmt[] => [
-    set(kept, 0),
-    set(waiting, 0),
-    each("i", n, (i) => ifThen(ops.gt(load(scores, [b, cls, i]), load(least, [])), push(waiting, i))),
-    each("round", mostKept(c), () =>
-      ifThen(
-        ops.and(ops.gt(get(waiting), 0), ops.lt(te.cast(get(kept), "i64"), load(most, []))),
-        seq([...choose(b, cls), ...keep(b, cls), ...drop(b)]),
+      heapify(heap, get(waiting)),
+      named("candidates", get(waiting), (m) =>
+        each("round", m, () => ifThen(wanted, consider(b, cls, heap))),
       ),
-    ),
-  ];
+    ];
+  };
   const body = nest("suppression", [], () => [
     set(total, 0),
     each("b", images, (b) => each("cls", classes, (cls) => one(b, cls))),
@@ -150,6 +178,6 @@ export function suppression(c: TypedCall): PrimFunc {
     (r, k) => store(out, [r, k], ops.toExpr(0, "i64")),
   );
   return primFunc([...args, out, count], seq([cleared, body]), {
-    allocs: [left, best, chosen, kept, total, waiting, next],
+    allocs: [...heapBuffers(space), corners, kept, total, waiting, dropped],
   });
 }

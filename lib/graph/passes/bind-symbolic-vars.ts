@@ -89,7 +89,7 @@ export function bindSizes(func: string, sizes: ReadonlyMap<number, number>): Pas
 }
 
 /** The symbolic sizes of a function, in the order of their declaration. */
-export function declaredSizes(f: GraphFunc): readonly Var[] {
+function declaredSizes(f: GraphFunc): readonly Var[] {
   const out = new Map<number, Var>();
   const type = (t: GraphType): void =>
     visitSizes(t, (e) => {

@@ -27,7 +27,7 @@ export const canonicalizeBindings: Pass = graphPass("canonicalizeBindings", cano
 /** One rewriting makes way for another: an if that goes, an assertion that becomes a name. */
 const ROUNDS = 8;
 
-export function canonicalized(f: GraphFunc): GraphFunc {
+function canonicalized(f: GraphFunc): GraphFunc {
   let now = f;
   for (let i = 0; i < ROUNDS; i++) {
     const next = onceOver(now);
@@ -94,7 +94,7 @@ function alwaysHolds({ v, value }: MatchCast): boolean {
 }
 
 /** Whether two types are equal for all values of the symbolic sizes. */
-export function sameType(a: GraphType, b: GraphType): boolean {
+function sameType(a: GraphType, b: GraphType): boolean {
   if (a.kind === "tensor") return b.kind === "tensor" && a.dtype === b.dtype && sameShape(a.shape, b.shape);
   if (a.kind === "shape") return b.kind === "shape" && a.rank === b.rank;
   if (b.kind !== "tuple" || a.fields.length !== b.fields.length) return false;

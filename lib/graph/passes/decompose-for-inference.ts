@@ -20,7 +20,7 @@ import { countUses } from "./uses.ts";
  * weights, also where constants were added in between: (x W + b) s = x (W s) + b s. Only where nothing else uses the
  * unscaled value.
  */
-export const foldScaleIntoWeights: Pass = graphPass("foldScaleIntoWeights", scaled);
+const foldScaleIntoWeights: Pass = graphPass("foldScaleIntoWeights", scaled);
 
 /**
  * `nn.batchNorm` becomes x * scale + shift, which are constants where the statistics are; then the scale joins the

@@ -16,6 +16,7 @@ import {
   numbersOf,
   ops,
   type PrimFunc,
+  ProgramFacts,
   primFunc,
   rewriteStmt,
   visitStmt,
@@ -57,9 +58,17 @@ function embedded(e: CallTir, mod: IRModule, bb: BlockBuilder): CallTir {
   });
   if (literals.size === 0) return e;
   const args = e.args.filter((_, i) => !literals.has(buffers[i].id));
-  const func = bb.addFunc(withLiterals(f, literals), e.func);
+  const key = buffers.map((b) => textOf(literals.get(b.id))).join();
+  const func = bb.addFunc(
+    made.of(f, () => withLiterals(f, literals), key),
+    e.func,
+  );
   return callTir(func, args, e.type, { tirVars: e.tirVars });
 }
+
+const made = new ProgramFacts<PrimFunc>();
+
+const textOf = (e: Expr | undefined): string => (e?.kind === "const" ? String(e.value) : "");
 
 function literal(data: NDArray): Expr {
   const [first] = data.dtype === "i64" ? (elementsOf(data) as BigInt64Array) : numbersOf(data);
@@ -93,6 +102,9 @@ function withLiterals(f: PrimFunc, literals: ReadonlyMap<number, Expr>): PrimFun
   return freshenFunc(primFunc(params, rewriteStmt(f.body, { expr }) as Block, { attrs: f.attrs }));
 }
 
-/** A square is a product: rounded once, as the power is. */
-const power = (x: Expr, n: Expr, otherwise: Expr): Expr =>
-  n.kind === "const" && Number(n.value) === 2 ? ops.mul(x, x) : otherwise;
+/** A square is a product, rounded once as the power is; a cube is two, within 1 ulp of it. */
+function power(x: Expr, n: Expr, otherwise: Expr): Expr {
+  const times = n.kind === "const" ? Number(n.value) : 0;
+  if (times === 2) return ops.mul(x, x);
+  return times === 3 ? ops.mul(ops.mul(x, x), x) : otherwise;
+}

@@ -10,13 +10,17 @@ import {
   callTir,
   type Expr,
   freshenFunc,
+  freshId,
   type GraphFunc,
+  type GraphVar,
   type IRModule,
   irModule,
   mapStmt,
   type Param,
   type PrimFunc,
+  ProgramFacts,
   primFunc,
+  Recent,
   removeFuncs,
   replaceBuffers,
   type Stmt,
@@ -30,6 +34,7 @@ import {
 } from "../../ir/index.ts";
 import { BlockBuilder } from "../block-builder.ts";
 import { refuseGraph } from "../error.ts";
+import { constShape } from "../shape.ts";
 import { type OpPattern, patternOf, worse } from "./op-pattern.ts";
 import { isDeferred, type Pass } from "./pass.ts";
 import { rewriteFunc } from "./rewrite.ts";
@@ -64,7 +69,9 @@ function run(mod: IRModule): IRModule {
       programs.set(name, equal);
       continue;
     }
-    const { func, tirVars } = fusedProgram(f, mod, name);
+    const key = keyOf(f, mod);
+    const fused = () => fusedProgram(f, mod, name);
+    const { func, tirVars } = key === undefined ? fused() : known.get(key, fused);
     const program = { name: bb.addFunc(func, `${base}_program`), tirVars, func: f };
     programs.set(name, program);
     groups.set(base, [...made, program]);
@@ -112,6 +119,32 @@ interface Fused {
   readonly func: PrimFunc;
   /** Sizes that it cannot read off its parameters' shapes. */
   readonly tirVars: readonly Var[];
+}
+
+/** Programs of groups that were met lately: a model is compiled for one set of sizes after another. */
+const known = new Recent<string, Fused>(256);
+const numbers = new ProgramFacts<number>();
+
+/** Groups with the same key become the same program, names included; undefined where sizes are symbolic. */
+function keyOf(f: GraphFunc, mod: IRModule): string | undefined {
+  const places = new Map<number, number>();
+  let fits = true;
+  const bound = (v: GraphVar): string => {
+    places.set(v.id, places.size);
+    const shape = v.type.kind === "tensor" ? constShape(v.type.shape) : undefined;
+    fits &&= shape !== undefined;
+    return `${v.name} ${v.type.kind === "tensor" ? v.type.dtype : ""}[${shape}]`;
+  };
+  const parts = f.params.map(bound);
+  for (const b of bindingsOf(f.body)) {
+    const func = b.kind === "bind" && b.value.kind === "callTir" ? mod.funcs[b.value.func] : undefined;
+    if (b.kind !== "bind" || b.value.kind !== "callTir" || func?.kind !== "primFunc") return undefined;
+    const args = b.value.args.map((a) => (a.kind === "graphVar" ? places.get(a.id) : undefined));
+    fits &&= b.value.tirVars.length === 0 && args.every((a) => a !== undefined);
+    parts.push(`${numbers.of(func, freshId)}(${args}) ${bound(b.v)}`);
+  }
+  const { result } = f.body;
+  return fits && result.kind === "graphVar" ? `${parts.join("; ")} -> ${places.get(result.id)}` : undefined;
 }
 
 function fusedProgram(f: GraphFunc, mod: IRModule, name: string): Fused {

@@ -1,5 +1,12 @@
 /** annotateLayoutFree: tensor programs learn which of their operands are weights. */
-import { bufferParams, type GraphExpr, type IRModule, type PrimFunc, withAttrs } from "../../ir/index.ts";
+import {
+  bufferParams,
+  type GraphExpr,
+  type IRModule,
+  type PrimFunc,
+  ProgramFacts,
+  withAttrs,
+} from "../../ir/index.ts";
 import { LAYOUT_FREE } from "../layout-attrs.ts";
 import { mapFuncs, type Pass } from "./pass.ts";
 import { rewriteFunc } from "./rewrite.ts";
@@ -10,6 +17,8 @@ import { rewriteFunc } from "./rewrite.ts";
  */
 export const annotateLayoutFree: Pass = { name: "annotateLayoutFree", run };
 
+const annotated = new ProgramFacts<PrimFunc>();
+
 function run(mod: IRModule): IRModule {
   const constant = new Map<string, boolean[]>();
   forEachCall(mod, (func, args) => {
@@ -19,7 +28,8 @@ function run(mod: IRModule): IRModule {
   });
   return mapFuncs(mod, (f, name) => {
     const free = (constant.get(name) ?? []).flatMap((c, i) => (c ? [i] : []));
-    return f.kind === "primFunc" && free.length > 0 ? withAttrs(f, { [LAYOUT_FREE]: free }) : f;
+    if (f.kind !== "primFunc" || free.length === 0) return f;
+    return annotated.of(f, () => withAttrs(f, { [LAYOUT_FREE]: free }), free.join());
   });
 }
 

@@ -3,16 +3,21 @@ import {
   type BaseFunc,
   bindingsOf,
   callTir,
+  type Expr,
   type GraphExpr,
+  type GraphType,
   type IRModule,
   irModule,
   type OpCall,
+  Recent,
   tupleGet,
 } from "../../ir/index.ts";
+import { attrsText } from "../attrs-text.ts";
 import { BlockBuilder } from "../block-builder.ts";
 import { refuseGraph } from "../error.ts";
-import { OpArgs } from "../op.ts";
+import { OpArgs, type OpDef } from "../op.ts";
 import { getOp } from "../registry.ts";
+import { constShape } from "../shape.ts";
 import { type OpProgram, programOfCall } from "./op-program.ts";
 import { isDeferred, type Pass } from "./pass.ts";
 import { type Place, rewriteBody, rewriteFunc } from "./rewrite.ts";
@@ -105,7 +110,7 @@ export class Legalizer {
     const key = keyOf(e);
     let known = key === undefined ? undefined : this.programs.get(key);
     if (!known) {
-      const program = programOfCall(e);
+      const program = key === undefined ? programOfCall(e) : programOnce(e, key);
       known = { name: this.bb.addFunc(program.func, e.op.split(".").at(-1) as string), program };
       if (key !== undefined) this.programs.set(key, known);
     }
@@ -119,15 +124,42 @@ export class Legalizer {
   }
 }
 
+/** Programs of calls that were met lately, by what the operator was at that time. */
+const MOST_KNOWN = 256;
+const known = new WeakMap<OpDef, Recent<string, OpProgram>>();
+
+/** The same program whenever the call comes again: a model is compiled for one set of sizes after another. */
+function programOnce(e: OpCall, key: string): OpProgram {
+  const def = getOp(e.op);
+  const programs = known.get(def) ?? new Recent<string, OpProgram>(MOST_KNOWN);
+  known.set(def, programs);
+  return programs.get(key, () => programOfCall(e));
+}
+
 /** Calls with the same key have the same program; undefined where sizes are symbolic. */
 function keyOf(e: OpCall): string | undefined {
-  let symbolic = false;
-  const text = JSON.stringify(
-    [e.op, e.attrs, e.args.map((a) => [a.kind === "shapeLiteral" ? a.values : a.type])],
-    (_, v) => {
-      if (v?.kind === "var" || v?.kind === "binary") symbolic = true;
-      return v;
-    },
-  );
-  return symbolic ? undefined : text;
+  const parts = [e.op, attrsText(e.attrs)];
+  for (const a of e.args) {
+    const text = a.kind === "shapeLiteral" ? sizesText(a.values) : typeText(a.type);
+    if (text === undefined) return undefined;
+    parts.push(text);
+  }
+  const type = typeText(e.type);
+  return type === undefined ? undefined : `${parts.join(" ")} -> ${type}`;
+}
+
+function sizesText(shape: readonly Expr[]): string | undefined {
+  const known = constShape(shape);
+  return known && `[${known}]`;
+}
+
+/** Undefined for a type with symbolic sizes. */
+function typeText(t: GraphType): string | undefined {
+  if (t.kind === "tensor") {
+    const sizes = sizesText(t.shape);
+    return sizes && t.dtype + sizes;
+  }
+  if (t.kind !== "tuple") return JSON.stringify(t);
+  const fields = t.fields.map(typeText);
+  return fields.some((f) => f === undefined) ? undefined : `(${fields})`;
 }

@@ -10,6 +10,7 @@ import {
   type Expr,
   type Load,
   type PrimFunc,
+  ProgramFacts,
   type Stmt,
   type Store,
   visitExpr,
@@ -41,8 +42,11 @@ export const worse = (a: OpPattern, b: OpPattern): OpPattern => (patternRank(a) 
 
 /** Every tensor program gets the attribute `opPattern`, unless its author gave it one. */
 export const annotateOpPattern: Pass = primPass("annotateOpPattern", (f) =>
-  f.attrs.opPattern === undefined ? withAttrs(f, { opPattern: opPatternOf(f) }) : f,
+  f.attrs.opPattern === undefined ? annotated.of(f, () => withAttrs(f, { opPattern: opPatternOf(f) })) : f,
 );
+
+const annotated = new ProgramFacts<PrimFunc>();
+const costs = new ProgramFacts<ProgramCost>();
 
 /** The pattern that a program was given, or has. */
 export function patternOf(f: PrimFunc): OpPattern {
@@ -161,7 +165,9 @@ export interface ProgramCost {
 /** Functions that processors have an instruction for. */
 const CHEAP = new Set("floor ceil trunc round abs isnan bitAnd bitOr bitXor shiftLeft shiftRight".split(" "));
 
-export function programCost(f: PrimFunc): ProgramCost {
+export const programCost = (f: PrimFunc): ProgramCost => costs.of(f, () => costOf(f));
+
+function costOf(f: PrimFunc): ProgramCost {
   let expensive = false;
   const places = new Map<number, Set<string>>();
   for (const s of stagesOf(f) ?? []) {

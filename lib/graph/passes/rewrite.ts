@@ -66,7 +66,7 @@ export function rewriteFunc(f: GraphFunc, r: Rewriter, env: Replacements = new M
 }
 
 /** The same variable with another type. */
-export const retyped = (v: GraphVar, type: GraphType): GraphVar =>
+const retyped = (v: GraphVar, type: GraphType): GraphVar =>
   type === v.type ? v : graphVar(v.name, type, v.id);
 
 export function rewriteBody(b: GraphBody, r: Rewriter, env: Replacements): GraphBody {

@@ -6,6 +6,7 @@ import {
   type BaseFunc,
   type Block,
   type Buffer,
+  blocksIn,
   bufferParams,
   type CallTir,
   callTir,
@@ -13,8 +14,11 @@ import {
   constInt,
   type IRModule,
   irModule,
+  mapStmt,
   type NDArray,
+  type Param,
   type PrimFunc,
+  ProgramFacts,
   primFunc,
   type Stmt,
   seq,
@@ -35,7 +39,7 @@ const GROWTH = 2;
  */
 export const splitLayoutRewritePreproc: Pass = { name: "splitLayoutRewritePreproc", run };
 
-/** A copy: `source`, a parameter, becomes `packed`, which took its place among the parameters of what is left. */
+/** A copy of a parameter, or of a part of it. What copies of one parameter make takes its place, in their order. */
 export interface LayoutCopy {
   /** Number of the parameter among the buffers. */
   readonly param: number;
@@ -68,12 +72,12 @@ function run(mod: IRModule): IRModule {
   const packed = (e: CallTir): CallTir => {
     const split = splits.get(e.func);
     if (!split) return e;
-    const args = [...e.args];
-    for (const c of split.copies) {
-      const a = args[c.param];
+    const made = split.copies.map((c) => {
+      const a = e.args[c.param];
       const data = a.kind === "constant" ? laidOut.of(e.func, c, a.data) : undefined;
-      if (data) args[c.param] = constantOf(data);
-    }
+      return data ? constantOf(data) : a;
+    });
+    const args = withCopies(e.args, split.copies, made);
     return { ...callTir(e.func, args, e.type, { tirVars: e.tirVars }), ...(e.into ? { into: e.into } : {}) };
   };
   const funcs: Record<string, BaseFunc> = {};
@@ -92,7 +96,7 @@ class Layouts {
   of(func: string, c: LayoutCopy, data: NDArray): NDArray | undefined {
     const known = this.made.get(data) ?? new Map<string, NDArray | undefined>();
     this.made.set(data, known);
-    const key = `${func} ${c.param}`;
+    const key = `${func} ${c.packed.id}`;
     if (!known.has(key)) known.set(key, laidOut(func, c, data));
     return known.get(key);
   }
@@ -106,29 +110,64 @@ function laidOut(name: string, { func, packed }: LayoutCopy, data: NDArray): NDA
   return evaluateOnce({ name: `${name}_layout`, func, inputs: [data], outputs, scalars: [] })?.[0];
 }
 
-/** The marked nests of a program that can be taken out of it; undefined when there are none. */
-export function splitLayoutCopies(f: PrimFunc): LayoutSplit | undefined {
-  const root = f.body;
-  const stmts = root.body.kind === "seq" ? root.body.stmts : [root.body];
+/**
+ * The marked nests of a program that can be taken out of it, out of loops around them too: what they copy is the same in
+ * every iteration. Undefined when there are none.
+ */
+export const splitLayoutCopies = (f: PrimFunc): LayoutSplit | undefined => known.of(f, () => splitOf(f));
+
+const known = new ProgramFacts<LayoutSplit | undefined>();
+
+function splitOf(f: PrimFunc): LayoutSplit | undefined {
   const params = bufferParams(f);
-  const copies: LayoutCopy[] = [];
-  const rest: Stmt[] = [];
-  for (const s of stmts) {
-    const copy = copyOf(f, s, params);
-    const apart = copy && stmts.every((x) => x === s || !buffersIn(x).has(params[copy.param].id));
-    if (copy && apart) copies.push(copy);
-    else rest.push(s);
-  }
-  if (copies.length === 0 || rest.length === 0) return undefined;
-  const now = new Map(copies.map((c) => [params[c.param].id, c.packed]));
-  const body: Block = {
-    ...root,
-    body: seq(rest),
-    allocs: root.allocs.filter((b) => !copies.some((c) => c.packed.id === b.id)),
-  };
-  const list = f.params.map((p) => now.get(p.id) ?? p);
+  const allocated = new Set(blocksIn(f.body).flatMap((b) => b.allocs.map((x) => x.id)));
+  const found = new Map<Stmt, LayoutCopy>();
+  visitStmt(f.body, {
+    stmt: (x) => {
+      if (x.kind !== "seq") return true;
+      for (const s of x.stmts) {
+        const copy = copyOf(f, s, params, allocated);
+        if (copy) found.set(s, copy);
+      }
+      return true;
+    },
+  });
+  const others = buffersIn(without(f.body, found));
+  for (const [s, c] of found) if (others.has(params[c.param].id)) found.delete(s);
+  if (found.size === 0) return undefined;
+  const copies = [...found.values()];
+  const body = without(f.body, found) as Block;
+  const list = f.params.flatMap((p): readonly Param[] => {
+    const made = copies.filter((c) => params[c.param].id === p.id).map((c) => c.packed);
+    return made.length > 0 ? made : [p];
+  });
   const attrs = withoutKey(f, LAYOUT_FREE);
   return { copies, rest: primFunc(list, body, { attrs }) };
+}
+
+/** Operands as what is left of a program takes them: those of copies by what the copies made. */
+export function withCopies<X>(
+  operands: readonly X[],
+  copies: readonly LayoutCopy[],
+  made: readonly X[],
+): X[] {
+  return operands.flatMap((x, i) => {
+    const own = made.filter((_, n) => copies[n].param === i);
+    return own.length > 0 ? own : [x];
+  });
+}
+
+/** A statement without the copies, and without room for what they made. */
+function without(s: Stmt, gone: ReadonlyMap<Stmt, LayoutCopy>): Stmt {
+  const made = new Set([...gone.values()].map((c) => c.packed.id));
+  const go = (x: Stmt): Stmt => {
+    if (x.kind === "seq") return seq(x.stmts.filter((y) => !gone.has(y)).map(go));
+    const inner = mapStmt(x, { stmt: go });
+    return inner.kind === "block" && inner.allocs.some((b) => made.has(b.id))
+      ? { ...inner, allocs: inner.allocs.filter((b) => !made.has(b.id)) }
+      : inner;
+  };
+  return go(s);
 }
 
 function withoutKey(f: PrimFunc, key: string): PrimFunc["attrs"] {
@@ -136,23 +175,36 @@ function withoutKey(f: PrimFunc, key: string): PrimFunc["attrs"] {
 }
 
 /** A nest that does nothing but lay a parameter out into an intermediate of the whole program. */
-function copyOf(f: PrimFunc, s: Stmt, params: readonly Buffer[]): LayoutCopy | undefined {
+function copyOf(
+  f: PrimFunc,
+  s: Stmt,
+  params: readonly Buffer[],
+  allocated: ReadonlySet<number>,
+): LayoutCopy | undefined {
   let marked = 0;
   let others = 0;
+  const own = new Set<number>();
+  const used = new Set<number>();
   const written = new Map<number, Buffer>();
   visitStmt(s, {
     stmt: (x) => {
+      if (x.kind === "for") own.add(x.v.id);
       if (x.kind === "block") {
+        for (const a of x.axes) own.add(a.v.id);
         if (x.annotations[LAYOUT_PREPROC] === true) marked++;
         else others++;
       }
       if (x.kind === "store") written.set(x.buffer.id, x.buffer);
       if (x.kind === "extern") others++;
     },
+    expr: (e) => {
+      if (e.kind === "var") used.add(e.id);
+    },
   });
   const [packed] = [...written.values()];
-  if (marked !== 1 || others > 0 || written.size !== 1) return undefined;
-  if (!f.body.allocs.some((b) => b.id === packed.id)) return undefined;
+  if (marked !== 1 || others > 0 || written.size !== 1 || !allocated.has(packed.id)) return undefined;
+  // What depends on loops around it is another copy in each iteration.
+  if ([...used].some((v) => !own.has(v))) return undefined;
   const read = [...buffersIn(s)].filter((id) => id !== packed.id);
   const param = params.findIndex((p) => p.id === read[0]);
   if (read.length !== 1 || param < 0) return undefined;

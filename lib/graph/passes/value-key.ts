@@ -1,5 +1,6 @@
 /** Values as text, equal for values that compute the same from the same variables. */
 import type { GraphExpr, GraphType, NDArray } from "../../ir/index.ts";
+import { attrsText } from "../attrs-text.ts";
 
 /** Constants up to so many bytes are compared by what they hold; larger ones by identity. */
 const SMALL = 256;
@@ -14,13 +15,13 @@ function identityOf(a: NDArray): number {
 }
 
 /** Equal for constants that are the same. */
-export function constantKey(a: NDArray): string {
+function constantKey(a: NDArray): string {
   if (a.bytes.byteLength > SMALL) return `#${identityOf(a)}`;
   return `${a.dtype}[${a.shape.join()}]${a.bytes.join()}`;
 }
 
 /** Sizes are variables by id: two types have one key when they are the same type. */
-export const typeKey = (t: GraphType): string => JSON.stringify(t);
+const typeKey = (t: GraphType): string => JSON.stringify(t);
 
 /** The key of a value, or undefined for one that must not be shared: branches, loops, memory, calls into memory. */
 export function valueKey(e: GraphExpr): string | undefined {
@@ -48,11 +49,11 @@ export function valueKey(e: GraphExpr): string | undefined {
       return inner === undefined ? undefined : `g${e.index}:${inner}`;
     }
     case "opCall":
-      return e.op.startsWith("memory.") ? undefined : call(["op", e.op, e.attrs], e.args);
+      return e.op.startsWith("memory.") ? undefined : call(["op", e.op, attrsText(e.attrs)], e.args);
     case "callTir":
       return e.into ? undefined : call(["tir", e.func, e.tirVars], e.args);
     case "callPacked":
-      return e.into ? undefined : call(["packed", e.func, e.attrs], e.args);
+      return e.into ? undefined : call(["packed", e.func, attrsText(e.attrs)], e.args);
     case "callFunc":
       return call(["func", e.func], e.args);
     case "graphIf":

@@ -90,7 +90,7 @@ export function inner(cx: GraphContext, body: OpenBody = cx.body): GraphContext 
 }
 
 /** Runs what operators and factories refuse (GraphError, TypeError, RangeError) into an error at this place. */
-export function graphAt<X>(cx: { readonly source: string }, place: Place, build: () => X): X {
+function graphAt<X>(cx: { readonly source: string }, place: Place, build: () => X): X {
   try {
     return build();
   } catch (e) {

@@ -1,5 +1,5 @@
 /** Candidates as models run them: weights are laid out beforehand, not in every call, and loops are spread over threads. */
-import { splitLayoutCopies } from "../../graph/passes/index.ts";
+import { splitLayoutCopies, withCopies } from "../../graph/passes/index.ts";
 import { bufferParams, constInt, type IRModule, irModule, type PrimFunc } from "../../ir/index.ts";
 import { spreadLoops } from "../../tune/default/parallel.ts";
 import type { Executable } from "../executable.ts";
@@ -36,7 +36,6 @@ export function asInModels(
   const mod = spreadLoops(whole, threads);
   const bind = async (lib: Executable, args: readonly Tensor[]): Promise<Operands> => {
     const own: Tensor[] = [];
-    const all = [...args];
     for (const [i, { param, func }] of copies.entries()) {
       const packed = bufferParams(func)[1];
       const t = Tensor.empty(
@@ -45,10 +44,9 @@ export function asInModels(
       );
       own.push(t);
       await lib.functions[`layout${i}`](args[param], t);
-      all[param] = t;
     }
     return {
-      args: all,
+      args: withCopies<Tensor>(args, copies, own),
       results: async () => {},
       [Symbol.dispose]() {
         for (const t of own) t.dispose();

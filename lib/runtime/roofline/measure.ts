@@ -3,12 +3,13 @@
  * lie in the first-level cache, how fast memory of each level can be read, what a call costs. See S. Williams, A. Waterman
  * and D. Patterson, "Roofline: an insightful visual performance model", CACM 52 (4), 2009.
  */
+import { hasRelaxedDot } from "../../codegen/wasm/index.ts";
 import type { DType } from "../../ir/index.ts";
 import { build } from "../build.ts";
 import { features } from "../features.ts";
 import { Tensor } from "../tensor.ts";
 import { type Measurable, measureTogether, type Timing } from "../timing.ts";
-import { emptyProbe, multiplyProbe, readProbe, type Tile } from "./probes.ts";
+import { emptyProbe, multiplyProbe, PRODUCTS, readProbe, type Tile } from "./probes.ts";
 
 /** A ceiling of arithmetic. */
 export interface Peak {
@@ -84,7 +85,8 @@ export function roofline(options: RooflineOptions = {}): Promise<Roofline> {
 export async function measureRoofline(options: RooflineOptions = {}): Promise<Roofline> {
   const { repeats = 15, tiles = TILES, onProgress, signal } = options;
   const caches = options.caches ?? (await knownCaches());
-  const kinds = KINDS.filter((kind) => !kind.relaxedSimd || features().relaxedSimd);
+  const can = (kind: Kind): boolean => (kind.product === "quads" ? hasRelaxedDot() : features().relaxedSimd);
+  const kinds = KINDS.filter((kind) => !kind.relaxedSimd || can(kind));
   const levels = levelsOf(caches);
   const all = kinds.length * tiles.length + levels.length + 1;
   let done = 0;
@@ -100,7 +102,15 @@ export async function measureRoofline(options: RooflineOptions = {}): Promise<Ro
     for (const tile of tiles)
       tried.push({ ...tile, gflops: await step(() => multiply(tile, kind, repeats)) });
     const best = tried.reduce((a, b) => (b.gflops > a.gflops ? b : a));
-    peaks.push({ ...kind, gflops: best.gflops, tile: { mr: best.mr, nr: best.nr }, tiles: tried });
+    const { name, dtype, relaxedSimd } = kind;
+    peaks.push({
+      name,
+      dtype,
+      relaxedSimd,
+      gflops: best.gflops,
+      tile: { mr: best.mr, nr: best.nr },
+      tiles: tried,
+    });
   }
   const bandwidths: Bandwidth[] = [];
   for (const level of levels)
@@ -109,10 +119,16 @@ export async function measureRoofline(options: RooflineOptions = {}): Promise<Ro
   return { peaks, bandwidths, callNs };
 }
 
-const KINDS: readonly { readonly name: string; readonly dtype: DType; readonly relaxedSimd: boolean }[] = [
-  { name: "f32, relaxed SIMD", dtype: "f32", relaxedSimd: true },
-  { name: "f32, SIMD", dtype: "f32", relaxedSimd: false },
-  { name: "i8", dtype: "i8", relaxedSimd: false },
+interface Kind extends Pick<Peak, "name" | "dtype" | "relaxedSimd"> {
+  readonly product: keyof typeof PRODUCTS;
+}
+
+/** Small integers go in pairs of 16 bits; with relaxed SIMD in quads, where one factor has seven bits. */
+const KINDS: readonly Kind[] = [
+  { name: "f32, relaxed SIMD", dtype: "f32", relaxedSimd: true, product: "f32" },
+  { name: "f32, SIMD", dtype: "f32", relaxedSimd: false, product: "f32" },
+  { name: "i8, relaxed SIMD", dtype: "i8", relaxedSimd: true, product: "quads" },
+  { name: "i8, SIMD", dtype: "i8", relaxedSimd: false, product: "pairs" },
 ];
 
 async function knownCaches(): Promise<Readonly<Record<number, number>>> {
@@ -136,16 +152,14 @@ function levelsOf(caches: Readonly<Record<number, number>>): readonly { level: s
   }));
 }
 
-async function multiply(
-  tile: Tile,
-  { dtype, relaxedSimd }: { dtype: DType; relaxedSimd: boolean },
-  repeats: number,
-): Promise<number> {
+async function multiply(tile: Tile, { product, relaxedSimd }: Kind, repeats: number): Promise<number> {
   const once = 2 * tile.mr * tile.nr * K;
   const times = Math.ceil(OPERATIONS / once);
-  const lib = await build(multiplyProbe(tile, K, times, dtype), { relaxedSimd });
-  const tensors = [[K, tile.mr], [K, tile.nr], [tile.mr, tile.nr]] // biome-ignore format: three shapes
-    .map((shape, i) => Tensor.zeros(shape, i === 2 && dtype === "i8" ? "i32" : dtype));
+  const lib = await build(multiplyProbe(tile, K, times, product), { relaxedSimd });
+  const { dtype, together } = PRODUCTS[product];
+  const k = K / together;
+  const tensors = [[k, tile.mr], [k, tile.nr], [tile.mr, tile.nr]] // biome-ignore format: three shapes
+    .map((shape) => Tensor.zeros(shape, dtype));
   return (once * times) / (await best(lib.prepare("main", tensors), tensors, repeats)).min / 1e6;
 }
 

@@ -2,7 +2,8 @@
  * The programs that find a machine's limits: scheduled like any other, so that the ceiling is one that the language can
  * reach. Work is repeated inside the program; a call's overhead does not count.
  */
-import type { DType, PrimFunc } from "../../ir/index.ts";
+import { pairProduct, quadProduct } from "../../arith/index.ts";
+import type { DType, Expr, PrimFunc } from "../../ir/index.ts";
 import { getPrimFunc } from "../../ir/index.ts";
 import { Schedule } from "../../schedule/index.ts";
 import { te } from "../../te/index.ts";
@@ -13,19 +14,38 @@ export interface Tile {
   readonly nr: number;
 }
 
+/** How two elements of a dtype are multiplied, and how many factors each holds. */
+interface Product {
+  readonly dtype: DType;
+  readonly together: number;
+  readonly of: (a: Expr, b: Expr) => Expr;
+}
+
+/** One number at a time; two of 16 bits (lib/arith/pairs.ts); four of 8 bits with as many of 7 (lib/arith/quads.ts). */
+export const PRODUCTS = {
+  f32: { dtype: "f32", together: 1, of: te.mul },
+  pairs: { dtype: "i32", together: 2, of: pairProduct },
+  quads: { dtype: "i32", together: 4, of: quadProduct },
+} as const satisfies Record<string, Product>;
+
 /**
  * `C[i, j] += A[k, i] · B[k, j]` over a tile of sums in registers, `repeats` times over the same operands. With `k` of
  * some hundred they stay in the first-level cache, so nothing but arithmetic and first-level loads is left.
- * Operations: 2 · mr · nr · k · repeats.
+ * Operations: 2 · mr · nr · k · repeats. `k` counts factors: A is [k / n, mr] and B [k / n, nr] where elements hold n.
  */
-export function multiplyProbe({ mr, nr }: Tile, k: number, repeats: number, dtype: DType): PrimFunc {
-  const sum: DType = dtype === "i8" ? "i32" : dtype;
-  const A = te.placeholder([k, mr], "A", dtype);
-  const B = te.placeholder([k, nr], "B", dtype);
+export function multiplyProbe(
+  { mr, nr }: Tile,
+  k: number,
+  repeats: number,
+  product: keyof typeof PRODUCTS,
+): PrimFunc {
+  const { dtype, together, of }: Product = PRODUCTS[product];
+  if (k % together !== 0) throw new RangeError(`multiplyProbe: ${k} factors are no multiple of ${together}`);
+  const A = te.placeholder([k / together, mr], "A", dtype);
+  const B = te.placeholder([k / together, nr], "B", dtype);
   const r = te.reduceAxis(repeats, "r");
-  const s = te.reduceAxis(k, "k");
-  const term = (i: te.Index, j: te.Index) => te.mul(te.cast(A.at(s, i), sum), te.cast(B.at(s, j), sum));
-  const C = te.compute([mr, nr], (i, j) => te.sum(term(i, j), [r, s]), "C");
+  const s = te.reduceAxis(k / together, "k");
+  const C = te.compute([mr, nr], (i, j) => te.sum(of(A.at(s, i), B.at(s, j)), [r, s]), "C");
   const sch = new Schedule(te.createPrimFunc([A, B, C]));
   const block = sch.getBlock("C");
   const [i, j, outer, inner] = sch.getLoops(block);

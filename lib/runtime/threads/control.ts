@@ -34,7 +34,7 @@ const MAX_MESSAGE = 512;
 const WORKERS = MESSAGE + MAX_MESSAGE;
 
 /** How long a thread looks before it sleeps: longer than what lies between two loops of a program. */
-export const SPIN_MS = 0.06;
+const SPIN_MS = 0.06;
 /** Looks between two looks at the clock. */
 const LOOKS = 64;
 

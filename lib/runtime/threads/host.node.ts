@@ -45,7 +45,11 @@ function start({ Worker }: typeof Threads, events: MemberEvents): Member {
     gone = true;
     events.gone(why);
   };
-  worker.on("message", (m: FromWorker) => events.message(m));
+  worker.on("message", (m: FromWorker) => {
+    // Looked at while it runs, or else it counts as not begun when it has ended.
+    worker.performance.eventLoopUtilization();
+    events.message(m);
+  });
   worker.on("error", (e) => ended(e instanceof Error ? e.message : String(e)));
   worker.on("exit", (code) => ended(`it exited with code ${code}`));
   return {

@@ -22,7 +22,7 @@ export interface ParamLeaf {
 }
 
 /** The tensors that parameters consist of, in order. */
-export function leavesOfParams(params: readonly { name: string; type: GraphType }[]): ParamLeaf[] {
+function leavesOfParams(params: readonly { name: string; type: GraphType }[]): ParamLeaf[] {
   const go = (name: string, t: GraphType): ParamLeaf[] =>
     t.kind === "tensor"
       ? [{ name, type: t }]

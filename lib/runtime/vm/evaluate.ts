@@ -2,7 +2,15 @@
 import { type BufferArg, interpret } from "../../codegen/index.ts";
 import { type Evaluation, setEvaluator } from "../../graph/evaluate.ts";
 import { constShape } from "../../graph/shape.ts";
-import { BYTES, elementsOf, irModule, type NDArray, ndarray, type PrimFunc } from "../../ir/index.ts";
+import {
+  BYTES,
+  blocksIn,
+  elementsOf,
+  irModule,
+  type NDArray,
+  ndarray,
+  type PrimFunc,
+} from "../../ir/index.ts";
 import { features } from "../features.ts";
 import { countFlops } from "../flops.ts";
 import { cpuMemory } from "../memory.ts";
@@ -22,7 +30,7 @@ interface Shaped {
 }
 
 /** The outputs of a program on constants; undefined where they are too large to be kept. */
-export function evaluateConstants(e: Evaluation): readonly NDArray[] | undefined {
+function evaluateConstants(e: Evaluation): readonly NDArray[] | undefined {
   const outputs: Shaped[] = [];
   for (const { dtype, shape } of e.outputs) {
     const known = constShape(shape);
@@ -35,7 +43,9 @@ export function evaluateConstants(e: Evaluation): readonly NDArray[] | undefined
 }
 
 function isSmall(e: Evaluation, outputs: readonly Shaped[]): boolean {
-  const inputs = e.inputs.reduce((n, x) => n + x.bytes.length / BYTES[x.dtype], 0);
+  // What only picks elements (a row of a table) need not look at all of them.
+  const picks = blocksIn(e.func.body).every((b) => b.axes.every((a) => a.type === "S"));
+  const inputs = picks ? 0 : e.inputs.reduce((n, x) => n + x.bytes.length / BYTES[x.dtype], 0);
   const elements = outputs.reduce((n, o) => n + o.size, inputs);
   if (elements > SMALL_ELEMENTS) return false;
   const shapes = [...e.inputs, ...outputs].map((t) => t.shape);

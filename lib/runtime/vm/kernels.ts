@@ -3,12 +3,12 @@
  * generator.
  */
 import { type BufferArg, compileInterpreter, evalSize } from "../../codegen/index.ts";
-import { instantiateWasmNow } from "../../codegen/wasm/index.ts";
 import { bufferParams, getPrimFunc, type IRModule, type PrimFunc, primFuncs } from "../../ir/index.ts";
 import type { Target } from "../backend.ts";
 import { cpuMemory } from "../memory.ts";
 import type { ThreadCount } from "../threads/index.ts";
-import { type WasmCodeOptions, wasmCode } from "../wasm-code.ts";
+import type { WasmCodeOptions } from "../wasm-code.ts";
+import { type Kernel, KernelPool } from "./kernel-pool.ts";
 
 /** What lies at an index: a byte address, or the value of a scalar (bigint for i64). */
 export type Cells = (number | bigint)[];
@@ -16,8 +16,6 @@ export type Step = () => void;
 
 export interface KernelCall {
   readonly func: PrimFunc;
-  /** Symbolic sizes by variable id, in case the program has any. */
-  readonly sizes: ReadonlyMap<number, number>;
   /** Bytes of scratch memory that the call needs. */
   readonly workspace: number;
   /**
@@ -40,17 +38,23 @@ export interface Kernels {
   threads?(): ThreadCount;
   /** When the threads of parallel loops have begun; undefined when there is nothing to wait for. */
   ready?(): Promise<void> | undefined;
-  /** The generated code. */
-  source(format?: string): string;
+  /** The generated code, one text for each WebAssembly module; other programs that were compiled with these may be in it. */
+  sources(format?: string): readonly string[];
+  /** Gives the code back to the pool: nobody calls it any more. */
+  release(): void;
 }
 
 export interface KernelOptions extends WasmCodeOptions {
   readonly target?: Target;
 }
 
-/** Compiles the tensor programs of a module, at once. */
-export function compileKernels(mod: IRModule, options: KernelOptions = {}): Kernels {
-  return options.target === "interpreter" ? interpreted(mod) : generated(mod, options);
+/** Compiles the tensor programs of a module, at once; those that are in the pool are taken from there. */
+export function compileKernels(
+  mod: IRModule,
+  options: KernelOptions = {},
+  pool: KernelPool = new KernelPool(options),
+): Kernels {
+  return options.target === "interpreter" ? interpreted(mod) : generated(mod, pool);
 }
 
 /** The symbolic sizes of a program, from the shapes and scalars of a call: numbers, or whatever sizes are at the caller's. */
@@ -79,39 +83,47 @@ function inOrder(f: PrimFunc, buffers: number, cells: readonly number[]): number
   return f.params.map((p) => cells[p.kind === "buffer" ? buffer++ : scalar++]);
 }
 
-function generated(mod: IRModule, options: KernelOptions): Kernels {
-  const { code, memory, spread, threads, ready } = wasmCode(irModuleOfPrograms(mod), options);
-  const { exports } = instantiateWasmNow(code, memory.memory, spread);
+function generated(mod: IRModule, pool: KernelPool): Kernels {
+  const kernels = pool.acquire(primFuncs(mod));
+  const all = [...kernels.values()];
+  const modules = [...new Set(all.map((k) => k.module))];
+  const kernelOf = (name: string): Kernel => {
+    const k = kernels.get(name);
+    if (!k) throw new Error(`the module has no tensor program ${name}`);
+    return k;
+  };
   return {
     target: "wasm",
-    threads,
-    ready,
+    threads() {
+      const counts = modules.map((m) => m.threads());
+      return counts.reduce((a, b) => (a.count >= b.count ? a : b), {
+        count: 1,
+        reason: "no loop is parallel",
+      });
+    },
+    ready: () => modules.map((m) => m.ready()).find((starting) => starting !== undefined),
     call(name, shapes, scalars, constantCell) {
-      const func = getPrimFunc(mod, name);
+      const { func, code, entry } = kernelOf(name);
       const sizes = sizesOfCall(func, shapes, scalars);
-      const f = code.functions[name];
-      const workspace = evalSize(f.workspace, sizes);
+      const workspace = evalSize(code.workspace, sizes);
       if (workspace === undefined) throw new Error(`${name}: the size of its workspace is unknown`);
-      const tail = f.sizes.map((v) => constantCell(sizes.get(v.id) as number));
-      const entry = exports[name] as unknown as Entry;
+      const tail = code.sizes.map((v) => constantCell(sizes.get(v.id) as number));
       return {
         func,
-        sizes,
         workspace,
         bind: (table, cells, scratch) =>
-          callOf(entry, table, [...inOrder(func, shapes.length, cells), ...tail, scratch]),
+          callOf(entry as Entry, table, [...inOrder(func, shapes.length, cells), ...tail, scratch]),
       };
     },
-    source(format = "wat") {
+    sources(format = "wat") {
       if (format !== "wat")
         throw new Error(`source: unknown format ${JSON.stringify(format)}; there is "wat"`);
-      return code.wat();
+      return modules.map((m) => m.code.wat());
+    },
+    release() {
+      for (const k of all.splice(0)) pool.release(k);
     },
   };
-}
-
-function irModuleOfPrograms(mod: IRModule): IRModule {
-  return { ...mod, funcs: primFuncs(mod) } as IRModule;
 }
 
 // The table holds numbers but for i64 scalars; the entry's own signature tells which.
@@ -148,7 +160,7 @@ function interpreted(mod: IRModule): Kernels {
   const compiled = new Map<string, ReturnType<typeof compileInterpreter>>();
   return {
     target: "interpreter",
-    call(name, shapes, scalars) {
+    call(name, shapes) {
       const func = getPrimFunc(mod, name);
       let run = compiled.get(name);
       if (!run) {
@@ -171,10 +183,11 @@ function interpreted(mod: IRModule): Kernels {
           ready(args);
         };
       };
-      return { func, sizes: sizesOfCall(func, shapes, scalars), workspace: 0, bind };
+      return { func, workspace: 0, bind };
     },
-    source() {
+    sources() {
       throw new Error(`the interpreter generates no code; build with { target: "wasm" }`);
     },
+    release() {},
   };
 }

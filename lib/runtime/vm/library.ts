@@ -110,12 +110,10 @@ export class GraphLibrary {
     return this.specialized(name, args).module;
   }
 
-  /** The generated code of what was compiled so far. */
-  source(format?: string): string {
-    return this.specializations
-      .all()
-      .map(({ linked }) => linked.kernels.source(format))
-      .join("\n");
+  /** The generated code of what was compiled so far, one text for each WebAssembly module. */
+  sources(format?: string): readonly string[] {
+    const texts = this.specializations.all().flatMap(({ linked }) => linked.kernels.sources(format));
+    return [...new Set(texts)];
   }
 
   /** When the threads of what was compiled so far have begun; undefined when there is nothing to wait for. */

@@ -61,6 +61,7 @@ export class LinkedProgram implements Host {
       for (const name of Object.keys(program.functions)) this.link(name, constants);
     } catch (e) {
       for (const c of program.constants) this.pool.release(c);
+      kernels.release();
       throw e;
     }
     this.relative.push([this.scratch, this.arenaBytes]);
@@ -232,11 +233,12 @@ export class LinkedProgram implements Host {
     for (const [cell, offset] of this.relative) this.cells[cell] = base + offset;
   }
 
-  /** Gives constants and the claim on the arena back. */
+  /** Gives constants, kernels and the claim on the arena back. */
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
     for (const c of this.program.constants) this.pool.release(c);
+    this.kernels.release();
     this.arenas.release(this);
   }
 }

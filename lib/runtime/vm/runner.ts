@@ -23,8 +23,8 @@ export interface GraphRunner {
   lowered(name: string, args?: readonly unknown[]): IRModule;
   /** Why a function, or a step of it, runs on another device than the target says: a line for each. */
   notes?(name: string, args: readonly unknown[]): Promise<readonly string[]>;
-  /** The generated code of what was compiled so far. */
-  source(format?: string): string;
+  /** The generated code of what was compiled so far, in its parts. */
+  sources(format?: string): readonly string[];
   /** How many programs are there. */
   readonly compiled: number;
   /** When the threads of what was compiled so far have begun; undefined when there is nothing to wait for. */

@@ -9,6 +9,7 @@ import { spreadLoops } from "../../tune/default/parallel.ts";
 import { threadsFor } from "../thread-count.ts";
 import { bindSizes, symbolicSizesOf } from "./arguments.ts";
 import type { Output } from "./held.ts";
+import { KernelPool } from "./kernel-pool.ts";
 import { compileKernels, type KernelOptions } from "./kernels.ts";
 import { LinkedProgram } from "./linked.ts";
 import { type LowerOptions, lowerFunction } from "./lower.ts";
@@ -22,6 +23,8 @@ export interface SpecializeOptions extends KernelOptions {
   readonly cacheSize?: number;
   /** Changes to the pipeline: passes of one's own, a recorder, other schedules. */
   readonly pipeline?: LowerOptions;
+  /** Kernels that are shared with others, who have the same options. Default: a pool of one's own. */
+  readonly kernels?: KernelPool;
 }
 
 export interface Specialized {
@@ -32,6 +35,7 @@ export interface Specialized {
 
 export class Specializations {
   private readonly options: SpecializeOptions;
+  private readonly kernels: KernelPool;
   /** In the order of last use. */
   private readonly cache = new Map<string, Specialized>();
   /** Static functions: compiled once and kept. */
@@ -46,6 +50,7 @@ export class Specializations {
     if (!Number.isInteger(cacheSize) || cacheSize < 1)
       throw new RangeError(`cacheSize must be a whole number of at least 1, got ${cacheSize}`);
     this.options = { ...options, cacheSize };
+    this.kernels = options.kernels ?? new KernelPool(options);
   }
 
   /** The program of a function for sizes by variable id; compiled when it is not there. */
@@ -91,7 +96,7 @@ export class Specializations {
     const { module: lowered, program, unscheduled } = lowerFunction(mod, name, sizes, this.options.pipeline);
     const isWasm = this.options.target !== "interpreter";
     const module = isWasm ? spreadLoops(lowered, threadsFor(this.options.threads).count) : lowered;
-    const kernels = compileKernels(module, this.options);
+    const kernels = compileKernels(module, this.options, this.kernels);
     const rest: Specialize = (from, func, args) => this.rest(from, func, args);
     const linked = new LinkedProgram(program, kernels, rest, unscheduled);
     this.modules.set(linked, module);

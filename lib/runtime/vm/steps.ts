@@ -3,7 +3,7 @@ import type { Slot, VmFunction, VmInstr, VmSlot } from "../../graph/vm-code.ts";
 import type { PrimFunc } from "../../ir/index.ts";
 import { Tensor } from "../tensor.ts";
 import { kept, type Output } from "./held.ts";
-import type { Step } from "./kernels.ts";
+import { type Step, sizesOfCall } from "./kernels.ts";
 import { lateRun } from "./late.ts";
 import { getFunc } from "./packed.ts";
 import type { Host, StepInfo } from "./types.ts";
@@ -41,11 +41,12 @@ const HANDLERS: Handlers = {
     p.needWorkspace(call.workspace);
     const scalars = scalarsOf(call.func, given).map((x) => p.cell(x));
     const cells = [...i.args.map((s) => base + s), ...scalars];
+    const program = p.unscheduled.get(i.func) ?? call.func;
     const info = {
       node: i.node,
       func: i.func,
-      program: p.unscheduled.get(i.func) ?? call.func,
-      sizes: call.sizes,
+      program,
+      sizes: sizesOfCall(program, shapes, given),
       bytes: total(slots),
     };
     return { step: call.bind(p.cells, cells, p.scratchCell), info };

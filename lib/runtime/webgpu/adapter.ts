@@ -1,5 +1,5 @@
 /** Which GPUs there are, and what they can do. */
-import type { WgslLimits } from "../../codegen/wgsl/index.ts";
+import type { MatrixUnits, WgslLimits } from "../../codegen/wgsl/index.ts";
 
 /** What is known of an adapter, as plain data. */
 export interface AdapterReport {
@@ -11,6 +11,8 @@ export interface AdapterReport {
   readonly fallback: boolean;
   readonly features: readonly string[];
   readonly limits: Readonly<Record<string, number>>;
+  /** What its matrix units do, of what generated code can use; absent where it tells of none. */
+  readonly matrix?: MatrixUnits;
 }
 
 /** Where WebGPU comes from: the browser's or the runtime's own, otherwise Dawn. */
@@ -57,6 +59,7 @@ export async function listAdapters(): Promise<AdapterReport[]> {
 
 export function reportOf(adapter: GPUAdapter): AdapterReport {
   const { vendor, architecture, device, description } = adapter.info;
+  const matrix = matrixUnitsOf(adapter.info);
   return {
     vendor,
     architecture,
@@ -65,7 +68,26 @@ export function reportOf(adapter: GPUAdapter): AdapterReport {
     fallback: adapter.info.isFallbackAdapter || /swiftshader|llvmpipe/i.test(`${architecture} ${device}`),
     features: [...adapter.features].sort(),
     limits: limitsOf(adapter.limits),
+    ...(matrix && { matrix }),
   };
+}
+
+const isMatrixType = (t: string): boolean => t === "f16" || t === "f32";
+
+/**
+ * The shapes of an adapter's matrix units (Dawn's `subgroupMatrixConfigs`, an experiment), as far as they are of f16 and
+ * f32; undefined where it tells of none.
+ */
+export function matrixUnitsOf(info: GPUAdapterInfo): MatrixUnits | undefined {
+  const told = (info as { readonly subgroupMatrixConfigs?: Iterable<MatrixUnits["shapes"][number]> })
+    .subgroupMatrixConfigs;
+  const shapes = [...(told ?? [])]
+    .filter((s) => isMatrixType(s.componentType) && isMatrixType(s.resultComponentType))
+    .map(({ componentType, resultComponentType, M, N, K }) => ({
+      ...{ componentType, resultComponentType, M, N, K },
+    }));
+  const subgroupSize = info.subgroupMaxSize;
+  return shapes.length > 0 && subgroupSize ? { subgroupSize, shapes } : undefined;
 }
 
 /** Limits as plain numbers: they are getters on a prototype. */

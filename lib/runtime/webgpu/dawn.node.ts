@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 /**
  * Generated shaders write the memory of a workgroup before they read it. Clearing it all the same takes Dawn a store for
  * each element, in each thread: on SwiftShader a matrix product of shared tiles takes thirty times as long to compile
- * that way, and three times as long to run.
+ * that way, and three times as long to run. Adapters tell of experimental features, subgroup matrices among them, only
+ * where APIs that are not finished are allowed.
  */
-const FLAGS = ["enable-dawn-features=disable_workgroup_init"];
+const FLAGS = ["enable-dawn-features=disable_workgroup_init,allow_unsafe_apis"];
 
 /** Where browsers keep SwiftShader, a Vulkan driver in software that Vulkan's loader does not know of. */
 const SOFTWARE = [

@@ -1,7 +1,12 @@
 /** A device with pooled buffers, counted traffic, cached pipelines, and errors that belong to a call. */
-import type { WgslKernel, WgslLimits } from "../../codegen/wgsl/index.ts";
+import {
+  MATRIX_FEATURE,
+  type MatrixUnits,
+  type WgslKernel,
+  type WgslLimits,
+} from "../../codegen/wgsl/index.ts";
 import type { Clock } from "../backend.ts";
-import { type AdapterReport, limitsOf, reportOf, requestAdapter } from "./adapter.ts";
+import { type AdapterReport, gpu, limitsOf, reportOf, requestAdapter } from "./adapter.ts";
 import { GpuError } from "./error.ts";
 import { BufferPool } from "./pool.ts";
 import { Turns } from "./turns.ts";
@@ -32,17 +37,23 @@ export class GpuDevice {
   readonly adapter: AdapterReport;
   readonly limits: WgslLimits;
   readonly features: ReadonlySet<string>;
+  /** Language features of the WGSL that the compiler takes. */
+  readonly language: ReadonlySet<string>;
+  /** What its matrix units do, if it has any. */
+  readonly matrix?: MatrixUnits;
   readonly turns = new Turns(MOST_CALLS);
   readonly traffic: Traffic;
   #lost: string | undefined;
   readonly #pool: BufferPool;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
 
-  constructor(device: GPUDevice, adapter: AdapterReport) {
+  constructor(device: GPUDevice, adapter: AdapterReport, language: Iterable<string> = []) {
     this.device = device;
     this.adapter = adapter;
     this.limits = limitsOf(device.limits);
     this.features = new Set(device.features);
+    this.language = new Set(language);
+    if (adapter.matrix && device.features.has(MATRIX_FEATURE)) this.matrix = adapter.matrix;
     const pool = new BufferPool(device);
     this.#pool = pool;
     this.traffic = {
@@ -71,7 +82,9 @@ export class GpuDevice {
   static async request(): Promise<GpuDevice> {
     const adapter = await requestAdapter();
     const report = reportOf(adapter);
-    const wanted = ["shader-f16", "timestamp-query", "subgroups"].filter((f) => adapter.features.has(f));
+    const wanted = ["shader-f16", "timestamp-query", "subgroups", MATRIX_FEATURE].filter((f) =>
+      adapter.features.has(f),
+    );
     const limits = Object.fromEntries(
       Object.entries(limitsOf(adapter.limits)).filter(([name]) => REQUESTED.has(name)),
     );
@@ -79,7 +92,7 @@ export class GpuDevice {
       requiredFeatures: wanted as GPUFeatureName[],
       requiredLimits: limits,
     });
-    return new GpuDevice(device, report);
+    return new GpuDevice(device, report, (await gpu()).wgslLanguageFeatures ?? []);
   }
 
   get lost(): string | undefined {

@@ -66,4 +66,4 @@ export class Timestamps {
 }
 
 /** Passes that one query set has room for. */
-export const MOST_PASSES = 2048;
+const MOST_PASSES = 2048;

@@ -47,7 +47,7 @@ export function constantsOf(x: IRModule | GraphFunc): Readonly<Record<string, ND
 }
 
 /** `R.const([1, 2], "i64")`; undefined for data that are large, or that numbers as text do not give again. */
-export function inlineText(a: NDArray): string | undefined {
+function inlineText(a: NDArray): string | undefined {
   if (a.shape.reduce((x, y) => x * y, 1) > INLINE || pendingName(a) !== undefined) return undefined;
   if (!exact(a)) return undefined;
   const elements = a.dtype === "i64" ? Array.from(elementsOf(a) as BigInt64Array) : numbersOf(a);

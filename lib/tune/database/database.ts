@@ -1,5 +1,5 @@
 /** Databases of tuning records: in memory, and several as one. The file is in `file.node.ts`. */
-import { type PrimFunc, structuralEqual, withAttrs } from "../../ir/index.ts";
+import { mapStmt, type PrimFunc, type Stmt, structuralEqual, withAttrs, withBody } from "../../ir/index.ts";
 import type { Schedule } from "../../schedule/index.ts";
 import { parsePrimFunc } from "../../script/index.ts";
 import { overLimit } from "../gpu-limits.ts";
@@ -27,12 +27,34 @@ export interface Database {
   queryRecord(func: PrimFunc, target?: TuningTarget): TuningRecord | undefined;
   /** The fastest schedule of a program, on the program it was found for (equal up to names). */
   querySchedule(func: PrimFunc, target?: TuningTarget): Schedule | undefined;
-  /** The scheduled program, with the attributes of the one that was asked for. */
+  /**
+   * The scheduled program, with the attributes of the one that was asked for. Where the record is for several threads, but
+   * not as many as the target has, its parallel loops are serial: they were cut for those, and analysis marks others.
+   */
   queryFunc(func: PrimFunc, target?: TuningTarget): PrimFunc | undefined;
 }
 
 /** What takes more than this part of the time without search may be faster by chance, or only where its operands lie in caches. */
 const CLEARLY = 0.97;
+
+interface Found {
+  readonly schedule: Schedule;
+  /** What it was measured on. */
+  readonly target: TuningTarget;
+}
+
+/** Whether jobs were cut for another number of threads: two jobs would leave two of four threads idle. */
+const ofOtherThreads = (a: TuningTarget, b: TuningTarget): boolean =>
+  a.kind === "wasm" && b.kind === "wasm" && a.threads > 1 && a.threads !== b.threads;
+
+/** Its loops are those of one thread: which ones are shared is left to analysis. */
+function withoutParallel(f: PrimFunc): PrimFunc {
+  const serial = (s: Stmt): Stmt =>
+    mapStmt(s.kind === "for" && s.loopKind === "parallel" ? { ...s, loopKind: "serial" } : s, {
+      stmt: serial,
+    });
+  return withBody(f, serial(f.body) as PrimFunc["body"]);
+}
 
 /** What all databases share: queries over their records. */
 abstract class Queries implements Database {
@@ -44,12 +66,17 @@ abstract class Queries implements Database {
   }
 
   querySchedule(func: PrimFunc, target?: TuningTarget): Schedule | undefined {
+    return this.find(func, target)?.schedule;
+  }
+
+  private find(func: PrimFunc, target?: TuningTarget): Found | undefined {
     for (const r of this.ranked(func, target)) {
       try {
         const found = scheduleOfRecord(r);
         // What was found on a larger GPU may be too much for this one.
         const gpu = target?.kind === "webgpu" ? target : undefined;
-        if (!gpu || overLimit(found.func(WORKLOAD_FUNC), gpu.limits) === undefined) return found;
+        if (!gpu || overLimit(found.func(WORKLOAD_FUNC), gpu.limits) === undefined)
+          return { schedule: found, target: r.target };
       } catch {
         // A record of another version: its trace no longer fits, and the next best has to do.
       }
@@ -73,8 +100,11 @@ abstract class Queries implements Database {
   }
 
   queryFunc(func: PrimFunc, target?: TuningTarget): PrimFunc | undefined {
-    const found = this.querySchedule(func, target)?.func(WORKLOAD_FUNC);
-    return found && withAttrs(found, { ...func.attrs, scheduled: "tuned" });
+    const found = this.find(func, target);
+    if (!found) return undefined;
+    const program = found.schedule.func(WORKLOAD_FUNC);
+    const f = target && ofOtherThreads(found.target, target) ? withoutParallel(program) : program;
+    return withAttrs(f, { ...func.attrs, scheduled: "tuned" });
   }
 }
 

@@ -5,13 +5,16 @@
  * convolution's input is laid out by the block's axes while it is fetched, padding included.
  */
 import { regionsOf } from "../../arith/index.ts";
-import { constInt } from "../../ir/index.ts";
+import { BYTES, constInt } from "../../ir/index.ts";
 import type { BlockRV, ExprRV, LoopRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "../default/attempt.ts";
-import { fuseColumns, layOut, type Roles, rolesOf } from "../default/contraction.ts";
 import { epilogueOf } from "../default/inline.ts";
-import { type Access, contractionOf, extentOf, product } from "../default/shape.ts";
+import { layOut } from "../default/panel.ts";
+import { fuseColumns, type Roles, rolesOf } from "../default/roles.ts";
+import { type Access, contractionOf, extentOf, product, strideAlong } from "../default/shape.ts";
 import { LANES } from "./elementwise.ts";
+import type { GpuMachine } from "./machine.ts";
+import { schedulePanel } from "./panel.ts";
 
 /** A number, or one that was drawn. */
 export type Count = number | ExprRV;
@@ -29,36 +32,43 @@ export interface Choices {
   readonly shared: (operand: "x" | "y") => boolean;
   /** Elements of one access while fetching: 4, or 1. */
   readonly lanes: () => Count;
+  /**
+   * An operand that is gathered is laid out in device memory before, as a nest of its own, and axes of the reduction that
+   * lie in one piece are one. Default: a workgroup lays out the part it needs, in its memory.
+   */
+  readonly apart?: boolean;
 }
 
-/** Threads and sums of each along one side of a tile. */
-interface Side {
-  readonly threads: number;
-  readonly sums: number;
-}
-
-/** Threads along a side: squared, they are what every adapter has in a workgroup. */
-const SIDE = 16;
 /** Steps of the reduction that are fetched at a time. */
 const STEPS = [8, 16, 4, 9, 7, 6, 5, 3, 2];
-/** Sides from which on a thread has 8 sums along each: 64 registers, and half the traffic. */
-const LARGE = 1024;
+/** Bytes of an operand laid out in device memory: less than every adapter binds. */
+const MOST_LAID_OUT = 2 ** 26;
 
-export function scheduleProduct(sch: Schedule, block: BlockRV): Schedule {
+export function scheduleProduct(sch: Schedule, block: BlockRV, machine: GpuMachine): Schedule {
   const b = sch.get(block);
   const c = contractionOf(b);
   const roles = c && rolesOf(b, c);
   if (!roles) return sch;
-  const [m, n] = [sideOf(roles.rows), product(roles.columns.map(extentOf))];
-  const large = Math.min(m, n) >= LARGE;
-  const [row, column] = [divided(m, large), divided(n, large)];
-  // Tiles of a few elements are no use: then a thread for each result does as well.
-  if (!column || !row || row.threads * column.threads < 16) return sch;
+  const columns = product(roles.columns.map(extentOf));
+  const outer = [...roles.batch, ...roles.rows.slice(0, -1)].map(extentOf);
+  const tiles = machine.tiles(sideOf(roles.rows), columns, product(outer));
+  if (!tiles) return sch;
+  const [row, column] = tiles;
+  const laidOut =
+    BYTES[roles.y.buffer.dtype] * columns * product([...roles.batch, ...roles.reduce].map(extentOf));
+  // Where an operand that has to be laid out fits nowhere else, parts of it are, in turn, in the memory of the workgroup.
+  const together = machine.together || laidOut > MOST_LAID_OUT;
+  // Rows are too few for it to be used again: it is read where it lies.
+  if (!together && !inPlace(roles) && row.sums < 4) return sch;
   const choices: Choices = {
     side: (_, which) => (which === "row" ? [row.threads, row.sums] : [column.threads, column.sums]),
-    steps: (_, extent) => [STEPS.find((n) => extent % n === 0) ?? 1, 1],
-    shared: () => true,
+    steps: (_, extent) => {
+      const written = machine.steps.find((n) => extent % n === 0) ?? 1;
+      return together ? [STEPS.find((n) => extent % n === 0) ?? 1, 1] : [written, written];
+    },
+    shared: () => together,
     lanes: () => LANES,
+    apart: !together,
   };
   return attempt(sch, (s) => tileProduct(s, block, choices));
 }
@@ -72,10 +82,16 @@ export function tileProduct(s: Schedule, block: BlockRV, choices: Choices): bool
   const made = epilogueOf(s, block) ?? s.cacheWrite(block, 0, "local");
   const number = (of: Access): number =>
     regionsOf(s.get(block)).reads.findIndex((r) => r.buffer.id === of.buffer.id);
-  const plain = roles.columns.length === 1 && isPlain(roles.y);
+  const plain = choices.apart ? inPlace(roles) : roles.columns.length === 1 && isPlain(roles.y);
   const fetches: BlockRV[] = [];
-  if (!plain) fetches.push(gathered(s, block, number(roles.y), roles));
-  else if (choices.shared("y")) fetches.push(s.cacheRead(block, number(roles.y), "shared"));
+  if (!plain) {
+    const panel = gathered(s, block, number(roles.y), roles);
+    if (choices.apart) schedulePanel(s, panel);
+    else {
+      s.setScope(panel, 0, "shared");
+      fetches.push(panel);
+    }
+  } else if (choices.shared("y")) fetches.push(s.cacheRead(block, number(roles.y), "shared"));
   if (choices.shared("x")) fetches.unshift(s.cacheRead(block, number(roles.x), "shared"));
   const kinds = fuseColumns(s, block, made, b.axes, roles);
   s.setScope(block, 0, "local");
@@ -83,10 +99,11 @@ export function tileProduct(s: Schedule, block: BlockRV, choices: Choices): bool
   const loops = s.getLoops(block);
   const of = (...wanted: string[]): LoopRV[] => loops.filter((_, i) => wanted.includes(kinds[i]));
   const allRows = of("row");
-  const reduce = of("reduce");
+  let reduce = of("reduce");
   const row = allRows.at(-1) ?? of("unit").at(-1);
   const [column] = of("column");
   if (!row || !column || reduce.length === 0) return false;
+  if (choices.apart && reduce.length > 1 && inOnePiece(roles.x, roles.reduce)) reduce = [s.fuse(...reduce)];
   const outer = [...of("batch", "unit"), ...allRows].filter((l) => l.id !== row.id);
   const [ty, rowSums, rowVirtual] = choices.side(row, "row");
   const [r0, r1, r2, rv] = inTiles(s, row, ty, rowSums, rowVirtual);
@@ -96,7 +113,8 @@ export function tileProduct(s: Schedule, block: BlockRV, choices: Choices): bool
   // The axis of the reduction with the most steps is gone through in parts; the others stand around it.
   const long = reduce.reduce((a, l) => (extentOfLoop(s, l) > extentOfLoop(s, a) ? l : a));
   const [fetched, written] = choices.steps(long, extentOfLoop(s, long));
-  const [k0, ...k] = s.split(long, written === 1 ? [null, fetched] : [null, fetched, written]);
+  const parts = written === 1 ? [fetched] : fetched === written ? [written] : [fetched, written];
+  const [k0, ...k] = s.split(long, [null, ...parts]);
   const windows = reduce.filter((l) => l.id !== long.id);
   s.reorder(...outer, r0, c0, ...virtual, r1, c1, ...windows, k0, ...k, r2, c2);
   const group = s.fuse(...outer, r0, c0);
@@ -107,7 +125,7 @@ export function tileProduct(s: Schedule, block: BlockRV, choices: Choices): bool
   s.reverseComputeAt(made, c1);
   for (const l of s.getLoops(made).slice(depthOf(s, made, c1))) s.unroll(l);
   for (const fetch of fetches) s.computeAt(fetch, k0);
-  for (const l of [...k.slice(1), r2, c2]) s.unroll(l);
+  for (const l of [...(written === 1 ? [] : k.slice(-1)), r2, c2]) s.unroll(l);
   s.decomposeReduction(block, windows[0] ?? k0);
   // Last: where threads have no even share, nothing more can be proven of what they fill.
   for (const fetch of fetches) fetchTogether(s, fetch, k0, [ty, tx], choices);
@@ -131,23 +149,22 @@ const extentOfLoop = (s: Schedule, l: LoopRV): number => constInt(s.get(l).exten
 
 const sideOf = (axes: Roles["rows"]): number => (axes.length === 0 ? 1 : extentOf(axes[axes.length - 1]));
 
-/** Threads and sums for a side of so many elements, so that tiles come out even; undefined when they cannot. */
-function divided(n: number, large: boolean): Side | undefined {
-  let best: Side | undefined;
-  for (const sums of large ? [8] : [4, 7, 5, 6, 3, 2, 1]) {
-    for (let threads = large ? SIDE : 8; threads >= 1; threads--) {
-      if (n % (sums * threads) !== 0) continue;
-      const size = sums * threads;
-      if (!best || size > best.sums * best.threads) best = { threads, sums };
-      break;
-    }
-  }
-  // A side of a prime number of elements would be one thread for each of them.
-  return best && (best.threads * best.sums >= 8 || best.threads * best.sums === n) ? best : undefined;
-}
-
 /** Whether the operand is used at axes as they are. */
 const isPlain = (a: Access): boolean => a.indices.every((i) => i.kind === "var");
+
+/** Whether columns are one after another in Y, so that it needs no laying out. */
+const inPlace = (roles: Roles): boolean =>
+  roles.columns.length === 1 ? isPlain(roles.y) : inOnePiece(roles.y, roles.columns);
+
+/** Whether the axes walk through what is accessed as one axis would. */
+function inOnePiece(a: Access, axes: Roles["columns"]): boolean {
+  let step = 1;
+  return [...axes].reverse().every((axis) => {
+    const ok = extentOf(axis) === 1 || strideAlong(a, axis.v) === step;
+    step *= extentOf(axis);
+    return ok;
+  });
+}
 
 /** Y laid out by the axes of the block, the columns as one; what pads it is computed on the way. */
 function gathered(s: Schedule, block: BlockRV, read: number, roles: Roles): BlockRV {
@@ -158,7 +175,6 @@ function gathered(s: Schedule, block: BlockRV, read: number, roles: Roles): Bloc
     if (b.axes.every((a) => a.type === "S") && s.getConsumers(producer).length === 1)
       s.computeInline(producer);
   }
-  s.setScope(panel, 0, "shared");
   return panel;
 }
 

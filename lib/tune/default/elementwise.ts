@@ -2,16 +2,7 @@
 import { type Block, constInt, stridesOf } from "../../ir/index.ts";
 import type { BlockRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
-import {
-  type Access,
-  divisor,
-  evenParts,
-  loadsOf,
-  product,
-  storeOf,
-  storesOf,
-  strideAlong,
-} from "./shape.ts";
+import { type Access, divisor, loadsOf, product, storeOf, storesOf, strideAlong } from "./shape.ts";
 
 /** Elements in one iteration of a vectorised loop: four vectors of f32, to have independent work in flight. */
 const WIDE = [16, 24, 28, 20, 8, 12];
@@ -71,7 +62,7 @@ export function walk(s: Schedule, block: BlockRV, from = 0): boolean {
   const loop = straight ? s.fuse(...loops) : loops[loops.length - 1];
   const extent = straight ? product(extentsOf) : extentsOf[loops.length - 1];
   if (!(extent >= 4)) return false;
-  const width = extent <= WHOLE ? extent : (divisor(extent, WIDE) ?? evenParts(extent, WHOLE) ?? 16);
+  const width = extent <= WHOLE ? extent : (divisor(extent, WIDE) ?? 16);
   const [, inner] = s.split(loop, [null, width]);
   s.vectorize(inner);
   return true;

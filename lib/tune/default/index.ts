@@ -6,7 +6,7 @@
 
 import { layoutFreeBuffers } from "../../graph/passes/layout-free.ts";
 import type { Pass } from "../../graph/passes/pass.ts";
-import { type Block, type IRModule, irModule, type PrimFunc, primFuncs } from "../../ir/index.ts";
+import { type Block, type IRModule, irModule, type PrimFunc, ProgramMap, primFuncs } from "../../ir/index.ts";
 import { type BlockRV, Schedule } from "../../schedule/index.ts";
 import { attempt } from "./attempt.ts";
 import { scheduleContraction } from "./contraction.ts";
@@ -16,12 +16,21 @@ import { autoInline } from "./inline.ts";
 import { schedulePhases } from "./phases.ts";
 import { scheduleReduction } from "./reduction.ts";
 import { scheduleRows } from "./rows.ts";
+import { scheduleScan } from "./scan.ts";
 import type { Setting } from "./setting.ts";
 import { isStatic } from "./shape.ts";
 import { operandLoads } from "./tile.ts";
+import { scheduleTranspose } from "./transpose.ts";
 import { scheduleWindow } from "./window.ts";
 
 const NAME = "main";
+
+/**
+ * Programs and their schedules, by engine: the same program gets the same schedule. So many are known: those of a model or
+ * two, for some sets of sizes.
+ */
+const MOST_KNOWN = 256;
+const schedules = new Map<string, ProgramMap<PrimFunc>>();
 
 /**
  * Whether someone has scheduled the program already: then it stays as it is. `true`: by hand, threads included; "tuned": a
@@ -34,7 +43,12 @@ const isScheduled = (f: PrimFunc): boolean => f.attrs.scheduled === true || f.at
  * what is to run it, as `TuningTarget` has it; for any engine when not given.
  */
 export function defaultSchedule(f: PrimFunc, engine?: string): PrimFunc {
-  return isScheduled(f) ? f : scheduleOf(f, engine).func(NAME);
+  if (isScheduled(f)) return f;
+  const known = schedules.get(engine ?? "") ?? new ProgramMap<PrimFunc>(MOST_KNOWN);
+  schedules.set(engine ?? "", known);
+  const done = known.get(f) ?? scheduleOf(f, engine).func(NAME);
+  known.set(f, done);
+  return done;
 }
 
 /** The same, as the schedule: to be looked at step by step. */
@@ -48,8 +62,7 @@ export function scheduleOf(f: PrimFunc, engine?: string): Schedule {
 }
 
 /**
- * Schedules the blocks of a scope, and of the scopes in it: the steps of a recurrence are programs of their own, in which
- * nothing can be laid out once for all calls.
+ * Schedules the blocks of a scope, and of the scopes in it: the steps of a recurrence are programs of their own.
  */
 function scheduleWithin(given: Schedule, scope: BlockRV, setting: Setting): Schedule {
   let sch = given;
@@ -77,9 +90,16 @@ export function scheduleBlock(sch: Schedule, rv: BlockRV, setting: Setting): Sch
     }
     return sch;
   }
-  if (sch.getChildBlocks(rv).length > 0) return scheduleWithin(sch, rv, { ...setting, constants: new Set() });
-  const written = scheduleFormulas(sch, rv);
-  return written === sch ? scheduleElementwise(sch, rv) : written;
+  if (sch.get(rv).axes.some((a) => a.type === "O")) {
+    const done = scheduleScan(sch, rv);
+    if (done !== sch) return done;
+  }
+  if (sch.getChildBlocks(rv).length > 0) return scheduleWithin(sch, rv, setting);
+  for (const rule of [scheduleFormulas, scheduleTranspose, scheduleElementwise]) {
+    const done = rule(sch, rv);
+    if (done !== sch) return done;
+  }
+  return sch;
 }
 
 function stands(sch: Schedule, rv: BlockRV): boolean {

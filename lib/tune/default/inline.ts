@@ -93,10 +93,13 @@ export function autoInline(sch: Schedule, func: string): Schedule {
 const isAxis = (i: Expr, a: BlockAxis): boolean =>
   (i.kind === "var" && i.id === a.v.id) || (constInt(i) === 0 && extentOf(a) === 1);
 
-/** The one consumer that takes each element of what a block makes at its own place, or undefined. */
+/**
+ * The one consumer that takes each element of what a block makes at its own place, and nothing that other blocks make; or
+ * undefined.
+ */
 export function epilogueOf(sch: Schedule, rv: BlockRV): BlockRV | undefined {
   const consumers = sch.getConsumers(rv);
-  if (consumers.length !== 1) return undefined;
+  if (consumers.length !== 1 || sch.getProducers(consumers[0]).length !== 1) return undefined;
   const [made, used] = [sch.get(rv), sch.get(consumers[0])];
   const store = storeOf(used);
   const out = storeOf(made);

@@ -4,13 +4,12 @@
  *
  * The primitive `parallel` has to come before a reduction is decomposed, when the tiles of a schedule are not yet what
  * they will be; here the finished program is looked at. Iterations are apart when every buffer that the loop writes has a
- * dimension (or, where fused loops left quotients and remainders, a place in memory) at which all accesses in the loop move
- * with its variable, by steps wider than everything else they do.
+ * dimension (or, where fused loops left quotients and remainders, some neighbouring ones taken as one) at which all accesses
+ * in the loop move with its variable, by steps wider than everything else they do.
  */
 import { linearForm, simplify } from "../../arith/index.ts";
 import {
   type Buffer,
-  constant,
   constInt,
   type Expr,
   type For,
@@ -24,10 +23,10 @@ import {
   ops,
   ownExprs,
   type PrimFunc,
+  ProgramFacts,
   primFuncs,
   type Ranges,
   type Stmt,
-  stridesOf,
   substExpr,
   unreachable,
   usesVar,
@@ -47,19 +46,28 @@ const BUSY = 0.8;
 const CALL = 10;
 const LANES = 4;
 
-/** Marks loops of every program of a module that nobody has scheduled himself. With one thread, nothing. */
+/**
+ * Marks loops of every program of a module that nobody has scheduled himself, in nests that have no parallel loop yet:
+ * search marks its own. With one thread, nothing.
+ */
 export function spreadLoops(mod: IRModule, threads: number, worth = WORTH): IRModule {
   if (threads < 2) return mod;
-  const spread = Object.entries(primFuncs(mod)).map(([name, f]) => [name, spreadFunc(f, threads, worth)]);
+  const spread = Object.entries(primFuncs(mod)).map(([name, f]) => [
+    name,
+    known.of(f, () => spreadFunc(f, threads, worth), `${threads} ${worth}`),
+  ]);
   return irModule({ ...mod.funcs, ...Object.fromEntries(spread) }, mod.attrs);
 }
 
+const known = new ProgramFacts<PrimFunc>();
+
 function spreadFunc(f: PrimFunc, threads: number, worth: number): PrimFunc {
-  if (f.attrs.scheduled === true || loopsIn(f.body).some((l) => l.loopKind === "parallel")) return f;
+  if (f.attrs.scheduled === true) return f;
   const go = (s: Stmt, at: Around): Stmt => {
     if (s.kind === "block") return mapStmt(s, { stmt: (x) => (x === s.init ? x : go(x, inBlock(s, at))) });
     if (s.kind !== "for") return mapStmt(s, { stmt: (x) => go(x, at) });
-    if (s.loopKind !== "serial" || !(workOf(s) >= worth)) return s;
+    // Whoever marked a loop has decided for all of its nest.
+    if (s.loopKind !== "serial" || hasParallel(s) || !(workOf(s) >= worth)) return s;
     const n = constInt(s.extent) ?? 0;
     const inside = inLoop(s, at);
     const may = n >= 2 && areApart(s, inside);
@@ -71,6 +79,8 @@ function spreadFunc(f: PrimFunc, threads: number, worth: number): PrimFunc {
   const body = go(f.body, { ranges: new Map(), axes: new Map() });
   return body === f.body ? f : withBody(f, body as PrimFunc["body"]);
 }
+
+const hasParallel = (s: Stmt): boolean => loopsIn(s).some((l) => l.loopKind === "parallel");
 
 /** What is known at a statement: ranges of loops, and what axes stand for in terms of loops. */
 interface Around {
@@ -140,16 +150,23 @@ function areApart(l: For, at: Around): boolean {
   return [...written].every((id) => {
     const own = touches.filter((t) => t.buffer.id === id);
     const rank = own[0].indices.length;
-    const dimensions = Array.from({ length: rank }, (_, d) => own.map((t) => t.indices[d]));
-    return [...dimensions, own.map(flat)].some((indices) => isSeparated(l, indices, own, bound));
+    for (let first = 0; first < rank; first++)
+      for (let last = first; last < rank; last++) {
+        const places = own.map((t) => placeIn(t, first, last));
+        if (isSeparated(l, places, own, bound)) return true;
+      }
+    return false;
   });
 }
 
-/** Where in memory an element lies: quotients and remainders of one number become that number again. */
-function flat({ buffer, indices }: Touch): Expr {
-  const strides = stridesOf(buffer);
-  const zero = constant(0, indices[0]?.dtype ?? "i32");
-  return indices.reduce<Expr>((sum, e, d) => ops.add(sum, ops.mul(e, strides[d])), zero);
+/**
+ * Where an element lies within some neighbouring dimensions: quotients and remainders of one number become that number again.
+ * Elements that differ there are different, whatever their other indices.
+ */
+function placeIn({ buffer, indices }: Touch, first: number, last: number): Expr {
+  let place = indices[first];
+  for (let d = first + 1; d <= last; d++) place = ops.add(ops.mul(place, buffer.shape[d]), indices[d]);
+  return place;
 }
 
 /** All accesses below, in terms of loops; false where they cannot be told. */

@@ -20,6 +20,8 @@ import {
 
 /** Partial sums kept side by side: four vectors, so that one addition need not wait for the one before. */
 const LANES = [16, 8, 4];
+/** In rows of so many, a last step of fewer lanes is worth the code. */
+const RAGGED = 32;
 /** Of other numbers of sums, the most. */
 const MOST_LANES = 32;
 /** Windows of so few elements are written out. */
@@ -87,11 +89,11 @@ function inOnePiece(at: Access, axes: readonly BlockAxis[]): boolean {
 }
 
 /**
- * How many sums side by side for rows of `n`: a divisor of it, so that no step sticks out; the one with the fewest idle
- * lanes, 16 if it can be. 1 where there is none of a useful size.
+ * How many sums side by side for rows of `n`: a divisor of it, 16 if it can be, so that no step sticks out; of a long row 16
+ * in any case, with a shorter last step; of a short one the divisor with the fewest idle lanes. 1 where there is none.
  */
 function lanesFor(n: number): number {
-  return divisor(n, LANES) ?? evenParts(n, MOST_LANES) ?? 1;
+  return divisor(n, LANES) ?? (n >= RAGGED ? 16 : (evenParts(n, MOST_LANES) ?? 1));
 }
 
 /** A reduction taken in lanes: the results, sums of four lanes for each (where there are more), and those of all lanes. */
@@ -110,9 +112,12 @@ export function inLanes(sch: Schedule, block: BlockRV): InLanes {
   const reduce = loops.filter((_, i) => b.axes[i].type === "R" && extentOf(b.axes[i]) > 1);
   const outer = loops.filter((l) => !reduce.includes(l));
   sch.reorder(...outer, ...reduce);
-  const k = reduce.length > 1 ? sch.fuse(...reduce) : reduce[0];
-  const n = constInt(sch.get(k).extent) ?? 0;
-  const lanes = lanesFor(n);
+  const sizes = reduce.map((l) => constInt(sch.get(l).extent) ?? 0);
+  const lanes = lanesFor(product(sizes));
+  const last = sizes[sizes.length - 1];
+  // Where the innermost has several times the lanes, the others are loops around it; else all are gone through as one.
+  const alone = reduce.length === 1 || (last > lanes && last % lanes === 0);
+  const k = alone ? reduce[reduce.length - 1] : sch.fuse(...reduce);
   const rank = b.axes.filter((a) => a.type === "S").length;
   const [, k1] = sch.split(k, [null, lanes]);
   const partial = sch.rfactor(k1, rank);

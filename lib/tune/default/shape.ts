@@ -105,3 +105,6 @@ export function evenParts(n: number, most: number): number | undefined {
 }
 
 export const product = (ns: readonly number[]): number => ns.reduce((a, b) => a * b, 1);
+
+/** n, n - 1, … 1. */
+export const range = (n: number): number[] => Array.from({ length: Math.max(n, 0) }, (_, i) => n - i);

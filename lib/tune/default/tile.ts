@@ -62,8 +62,8 @@ function cost({ mr, nr }: Tile, m: number, n: number): number {
   return done * ((sums >= AMPLE ? AMPLE_TIME : Math.max(1, IN_FLIGHT / sums)) + LOADED);
 }
 
-/** The tile that does m × n results soonest on an engine, padding included. */
-export function tileFor(m: number, n: number, loads: OperandLoads = "early"): Tile {
-  const [first, ...others] = TILES[loads].filter((t) => t.mr <= m);
+/** The tile that does m × n results soonest on an engine, padding included; `whole`: of those that divide the rows. */
+export function tileFor(m: number, n: number, loads: OperandLoads = "early", whole = false): Tile {
+  const [first, ...others] = TILES[loads].filter((t) => t.mr <= m && !(whole && m % t.mr !== 0));
   return others.reduce((best, t) => (cost(t, m, n) < cost(best, m, n) - 1e-9 ? t : best), first);
 }

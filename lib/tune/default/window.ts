@@ -30,12 +30,14 @@ export function scheduleWindow(sch: Schedule, block: BlockRV): Schedule {
 }
 
 /**
- * How many results side by side: all of a short row; else few, so that a tile has rows that share what they read, and a
- * divisor, so that no tile sticks out.
+ * How many results side by side. All of a short row; else few where a tile can have rows that share what they read, also
+ * when the last tile of a row has a vector less; else a divisor, so that all tiles are equally wide.
  */
-function widthOf(n: number): number {
+function widthOf(n: number, rowsShare: boolean): number {
   if (n <= WHOLE_ROW) return n;
-  return divisor(n, [8, 16, 12]) ?? evenParts(n, MOST_IN_ROW) ?? (n <= MOST_IN_ROW ? n : 16);
+  const whole = divisor(n, [8, 16, 12]);
+  if (whole !== undefined || (rowsShare && n % 4 === 0)) return whole ?? 8;
+  return evenParts(n, MOST_IN_ROW) ?? (n <= MOST_IN_ROW ? n : 16);
 }
 
 function windows(sch: Schedule, block: BlockRV): boolean {
@@ -53,9 +55,13 @@ function windows(sch: Schedule, block: BlockRV): boolean {
   if (!data || !spatial.every((a) => moves(data, a.v))) return false;
   const loops = sch.getLoops(block);
   const loopOf = (a: BlockAxis): LoopRV => loops[b.axes.indexOf(a)];
-  const width = widthOf(extentOf(last));
-  const registers = Math.ceil(width / 4);
   const above = spatial.at(-2);
+  const rowsShare =
+    above !== undefined &&
+    divisor(extentOf(above), ROWS) !== undefined &&
+    reduced.some((a) => extentOf(a) * (strideAlong(data, a.v) ?? 0) > (strideAlong(data, above.v) ?? 0));
+  const width = widthOf(extentOf(last), rowsShare);
+  const registers = Math.ceil(width / 4);
   const rows = above
     ? (divisor(
         extentOf(above),

@@ -36,7 +36,7 @@ const PER_ACCESS = [
 
 export const FEATURES: readonly string[] = [
   ...["runs", "flops", "madds", "divides", "calls", "selects", "integers", "conditions"],
-  ...["loops", "vector", "unrolled", "parallel", "serial", "innermost", "odd"],
+  ...["loops", "vector", "unrolled", "parallel", "forks", "serial", "innermost", "odd"],
   ...["sums", "registers", "spills", "sumsInMemory", "isInit"],
   ...CACHES.map((_, i) => `moved${i}`),
   ...CACHES.map((_, i) => `intensity${i}`),
@@ -170,6 +170,9 @@ function rowOf(
   const product = (kind: (l: Loop) => boolean): number =>
     loops.filter(kind).reduce((n, l) => n * l.extent, 1);
   const runs = product(() => true) * share;
+  // Threads are woken once for each round of the loops outside; with one job they are not.
+  const fork = loops.findIndex((l) => l.kind === "parallel" && l.extent > 1);
+  const forks = loops.slice(0, Math.max(0, fork)).reduce((n, l) => n * l.extent, fork < 0 ? 0 : 1);
   const [vector, unrolled] = [product((l) => l.kind === "vectorized"), product((l) => l.kind === "unrolled")];
   const inner = loops.findLast((l) => l.kind === "serial" || l.kind === "parallel");
   const all = [stored, ...loads.filter((l) => !same(l, stored))].map((a) => moving(a, env));
@@ -215,7 +218,7 @@ function rowOf(
   const out = [
     ...[log(runs), log(flops), log(runs * count.madds), log(runs * count.divides)],
     ...[log(runs * count.calls), log(runs * count.selects), log(runs * count.integers), conditions],
-    ...[loops.length, log(vector), log(unrolled), log(product((l) => l.kind === "parallel"))],
+    ...[loops.length, log(vector), log(unrolled), log(product((l) => l.kind === "parallel")), log(forks)],
     ...[log(product((l) => l.kind === "serial")), log(inner?.extent ?? 1), vector % 4],
     ...[sums, registers, Math.max(0, registers - 15), stays ? 0 : 1, isInit ? 1 : 0],
     ...moved.map(log),

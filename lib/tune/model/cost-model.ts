@@ -1,6 +1,8 @@
 /** The learned cost model: which of several candidates for one program will be fast, from those that were measured. */
 import type { PrimFunc } from "../../ir/index.ts";
+import { gpuFeaturesOf } from "../features/gpu.ts";
 import { featuresOf } from "../features/stores.ts";
+import type { TuningTarget } from "../target.ts";
 import { BoostedTrees, type Rows } from "./boosting.ts";
 
 /** Candidates that must have been measured before predictions are worth anything. */
@@ -9,11 +11,13 @@ const LEAST = 8;
 export class CostModel {
   private readonly rows = new WeakMap<PrimFunc, Rows>();
   private readonly seed: number;
+  private readonly features: (func: PrimFunc) => Rows;
   private trees: BoostedTrees | undefined;
   private best = Number.POSITIVE_INFINITY;
 
-  constructor(seed = 0) {
+  constructor(seed = 0, kind: TuningTarget["kind"] = "wasm") {
     this.seed = seed;
+    this.features = kind === "webgpu" ? gpuFeaturesOf : featuresOf;
   }
 
   /** Learns from candidates of the program and their milliseconds; infinite for those that failed. */
@@ -36,7 +40,7 @@ export class CostModel {
   private rowsOf(func: PrimFunc): Rows {
     let rows = this.rows.get(func);
     if (!rows) {
-      rows = featuresOf(func);
+      rows = this.features(func);
       this.rows.set(func, rows);
     }
     return rows;

@@ -62,7 +62,7 @@ export class SearchState {
     this.space = space;
     this.target = target;
     this.random = new Random(seed);
-    this.model = new CostModel(this.random.fork());
+    this.model = new CostModel(this.random.fork(), this.target.kind);
     this.effort = effort;
     this.postprocs = postprocs;
   }

@@ -8,6 +8,8 @@ import type { Setting } from "../default/setting.ts";
 
 export interface Draw extends Setting {
   readonly random: Random;
+  /** Threads of the target. */
+  readonly threads: number;
 }
 
 /** True with probability p. */

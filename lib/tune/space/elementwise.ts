@@ -3,6 +3,7 @@ import { constInt } from "../../ir/index.ts";
 import type { BlockRV, Schedule } from "../../schedule/index.ts";
 import { contiguous, scheduleElementwise, walksStraight } from "../default/elementwise.ts";
 import { chance, type Draw, drawNumber } from "./draw.ts";
+import { spread } from "./spread.ts";
 
 const WIDTHS = [4, 8, 16, 32, 64];
 
@@ -26,6 +27,7 @@ export function elementwise(sch: Schedule, block: BlockRV, d: Draw): Schedule | 
   );
   const [, inner] = sch.split(loop, [null, width]);
   sch.vectorize(inner);
+  spread(sch, block, d);
   return sch;
 }
 

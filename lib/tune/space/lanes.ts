@@ -2,10 +2,11 @@
 import type { BlockRV, Schedule } from "../../schedule/index.ts";
 import { extentOf, loadsOf, product, storeOf, strideAlong } from "../default/shape.ts";
 import { type Draw, drawNumber } from "./draw.ts";
+import { spread } from "./spread.ts";
 
 const LANES = [4, 8, 16, 32];
 
-export function lanes(sch: Schedule, block: BlockRV, _: Draw): Schedule | undefined {
+export function lanes(sch: Schedule, block: BlockRV, d: Draw): Schedule | undefined {
   const b = sch.get(block);
   const store = storeOf(b);
   const reduce = b.axes.filter((a) => a.type === "R");
@@ -26,6 +27,7 @@ export function lanes(sch: Schedule, block: BlockRV, _: Draw): Schedule | undefi
   if (outer.length > 0) sch.reverseComputeAt(block, sch.getLoops(partial)[outer.length - 1]);
   const inner = sch.getLoops(partial);
   sch.vectorize(inner[inner.length - 1]);
+  spread(sch, partial, d);
   if (product(reduce.map(extentOf)) > sch.get(width)) sch.decomposeReduction(partial, inner[outer.length]);
   return sch;
 }

@@ -25,7 +25,8 @@ function samplePoint(func: PrimFunc, seed: number, rules: readonly Rule[], targe
   const random = new Random(seed);
   let sch = autoInline(new Schedule(workloadModule(func), { seed: random.fork() }), WORKLOAD_FUNC);
   const loads = operandLoads("engine" in target ? target.engine : undefined);
-  const d: Draw = { random, constants: layoutFreeBuffers(func), loads };
+  const threads = target.kind === "wasm" ? target.threads : 1;
+  const d: Draw = { random, threads, constants: layoutFreeBuffers(func), loads };
   const done = new Set<number>();
   // Reductions first: they take their consumers along.
   for (const reductions of [true, false]) {

@@ -10,20 +10,13 @@
 import { regionsOf } from "../../arith/index.ts";
 import { type BlockAxis, constInt } from "../../ir/index.ts";
 import type { BlockRV, ExprRV, LoopRV, Schedule } from "../../schedule/index.ts";
-import {
-  copyInner,
-  fuseColumns,
-  layOut,
-  packWhole,
-  padded,
-  type Roles,
-  rolesOf,
-  runOf,
-} from "../default/contraction.ts";
 import { epilogueOf } from "../default/inline.ts";
+import { copyInner, layOut, packWhole, padded, runOf } from "../default/panel.ts";
+import { fuseColumns, type Roles, rolesOf } from "../default/roles.ts";
 import { contractionOf, extentOf, product, strideAlong } from "../default/shape.ts";
 import { fits } from "../default/tile.ts";
 import { chance, type Draw, drawNumber, oneOf } from "./draw.ts";
+import { spread } from "./spread.ts";
 
 const LANES = 4;
 const WIDTHS = [4, 8, 12, 16, 24, 32];
@@ -85,7 +78,7 @@ function packed(
     sch.computeAt(copy, nest.rowTile);
     vectorizeLast(sch, copy);
   }
-  finish(sch, block, epilogue, nest);
+  finish(sch, block, epilogue, nest, d);
   return sch;
 }
 
@@ -121,7 +114,7 @@ function unpacked(
     ...{ batch: [...of(roles.batch), ...outer], rows: of(roles.rows), columns, reduce: of(roles.reduce) },
     ...{ nr, mr, parts },
   });
-  finish(sch, block, epilogue, nest);
+  finish(sch, block, epilogue, nest, d);
   return sch;
 }
 
@@ -291,7 +284,7 @@ function vectorizeLast(sch: Schedule, copy: BlockRV): void {
 }
 
 /** The consumer follows the sums: tile by tile, or block by block where the reduction runs in parts. */
-function finish(sch: Schedule, block: BlockRV, epilogue: BlockRV | undefined, nest: Nest): void {
+function finish(sch: Schedule, block: BlockRV, epilogue: BlockRV | undefined, nest: Nest, d: Draw): void {
   if (epilogue) {
     const at = nest.parts ? nest.blockAt : nest.tileAt;
     sch.reverseComputeAt(epilogue, at);
@@ -306,5 +299,6 @@ function finish(sch: Schedule, block: BlockRV, epilogue: BlockRV | undefined, ne
       if (own.length > 1) sch.unroll(own[own.length - 2]);
     }
   }
+  spread(sch, block, d);
   sch.decomposeReduction(block, nest.firstReduce);
 }

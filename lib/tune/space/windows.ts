@@ -4,6 +4,7 @@ import type { BlockRV, LoopRV, Schedule } from "../../schedule/index.ts";
 import { epilogueOf } from "../default/inline.ts";
 import { extentOf, loadsOf, storeOf, strideAlong } from "../default/shape.ts";
 import { chance, type Draw, drawNumber } from "./draw.ts";
+import { spread } from "./spread.ts";
 
 const WIDTHS = [4, 8, 16, 32];
 /** Elements that lie apart are loaded one by one, a few results at a time. */
@@ -49,6 +50,7 @@ export function windows(sch: Schedule, block: BlockRV, d: Draw): Schedule | unde
   sch.reverseComputeAt(epilogue, x0);
   const own = sch.getLoops(epilogue);
   sch.vectorize(own[own.length - 1]);
+  spread(sch, block, d);
   sch.decomposeReduction(block, reduce[0]);
   return sch;
 }

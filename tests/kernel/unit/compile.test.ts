@@ -1,7 +1,7 @@
 // `tilewright compile`: from a model file to a bundle that runs.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -72,6 +72,22 @@ describe("kernel: tilewright compile", function () {
       assert.deepEqual(manifest.entries[1].inputs, [{ name: "x", dtype: "f32", shape: [2, 2] }]);
     }));
 
+  it("--threads shares loops that have work for them", () =>
+    withFolder(async (folder) => {
+      const wide = model({
+        inputs: { x: ["f32", [64, 256]] },
+        outputs: ["y"],
+        nodes: [{ op: "MatMul", in: ["x", "w"], out: ["y"] }],
+        weights: { w: tensor("f32", [256, 256], new Array<number>(256 * 256).fill(0.5)) },
+      });
+      const { bundle } = await compile(wide, folder, { threads: 2 });
+      const given = { data: new Array<number>(64 * 256).fill(1), shape: [64, 256], array: "Float32Array" };
+      const { y } = await runInNode(bundle, { x: given });
+      assert.ok(y.data.every((v) => v === 128));
+      assert.match(readFileSync(path.join(bundle, "model.d.ts"), "utf8"), /at most 2\./);
+      assert.ok(existsSync(path.join(bundle, "worker.js")));
+    }));
+
   it("sizes that are left open are listed, with what to say", () =>
     withFolder(async (folder) => {
       await assert.rejects(compile(layer, folder), {
@@ -89,6 +105,40 @@ describe("kernel: tilewright compile", function () {
       await assert.rejects(compile(Uint8Array.of(1, 2, 3), folder), /damaged|no ONNX/);
     }));
 
+  it("names that a shell would take apart are quoted", () =>
+    withFolder(async (folder) => {
+      const inputs = { x: ["f32", ["it's two", 2]] } as const;
+      const odd = model({ inputs, outputs: ["y"], nodes: [{ op: "Relu", in: ["x"], out: ["y"] }] });
+      await assert.rejects(compile(odd, folder), {
+        message: /Give each: --shape 'it'\\''s two'=N$/,
+      });
+    }));
+
+  it("records: says for how many programs they hold schedules, and which lines are none", () =>
+    withFolder(async (folder) => {
+      const records = path.join(folder, "records.jsonl");
+      writeFileSync(records, "no record\n");
+      const errors: string[] = [];
+      const { error } = console;
+      console.error = (text: string) => errors.push(text);
+      try {
+        const { printed } = await compile(layer, folder, { shape: ["batch=1"], records });
+        assert.match(printed, /records\.jsonl: schedules for 0 of 1 tensor programs; were they found with/);
+      } finally {
+        console.error = error;
+      }
+      assert.match(errors.join(), /records\.jsonl: line 1: .*passed over/);
+      const records2 = path.join(folder, "missing");
+      await assert.rejects(
+        compile(layer, folder, { shape: ["batch=1"], records: records2 }),
+        /there is no file of records .*missing: make it with tilewright tune/,
+      );
+      await assert.rejects(
+        compile(layer, folder, { shape: ["batch=1"], records: folder }),
+        /--records .*: it is a folder, not a file/,
+      );
+    }));
+
   it("the whole shape of an input", () =>
     withFolder(async (folder) => {
       const { bundle } = await compile(layer, folder, { shape: ["x=3x2"] });
@@ -98,6 +148,8 @@ describe("kernel: tilewright compile", function () {
   it("an input whose value decides sizes is fixed, and the bundle does not take it", () =>
     withFolder(async (folder) => {
       await assert.rejects(compile(reshaped, folder), /a bundle needs it fixed: --value s=…/);
+      await assert.rejects(compile(reshaped, folder, { value: ["s"] }), /--value takes input=ELEMENTS/);
+      await assert.rejects(compile(reshaped, folder, { value: ["t=1"] }), /no input "t"; it has x, s/);
       const { bundle } = await compile(reshaped, folder, { value: ["s=2,3"] });
       const six = { data: [1, 2, 3, 4, 5, 6], shape: [6], array: "Float32Array" };
       assert.deepEqual((await runInNode(bundle, { x: six })).y, { data: six.data, shape: [2, 3] });

@@ -198,6 +198,13 @@ describe("deploy: bundles", function () {
       message: "a bundle has fixed sizes; these are open: x: f32[batch, 4]",
     });
     await assert.rejects(bundle([]), DeployError);
+    const nothing = new BlockBuilder();
+    nothing.function("main", [R.var("x", R.tensor([4]))], () => nothing.emitFuncOutput(R.tuple()));
+    for (const target of ["wasm", "webgpu"] as const)
+      await assert.rejects(bundle([{ module: nothing.get() }], { target }), {
+        name: "DeployError",
+        message: "the function gives nothing: a bundle needs at least one output",
+      });
   });
 
   it("replaces a bundle, and nothing else", () =>

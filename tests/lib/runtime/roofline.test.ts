@@ -1,11 +1,19 @@
 import assert from "node:assert/strict";
 import { build, measureRoofline, Tensor } from "../../../lib/index.ts";
-import { multiplyProbe, readProbe } from "../../../lib/runtime/roofline/probes.ts";
+import { multiplyProbe, PRODUCTS, readProbe } from "../../../lib/runtime/roofline/probes.ts";
+
+/** The product of two elements as numbers, by what the halves or bytes of them are. */
+function multiplied(of: (typeof PRODUCTS)[keyof typeof PRODUCTS]["of"], x: number, y: number): number {
+  if (of === PRODUCTS.f32.of) return x * y;
+  if (of === PRODUCTS.pairs.of) return x * y + (x >> 16) * (y >> 16);
+  return [0, 8, 16, 24].reduce((n, b) => n + ((x << (24 - b)) >> 24) * ((y >> b) & 127), 0);
+}
 
 describe("the roofline's probes", () => {
-  for (const dtype of ["f32", "i8"] as const) {
-    it(`a tile of products in ${dtype} is what the interpreter computes`, async () => {
-      const f = multiplyProbe({ mr: 3, nr: 8 }, 5, 4, dtype);
+  for (const product of ["f32", "pairs", "quads"] as const) {
+    it(`a tile of products of ${product} is what the interpreter computes`, async () => {
+      const { dtype, together, of } = PRODUCTS[product];
+      const f = multiplyProbe({ mr: 3, nr: 8 }, 5 * together, 4, product);
       const args = () => [
         Tensor.from(
           Array.from({ length: 15 }, (_, i) => i - 7),
@@ -17,15 +25,15 @@ describe("the roofline's probes", () => {
           [5, 8],
           dtype,
         ),
-        Tensor.zeros([3, 8], dtype === "i8" ? "i32" : dtype),
+        Tensor.zeros([3, 8], dtype),
       ];
       const [a, b] = [args(), args()];
       await (await build(f)).main(...a);
       await (await build(f, { target: "interpreter" })).main(...b);
       assert.deepEqual(a[2].data, b[2].data);
       // Four times the product of the first row and column.
-      const product = [0, 1, 2, 3, 4].reduce((n, k) => n + (3 * k - 7) * (((8 * k) % 9) - 4), 0);
-      assert.equal(a[2].data[0], 4 * product);
+      const whole = [0, 1, 2, 3, 4].reduce((n, k) => n + multiplied(of, 3 * k - 7, ((8 * k) % 9) - 4), 0);
+      assert.equal(a[2].data[0], 4 * whole);
     });
   }
 

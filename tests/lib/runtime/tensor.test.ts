@@ -77,6 +77,20 @@ describe("Tensor: making", () => {
   it("zeros, full, arange", () => {
     assert.deepEqual(Tensor.zeros([2], "i64").toArray(), [0n, 0n]);
     assert.deepEqual(Tensor.full([2], 1.5, "f16").toArray(), [1.5, 1.5]);
+    // Bytes that lie anywhere, in whole words and beside them.
+    for (const [begin, length] of [
+      [0, 11],
+      [1, 11],
+      [3, 2],
+      [4, 8],
+    ]) {
+      const bytes = Uint8Array.from({ length: 16 }, (_, k) => k % 2).subarray(begin, begin + length);
+      assert.deepEqual(Tensor.from(bytes, [length], "bool").toArray(), [...bytes]);
+      for (const at of [0, length - 1]) {
+        const wrong = bytes.slice().fill(2, at, at + 1);
+        assert.throws(() => Tensor.from(wrong, [length], "bool"), /2 is out of the range of bool/);
+      }
+    }
     assert.deepEqual(Tensor.full([1], true, "bool").toArray(), [1]);
     assert.deepEqual(Tensor.arange(4).toArray(), [0, 1, 2, 3]);
     assert.deepEqual(Tensor.arange(1, 2, 0.25, "f32").toArray(), [1, 1.25, 1.5, 1.75]);

@@ -1,9 +1,10 @@
 /** The pool itself: workers that end, that cannot be started, that come late. */
+
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
 import { encodeModule } from "../../../lib/codegen/wasm/encode.ts";
 import { readWat } from "../../../lib/codegen/wasm/read-wat.ts";
-import type { Body } from "../../../lib/runtime/threads/control.ts";
+import { type Body, controlBlock } from "../../../lib/runtime/threads/control.ts";
 import { host } from "../../../lib/runtime/threads/host.ts";
 import { setThreads } from "../../../lib/runtime/threads/index.ts";
 import type { Host, Member } from "../../../lib/runtime/threads/platform.ts";
@@ -131,6 +132,19 @@ describe("runtime: the pool of threads", function () {
     assert.ok(ran(1000).every((x) => x > 0));
     await pool.ready(3);
     assert.deepEqual(untilAll(spreader(pool), 3), new Set([1, 2, 3]), "others take their place");
+  });
+
+  it("knows of a worker that has ended before its end is an event", async () => {
+    const member = await new Promise<Member>((resolve) => {
+      const m: Member = host().start({ message: () => resolve(m), gone: () => {} });
+      m.post({ kind: "begin", control: controlBlock(1), thread: 1 });
+    });
+    assert.ok(member.isAlive());
+    member.end();
+    // Nothing is awaited from here on, so no event can tell.
+    const until = performance.now() + 30_000;
+    while (member.isAlive() && performance.now() < until);
+    assert.ok(!member.isAlive());
   });
 
   it("replaces workers that ended between calls", async () => {

@@ -25,6 +25,7 @@ import {
   releaseThreads,
   setThreads,
   Tensor,
+  threadScaling,
 } from "../../../lib/runtime/index.ts";
 import { Schedule } from "../../../lib/schedule/index.ts";
 import { T } from "../../../lib/script/index.ts";
@@ -89,6 +90,24 @@ describe("runtime: parallel loops on threads", function () {
       run();
       assert.deepEqual(elements(d), want, `call ${n}`);
     }
+  });
+
+  it("threadScaling measures 1, 2, … threads in turns", async () => {
+    const [a, b] = [Tensor.full([96, 80], 2), Tensor.full([80, 64], 3)];
+    const c = Tensor.zeros([96, 64]);
+    const few = { repeats: 2, warmup: 1, minMs: 0.01 };
+    const timings = await threadScaling(tiled().mod, "main", [a, b, c], few);
+    assert.deepEqual(
+      timings.map((t) => [t.name, t.target, t.runs.length]),
+      ["1 thread", "2 threads", "3 threads"].map((name) => [name, "wasm", 2]),
+    );
+    assert.ok(elements(c).every((x) => x === 480));
+    const one = await threadScaling(tiled().mod, "main", [a, b, c], { ...few, counts: [1] });
+    assert.equal(one.length, 1);
+    const wrong = (...counts: number[]) => threadScaling(tiled().mod, "main", [a, b, c], { counts });
+    await assert.rejects(wrong(1, 4), /^RangeError: threadScaling: 4 threads; there are 3/);
+    await assert.rejects(wrong(0), /whole number of at least 1, got 0/);
+    await assert.rejects(wrong(), /at least one number of threads/);
   });
 
   it("see memory that has grown, and memory that was asked for since", async () => {
@@ -301,7 +320,7 @@ describe("runtime: how many threads there are", () => {
   });
 
   it("comes from TILEWRIGHT_THREADS; the process ends by itself", async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     const lib = new URL("../../../lib/index.ts", import.meta.url).href;
     const code = `
       const { availableThreads, build, cpuMemory, T, Tensor, parseModule } = await import(${JSON.stringify(lib)});
@@ -316,7 +335,7 @@ describe("runtime: how many threads there are", () => {
       const { stdout } = await promisify(execFile)(
         process.execPath,
         ["--import=tsx", "--input-type=module", "-e", code],
-        { env: { ...process.env, TILEWRIGHT_THREADS: threads }, timeout: 30_000 },
+        { env: { ...process.env, TILEWRIGHT_THREADS: threads }, timeout: 240_000 },
       );
       return JSON.parse(stdout);
     };

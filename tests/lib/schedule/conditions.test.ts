@@ -10,10 +10,11 @@ import {
   whyNotCompact,
   whyNotComplete,
   whyNotReduction,
+  whyNotScan,
 } from "../../../lib/schedule/index.ts";
 import { blocksNamed, findBlock, findLoop, scopeBlock } from "../../../lib/schedule/lookup.ts";
 import { T } from "../../../lib/script/index.ts";
-import { addOne, mmRelu, opaque, repeated, siblings, window } from "./programs.ts";
+import { addOne, mmRelu, opaque, repeated, runningSums, siblings, window } from "./programs.ts";
 
 const at = (f: PrimFunc, name: string) => findBlock(f, blocksNamed(f, name)[0].id);
 
@@ -67,6 +68,15 @@ describe("conditions", () => {
     assert.match(whyNotReduction(g, at(g, "scatter")) ?? "", /reduce axis v of scatter indexes what/);
     const r = repeated();
     assert.ok(isReductionBlock(r, at(r, "S")));
+  });
+
+  it("scan blocks", () => {
+    const f = runningSums();
+    assert.equal(whyNotScan(f, at(f, "B")), undefined);
+    assert.match(whyNotScan(f, at(f, "row")) ?? "", /row reads D elsewhere along vi/);
+    assert.match(whyNotScan(opaque(), at(opaque(), "B")) ?? "", /B does not read/);
+    assert.match(whyNotScan(addOne(), at(addOne(), "B")) ?? "", /no axis whose order matters/);
+    assert.match(whyNotScan(mmRelu(), at(mmRelu(), "Y")) ?? "", /Y has an init/);
   });
 
   it("dominance, in a scope and below a loop", () => {

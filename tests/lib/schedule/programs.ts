@@ -140,3 +140,20 @@ export const bareLoop = (): PrimFunc =>
       });
     }
   });
+
+/** Sums along the middle axis; `row` reads what is on another line. */
+export const runningSums = (): PrimFunc =>
+  T.primFunc({ A: T.buffer([6, 8, 12]), B: T.buffer([6, 8, 12]), D: T.buffer([6, 8]) }, ({ A, B, D }) => {
+    for (const [i, j, k] of T.grid(6, 8, 12)) {
+      T.block("B", () => {
+        const [vi, vj, vk] = T.axis.remap("SOS", [i, j, k]);
+        B[vi][vj][vk] = vj >= 1 ? B[vi][vj - 1][vk] + A[vi][vj][vk] : A[vi][vj][vk];
+      });
+    }
+    for (const [i, j] of T.grid(6, 8)) {
+      T.block("row", () => {
+        const [vi, vj] = T.axis.remap("SO", [i, j]);
+        D[vi][vj] = vj >= 1 ? D[5 - vi][vj - 1] + A[vi][vj][0] : A[vi][vj][0];
+      });
+    }
+  });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { loopsIn } from "../../../lib/ir/index.ts";
 import { Schedule } from "../../../lib/schedule/index.ts";
 import { T } from "../../../lib/script/index.ts";
-import { addOne, mmRelu, oddLoops, opaque, repeated, siblings, window } from "./programs.ts";
+import { addOne, mmRelu, oddLoops, opaque, repeated, runningSums, siblings, window } from "./programs.ts";
 import { refuses, same, scheduled } from "./support.ts";
 
 const loopsOf = (sch: Schedule, block: string) => sch.getLoops(sch.getBlock(block));
@@ -102,6 +102,30 @@ describe("reorder", () => {
       detail: /the bindings of B are not quasi-affine/,
       nodes: ["B"],
     });
+  });
+
+  it("lines of a scan in any order, places on a line in theirs", () => {
+    const out = scheduled(runningSums(), (sch) => {
+      const [i, j, k] = loopsOf(sch, "B");
+      const [k0, k1] = sch.split(k, [null, 4]);
+      const [j0, j1] = sch.split(j, [null, 3]);
+      sch.reorder(j0, k0, j1, i, k1);
+      sch.vectorize(k1);
+      sch.unroll(i);
+    });
+    assert.deepEqual(
+      loopsIn(out.body)
+        .slice(0, 5)
+        .map((l) => l.v.name),
+      ["j_0", "k_0", "j_1", "i", "k_1"],
+    );
+    const sch = new Schedule(runningSums());
+    const [, j] = loopsOf(sch, "B");
+    const [j0, j1] = sch.split(j, [null, 4]);
+    refuses(sch, () => sch.reorder(j1, j0), { rule: /opaque axis/, nodes: ["B"] });
+    refuses(sch, () => sch.vectorize(j1), { rule: /not data-parallel/, detail: /an opaque axis/ });
+    const [p, q] = loopsOf(sch, "row");
+    refuses(sch, () => sch.reorder(q, p), { rule: /opaque axis/, detail: /reads D elsewhere along vi/ });
   });
 
   it("keeps the init of a reduction first", () => {

@@ -39,6 +39,11 @@ describe("Schedule", () => {
       assert.ok(Object.isFrozen(y));
     });
 
+    it("refuses what is no program", () => {
+      const none: unknown = undefined;
+      assert.throws(() => new Schedule(none as never), /^TypeError: new Schedule takes a module/);
+    });
+
     it("refuses a name that no block has, or several, and lists what there is", () => {
       const sch = new Schedule(irModule({ f: mmRelu(), g: addOne(), h: addOne() }));
       refuses(sch, () => sch.getBlock("Z"), {

@@ -125,6 +125,11 @@ describe("split", () => {
       suggestion: /^sch\.split\(i, \[null, 1\]\)$/,
       nodes: ["i"],
     });
+    // What JavaScript without types can write.
+    refuses(sch, () => sch.split(first, 4 as unknown as number[]), {
+      rule: /a list of numbers is needed/,
+      detail: /got 4/,
+    });
     for (const bad of [0, -2, 1.5, Number.NaN]) {
       refuses(sch, () => sch.split(first, [null, bad]), {
         rule: /every factor must be a whole number above 0, or null/,

@@ -44,5 +44,31 @@ describe("the roofline", () => {
     assert.match(plot.text, /1 timing without known work left out/);
     const bundle = await plot[DISPLAY]();
     assert.match(String(bundle["image/svg+xml"]), /streams/);
+    assert.match(
+      String(bundle["image/svg+xml"]),
+      /f32, relaxed SIMD, 50\.0 GFLOP\/s</,
+      "no name of a roof is cut off",
+    );
+  });
+
+  it("keeps the names of points apart that stand nearly at the same place, and leaves the others where they are", () => {
+    const plot = rooflinePlot(limits, [
+      timing("vectorised", 30, 20),
+      timing("vectorised and fused", 30, 20.3),
+      timing("a third", 31, 19.9),
+      timing("far below", 30, 2),
+      timing("far left", 0.2, 20),
+    ]);
+    type Layer = { data: { values: { x: number; y: number; name: string }[] } };
+    const [, points, names] = plot.spec.layer as unknown as Layer[];
+    const at = Object.fromEntries(names.data.values.map(({ name, y }) => [name, y]));
+    const [low, high] = (plot.spec.layer as { encoding: { y: { scale: { domain: number[] } } } }[])[0]
+      .encoding.y.scale.domain;
+    const pixels = (from: number, to: number) => (Math.log(from / to) / Math.log(high / low)) * 280;
+    assert.equal(at["vectorised and fused"], 20.3);
+    assert.ok(pixels(at["vectorised and fused"], at.vectorised) > 11.9);
+    assert.ok(pixels(at.vectorised, at["a third"]) > 11.9);
+    assert.deepEqual([at["far below"], at["far left"]], [2, 20]);
+    assert.deepEqual(new Set(points.data.values.map(({ y }) => y)), new Set([20, 20.3, 19.9, 2, 20]));
   });
 });

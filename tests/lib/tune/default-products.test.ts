@@ -1,5 +1,7 @@
 /** Products that are too large for small random cases: blocks of rows, chunks of the reduction, weights laid out once. */
 import assert from "node:assert/strict";
+import { callOp, R } from "../../../lib/graph/index.ts";
+import { programOfCall } from "../../../lib/graph/passes/op-program.ts";
 import { bufferParams, constInt, type PrimFunc } from "../../../lib/ir/index.ts";
 import { assertAllclose, build, Tensor } from "../../../lib/runtime/index.ts";
 import { scheduleOf } from "../../../lib/tune/default/index.ts";
@@ -119,5 +121,42 @@ describe("tune: the default schedule of large products", function () {
         assert.match(text, /_pad\w* = T\.alloc/, `${m} × ${k} × ${n}`);
       }
     }
+  });
+
+  it("rows of constants are padded to whole tiles once, not in every call", async () => {
+    const f = convolution(4, 23, 8, { kernel: 3, pad: 1 });
+    const text = await check(withConstantWeights(f), "node 24.21.0, V8 13.6");
+    assert.match(text, /W_pad = T\.alloc[\s\S]*layoutRewritePreproc: true/);
+    assert.doesNotMatch(await check(f, "node 24.21.0, V8 13.6"), /layoutRewritePreproc/);
+  });
+
+  it("constants that come from memory lie in the order in which tiles take them", async () => {
+    const x = R.var("x", R.tensor([1, 128, 7, 7]));
+    const transformed = (out: number): PrimFunc => {
+      const w = R.var("w", R.tensor([4, 4, out, 128]));
+      return withConstantWeights(programOfCall(callOp("nn.conv2dWinograd", [x, w], { padding: [1] })).func);
+    };
+    assert.match(await check(transformed(192)), /weight_global = T\.alloc\(\[4, 4, 96, 128, 2\]\)/);
+    // On engines that have registers for more rows as well: rows that do not divide into these would be ragged.
+    assert.match(
+      await check(transformed(190), "V8 13.6"),
+      /weight_global = T\.alloc\(\[4, 4, 95, 128, 2\]\)/,
+    );
+    // Fewer stay in a cache, and a padded operand is laid out as it is.
+    assert.doesNotMatch(await check(transformed(64)), /weight_global/);
+    assert.doesNotMatch(await check(transformed(191)), /weight_global = T\.alloc\(\[4, 4, 96/);
+  });
+
+  it("tiles whose elements lie a page apart are taken another line apart", async () => {
+    const winograd = (channels: number, size: number): PrimFunc => {
+      const x = R.var("x", R.tensor([1, channels, size, size]));
+      const w = R.var("w", R.tensor([4, 4, 32, channels]));
+      return programOfCall(callOp("nn.conv2dWinograd", [x, w], { padding: [1] })).func;
+    };
+    const text = await check(withConstantWeights(winograd(32, 16)));
+    assert.match(text, /winograd_data"[\s\S]*buffer_dim_align: \[\[0, 1, 32, 16\]\]/);
+    assert.match(text, /winograd_sums\w*"[\s\S]*buffer_dim_align: \[\[0, 1, 32, 16\]\]/);
+    // Where a tile's elements are all near, nothing is moved.
+    assert.doesNotMatch(await check(withConstantWeights(winograd(32, 4))), /buffer_dim_align/);
   });
 });

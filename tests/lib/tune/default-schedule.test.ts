@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { interpret } from "../../../lib/codegen/index.ts";
-import { assertWellFormed, bufferParams, constInt, type PrimFunc } from "../../../lib/ir/index.ts";
+import type { PrimFunc } from "../../../lib/ir/index.ts";
 import { assertAllclose, build, Tensor } from "../../../lib/runtime/index.ts";
 import { defaultSchedule, scheduleOf } from "../../../lib/tune/default/index.ts";
 import { programOf, recipe } from "../../support/random-program.ts";
@@ -17,27 +17,7 @@ import {
   softmax,
   transposed,
 } from "./programs.ts";
-
-function argumentsFor(f: PrimFunc): Tensor[] {
-  return bufferParams(f).map((p, n) => {
-    const shape = p.shape.map((s) => constInt(s) as number);
-    return Tensor.random(shape, { dtype: p.dtype, seed: n + 1 });
-  });
-}
-
-/** Interpreted as written, interpreted and compiled as scheduled. */
-async function check(f: PrimFunc, tolerance = { rtol: 1e-4, atol: 1e-5 }): Promise<void> {
-  const g = assertWellFormed(defaultSchedule(f), "the scheduled program");
-  const [want, interpreted, compiled] = [argumentsFor(f), argumentsFor(f), argumentsFor(f)];
-  interpret(f, want);
-  interpret(g, interpreted);
-  const lib = await build(g);
-  await lib.main(...compiled);
-  const last = want.length - 1;
-  assertAllclose(interpreted[last], want[last], tolerance);
-  assertAllclose(compiled[last], want[last], tolerance);
-  for (const t of [...want, ...interpreted, ...compiled]) t.dispose();
-}
+import { check } from "./scheduled.ts";
 
 const size = (max: number) => fc.integer({ min: 1, max });
 const seed = 20261122;

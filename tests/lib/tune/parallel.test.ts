@@ -5,11 +5,13 @@ import { interpret } from "../../../lib/codegen/index.ts";
 import {
   assertWellFormed,
   bufferParams,
+  childStmts,
   constInt,
   irModule,
   loopsIn,
   type PrimFunc,
   primFuncs,
+  type Stmt,
 } from "../../../lib/ir/index.ts";
 import { assertAllclose, build, setThreads, Tensor } from "../../../lib/runtime/index.ts";
 import { T } from "../../../lib/script/index.ts";
@@ -77,6 +79,19 @@ describe("tune: loops spread over threads", function () {
       assert.notDeepEqual(parallelLoops(await check(f)), []);
     });
   }
+
+  it("columns of a convolution are shared, also where tiles of them begin in the middle of a row", async () => {
+    // 400 columns are 25 tiles of 16; a row has 20 of them.
+    const g = await check(convolution(16, 24, 20, { kernel: 1, pad: 0 }));
+    const outside = (s: Stmt, around: number): number[] => {
+      if (s.kind === "for" && s.loopKind === "parallel") return [around];
+      const n = s.kind === "for" ? around * (constInt(s.extent) ?? 1) : around;
+      return childStmts(s).flatMap((x) => outside(x, n));
+    };
+    // Threads begin once: not in every round of a loop around those that they share.
+    const starts = outside(g.body, 1);
+    assert.ok(starts.length > 0 && starts.every((n) => n === 1), `${starts} starts`);
+  });
 
   it("random programs keep their results", async () => {
     await fc.assert(

@@ -48,11 +48,7 @@ export interface Outcome {
 }
 
 /** Runs the generated code of `f` on copies of `args` and writes the results back into them. */
-export function runWasm(
-  f: PrimFunc,
-  args: readonly (BufferArg | Scalar)[],
-  options: WasmOptions = {},
-): Outcome {
+function runWasm(f: PrimFunc, args: readonly (BufferArg | Scalar)[], options: WasmOptions = {}): Outcome {
   const mod = compileWasm(irModule({ f }), options);
   assert.ok(WebAssembly.validate(mod.bytes), `invalid module:\n${mod.wat()}`);
   const info = mod.functions.f;

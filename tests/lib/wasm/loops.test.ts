@@ -141,6 +141,50 @@ describe("wasm loops", () => {
     }
   });
 
+  it("the greatest of windows, held in registers: zeros of both signs, NaN and the infinities", () => {
+    const special = [
+      0,
+      -0,
+      Number.NaN,
+      1.5,
+      -2,
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+      0,
+      -0,
+      3,
+    ];
+    for (const dtype of ["f32", "f64"] as const) {
+      for (const n of [4, 6]) {
+        const A = buffer("A", [special.length ** 2 + n], dtype);
+        const B = buffer("B", [special.length ** 2, n], dtype);
+        const Y = buffer("Y", [n], dtype, "local");
+        const [i, k, v, w, x] = ["i", "k", "v", "w", "x"].map((name) => variable(name));
+        const vectors = { loopKind: "vectorized" } as const;
+        const start = loop(w, n, store(Y, [w], constant(Number.NEGATIVE_INFINITY, dtype)), vectors);
+        const element = load(A, [add(i, floormod(add(v, k), n))]);
+        const update = loop(v, n, store(Y, [v], ops.max(load(Y, [v]), element)), vectors);
+        // One element by itself: the others of its register stay as they are.
+        const alone = store(Y, [constant(1)], ops.max(load(Y, [constant(1)]), load(A, [i])));
+        const out = loop(x, n, store(B, [i, x], load(Y, [x])), vectors);
+        const each = loop(i, special.length ** 2, seq([start, loop(k, 3, update), alone, out]));
+        const body = block({ name: "s", body: each, allocs: [Y] });
+        const data = newArray(dtype, special.length ** 2 + n);
+        special.forEach((a, p) => {
+          special.forEach((b, q) => {
+            data[(p * special.length + q) ^ 1] = (p + q) % 2 ? a : b;
+          });
+        });
+        const result = newArray(dtype, special.length ** 2 * n);
+        const { wat } = assertSame(primFunc([A, B], body), [
+          { dtype, shape: [data.length], data },
+          { dtype, shape: [special.length ** 2, n], data: result },
+        ]);
+        assert.match(wat, /pmin/);
+      }
+    }
+  });
+
   it("a symbolic size in a vectorised loop", () => {
     for (const kind of ["serial", "vectorized", "parallel", "unrolled"] as LoopKind[]) {
       const n = variable("n");

@@ -10,7 +10,7 @@ import { Tensor } from "../../../lib/runtime/index.ts";
 import { limitsOf, reportOf } from "../../../lib/runtime/webgpu/adapter.ts";
 import { GpuDevice, gpuDevice, releaseGpu } from "../../../lib/runtime/webgpu/device.ts";
 import { te } from "../../../lib/te/index.ts";
-import { gpuSchedule } from "../../../lib/tune/default-gpu/index.ts";
+import { GPU_MACHINES, gpuSchedule } from "../../../lib/tune/default-gpu/index.ts";
 import { skipBecause } from "../../../scripts/skip.ts";
 import { programOf, recipe } from "../../support/random-program.ts";
 import { requireGpu } from "../../support/system.ts";
@@ -93,7 +93,7 @@ describe("wgsl, f16", function () {
   for (const [name, f] of Object.entries(programs)) {
     it(`${name}, as written and with the default schedule, is compiled`, async () => {
       await compiles(f);
-      const code = await compiles(gpuSchedule(f));
+      const code = await compiles(gpuSchedule(f, GPU_MACHINES.hardware));
       assert.match(code, /^enable f16;$/m);
       assert.match(code, /var<workgroup> \w+: array<(vec4<)?f16>?,/);
     });
@@ -107,7 +107,7 @@ describe("wgsl, f16", function () {
           const shape = p.shape.map((e) => (e.kind === "const" ? Number(e.value) : 0));
           return Tensor.random(shape, { seed: i + 1, dtype: "f16" });
         });
-      await assertAgrees(f, gpuSchedule(f), inputs, { rtol: 1e-2, atol: 1e-2 });
+      await assertAgrees(f, gpuSchedule(f, GPU_MACHINES.hardware), inputs, { rtol: 1e-2, atol: 1e-2 });
     });
   }
 

@@ -1,7 +1,7 @@
 /** Runs functions on Dawn and in the interpreter on the same data. */
 import assert from "node:assert/strict";
 import { bindArguments, interpret } from "../../../lib/codegen/index.ts";
-import { compileWgsl, type WgslFunction } from "../../../lib/codegen/wgsl/index.ts";
+import { compileWgsl, type WgslFunction, type WgslOptions } from "../../../lib/codegen/wgsl/index.ts";
 import {
   bufferParams,
   constInt,
@@ -16,10 +16,17 @@ import { assertAllclose, Tensor, type Tolerance } from "../../../lib/runtime/ind
 import { gpuCall } from "../../../lib/runtime/webgpu/call.ts";
 import { gpuDevice } from "../../../lib/runtime/webgpu/device.ts";
 
-/** Runs the function on the GPU; the tensors hold the results afterwards. */
-export async function runGpu(f: PrimFunc, args: readonly (Tensor | Scalar)[]): Promise<WgslFunction> {
+/** Runs the function on the GPU; the tensors hold the results afterwards. `as`: features that code is made for instead. */
+export async function runGpu(
+  f: PrimFunc,
+  args: readonly (Tensor | Scalar)[],
+  as: WgslOptions = {},
+): Promise<WgslFunction> {
   const device = await gpuDevice();
-  const { functions } = compileWgsl(irModule({ main: f }), device);
+  const { functions } = compileWgsl(irModule({ main: f }), {
+    ...{ limits: device.limits, features: device.features, language: device.language },
+    ...as,
+  });
   const bound = bindArguments(f, args);
   await gpuCall(device, functions.main, args, bound).run();
   return functions.main;
@@ -50,11 +57,12 @@ export async function assertAgrees(
   scheduled: PrimFunc,
   inputs: () => Tensor[],
   tolerance: Tolerance = { rtol: 0, atol: 0 },
+  as: WgslOptions = {},
 ): Promise<WgslFunction> {
   const expected = inputs();
   interpret(original, expected);
   const got = inputs();
-  const code = await runGpu(scheduled, got);
+  const code = await runGpu(scheduled, got, as);
   got.forEach((t, i) => {
     try {
       assertAllclose(t, expected[i], tolerance);

@@ -30,7 +30,8 @@ import { batchedProduct, convolution, linear, pooling, softmax } from "../tune/p
 import { assertAgrees } from "./harness.ts";
 
 const seed = Number(process.env.TILEWRIGHT_SEED) || 20261122;
-const points = Math.min(64, Math.ceil(Number(process.env.TILEWRIGHT_RUNS ?? 240) / 40));
+/** Fewer would not tell whether most points keep to the limits. */
+const points = Math.min(64, Math.max(6, Math.ceil(Number(process.env.TILEWRIGHT_RUNS ?? 240) / 40)));
 
 const programs: Record<string, PrimFunc> = {
   "linear, 32 rows": linear(32, 64, 48),

@@ -231,19 +231,6 @@ describe("wgsl, workloads on Dawn", function () {
     assert.deepEqual(kernels[0].workgroup, [32, 1, 1]);
   });
 
-  it("runs a reduction bound to threads in one thread, and says so", async () => {
-    const A = te.placeholder([4, 64], "A");
-    const k = te.reduceAxis(64, "k");
-    const B = te.compute([4], (i) => te.sum(A.at(i, k.v), k), "B");
-    const f = te.createPrimFunc([A, B]);
-    const sch = new Schedule(f);
-    const [i, r] = sch.getLoops(sch.getBlock("B"));
-    sch.bind(i, "blockIdx.x");
-    sch.bind(r, "threadIdx.x");
-    const { notes } = await assertAgrees(f, sch.func(), () => wholeNumbers(f));
-    assert.match(notes.join("\n"), /carries a reduction: one thread runs it; rfactor it first/);
-  });
-
   it("uploads and reads back what a call needs, and reuses buffers", async () => {
     const f = windowSum(1024);
     const args = wholeNumbers(f);

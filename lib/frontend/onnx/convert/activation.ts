@@ -18,6 +18,14 @@ function floats(cx: NodeContext, names: Readonly<Record<string, readonly [string
 const gelu: Converter = (cx) =>
   R.op(cx.attr.string("approximate", "none") === "tanh" ? "nn.geluTanh" : "nn.gelu", [cx.input(0)]);
 
+/** x · sigmoid(alpha · x) */
+const swish: Converter = (cx) => {
+  const [x, alpha] = [cx.input(0), cx.attr.float("alpha", 1)];
+  if (alpha === 1) return R.op("nn.silu", [x]);
+  const scaled = cx.emit(R.op("multiply", [x, R.const(alpha, cx.dtype(0))]));
+  return R.op("multiply", [x, cx.emit(R.op("sigmoid", [scaled]))]);
+};
+
 /** Before opset 13 all axes from `axis` on are one. */
 const softmax =
   (op: string): Converter =>
@@ -52,6 +60,7 @@ export const ACTIVATION: ConverterTable = {
   Softmax: softmax("nn.softmax"),
   Softplus: activation("nn.softplus"),
   Softsign: activation("nn.softsign"),
+  Swish: swish,
   Tanh: activation("tanh"),
   ThresholdedRelu: activation("nn.thresholdedRelu", { alpha: ["alpha", 1] }),
 };

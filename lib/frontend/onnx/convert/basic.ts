@@ -23,6 +23,7 @@ function reshapeTo(cx: NodeContext, x: GraphExpr, to: readonly (Expr | number)[]
     return computed ? ops.select(ops.eq(e, ops.toExpr(0)), was, e) : e;
   });
   if (computed) return R.op("reshape", [x, withOpen(own, sizes)]);
+  if (sizes.filter((s) => isConst(s, -1)).length > 1) cx.refuse("only one size of the shape may be -1");
   const open = sizes.findIndex((s) => isConst(s, -1));
   const others = sizes.filter((_, d) => d !== open);
   if (open >= 0) sizes[open] = isConst(product(others), 0) ? ops.toExpr(0) : quotient(own, others);

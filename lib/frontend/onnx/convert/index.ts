@@ -1,6 +1,7 @@
 /** The table of all converters. */
 import type { Converter, ConverterTable } from "../context.ts";
 import { ACTIVATION } from "./activation.ts";
+import { ATTENTION } from "./attention.ts";
 import { BASIC } from "./basic.ts";
 import { CONV } from "./conv.ts";
 import { CREATE } from "./create.ts";
@@ -29,6 +30,7 @@ const TABLE: ConverterTable = {
   ...ELEMENTWISE,
   ...CREATE,
   ...ACTIVATION,
+  ...ATTENTION,
   ...CONV,
   ...DETECTION,
   ...IMAGE,

@@ -45,12 +45,19 @@ const groupNorm: Converter = (cx) => {
   return R.op("nn.groupNorm", [cx.input(0), wide(1), wide(2)], { numGroups: groups, epsilon: epsilonOf(cx) });
 };
 
-/** The second and third result are the mean and 1 / sqrt(variance + epsilon), in f32 or better. */
-const layerNorm: Converter = (cx) => {
+/** The axes from the attribute `axis` on. */
+function lastAxes(cx: NodeContext): number[] {
   const rank = cx.rank(0);
   const given = cx.attr.int("axis", -1);
+  if (given < -rank || given >= rank)
+    cx.refuse(`axis ${given} is not in ${-rank} … ${rank - 1} (the rank is ${rank})`, "axis");
   const from = given < 0 ? given + rank : given;
-  const axes = Array.from({ length: rank - from }, (_, k) => from + k);
+  return Array.from({ length: rank - from }, (_, k) => from + k);
+}
+
+/** The second and third result are the mean and 1 / sqrt(variance + epsilon), in f32 or better. */
+const layerNorm: Converter = (cx) => {
+  const axes = lastAxes(cx);
   const epsilon = epsilonOf(cx);
   const y = R.op("nn.layerNorm", cx.inputs(), { axes, epsilon });
   if (!cx.wants(1) && !cx.wants(2)) return [y];
@@ -62,6 +69,25 @@ const layerNorm: Converter = (cx) => {
     return R.op("rsqrt", [cx.emit(R.op("add", [variance, scalar(epsilon, t)]))]);
   };
   return [y, cx.wants(1) ? R.op("mean", [x], over) : undefined, cx.wants(2) ? spread() : undefined];
+};
+
+/**
+ * Divided by the root of the mean square in the precision that `stash_type` says (at least f32), then in the dtype of
+ * the scale, which may have another one than the data.
+ */
+const rmsNorm: Converter = (cx) => {
+  const [x, scale] = cx.inputs();
+  const axes = lastAxes(cx);
+  const epsilon = epsilonOf(cx);
+  const [t, out] = [cx.dtype(0), cx.dtype(1)];
+  const wide = cx.attr.dtype("stash_type", "f32") === "f64" || t === "f64" ? "f64" : "f32";
+  const fits = cx.rank(1) <= axes.length;
+  if (t === out && (wide === "f32" || t === wide) && fits)
+    return R.op("nn.rmsNorm", [x, scale], { axes, epsilon });
+  const stage = t === "f16" && wide === "f32" ? x : cx.emit(cast(x, wide));
+  const even = cx.emit(R.op("nn.rmsNorm", [stage], { axes, epsilon }));
+  const narrowed = cx.emit(cast(cx.emit(cast(even, t)), out));
+  return R.op("multiply", [narrowed, scale]);
 };
 
 const lpNorm: Converter = (cx) =>
@@ -86,4 +112,5 @@ export const NORMALIZE: ConverterTable = {
   LayerNormalization: layerNorm,
   LpNormalization: lpNorm,
   MeanVarianceNormalization: meanVarianceNorm,
+  RMSNormalization: rmsNorm,
 };

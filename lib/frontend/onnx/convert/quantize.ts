@@ -1,6 +1,6 @@
 /** Quantised operators. */
 import { R } from "../../../graph/index.ts";
-import { constInt, type DType, type GraphExpr } from "../../../ir/index.ts";
+import { constInt, type DType, type GraphExpr, isFloat } from "../../../ir/index.ts";
 import type { Converter, ConverterTable, NodeContext } from "../context.ts";
 import { convolution, perChannel } from "./conv.ts";
 
@@ -9,15 +9,28 @@ const cast = (cx: NodeContext, x: GraphExpr, dtype: DType): GraphExpr =>
 
 const zero = (dtype: DType): GraphExpr => R.const(0, dtype);
 
+/** A dtype that the node may give; 0 is as if it did not. */
+const dtypeGiven = (cx: NodeContext, name: string): DType | undefined =>
+  cx.attr.int(name, 0) === 0 ? undefined : cx.attr.dtype(name);
+
+/** The output's dtype may be given since operator set 21, the precision of the division since 23. */
 const quantizeLinear: Converter = (cx) => {
-  const zeroPoint = cx.has(2) ? cx.input(2) : zero("u8");
-  const outDtype = cx.has(2) ? cx.dtype(2) : "u8";
-  return R.op("quantize", [cx.input(0), cx.input(1), zeroPoint], { axis: axis(cx), outDtype });
+  const given = dtypeGiven(cx, "output_dtype");
+  const outDtype = cx.has(2) ? cx.dtype(2) : (given ?? "u8");
+  if (given && given !== outDtype) cx.refuse(`it is ${given}, the zero point ${outDtype}`, "output_dtype");
+  const zeroPoint = cx.has(2) ? cx.input(2) : zero(outDtype);
+  const precision = dtypeGiven(cx, "precision");
+  if (precision && !isFloat(precision)) cx.refuse(`${precision} is no float type`, "precision");
+  // Narrower ones than f32 are computed in f32 all the same.
+  const scale = cast(cx, cx.input(1), precision ?? cx.dtype(1));
+  return R.op("quantize", [cx.input(0), scale, zeroPoint], { axis: axis(cx), outDtype });
 };
 
+/** The output has the dtype of the scale, or since operator set 23 the one that is given. */
 const dequantizeLinear: Converter = (cx) => {
   const zeroPoint = cx.has(2) ? cx.input(2) : zero(cx.dtype(0));
-  return R.op("dequantize", [cx.input(0), cx.input(1), zeroPoint], { axis: axis(cx) });
+  const scale = cast(cx, cx.input(1), dtypeGiven(cx, "output_dtype") ?? cx.dtype(1));
+  return R.op("dequantize", [cx.input(0), scale, zeroPoint], { axis: axis(cx) });
 };
 
 /** Blocks of an axis with a scale each came with opset 21. */

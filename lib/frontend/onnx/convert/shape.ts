@@ -103,12 +103,14 @@ const reverseSequence: Converter = (cx) =>
     batchAxis: cx.attr.int("batch_axis", 1),
   });
 
-const cumsum: Converter = (cx) =>
-  R.op("cumsum", [cx.input(0)], {
-    axis: cx.scalar(1),
-    exclusive: cx.attr.flag("exclusive"),
-    reverse: cx.attr.flag("reverse"),
-  });
+const running =
+  (op: "cumsum" | "cumprod"): Converter =>
+  (cx) =>
+    R.op(op, [cx.input(0)], {
+      axis: cx.scalar(1),
+      exclusive: cx.attr.flag("exclusive"),
+      reverse: cx.attr.flag("reverse"),
+    });
 
 /** Cut where an axis is longer than the target, padded where it is shorter, both as much on each side as can be. */
 const centerCropPad: Converter = (cx) => {
@@ -134,7 +136,8 @@ const centerCropPad: Converter = (cx) => {
 export const SHAPE: ConverterTable = {
   CenterCropPad: centerCropPad,
   Concat: concat,
-  CumSum: cumsum,
+  CumProd: running("cumprod"),
+  CumSum: running("cumsum"),
   DepthToSpace: depthToSpace,
   Expand: expand,
   Flatten: flatten,

@@ -4,7 +4,8 @@ import { bufferParams, getPrimFunc, type IRModule, type PrimFunc } from "../../.
 import type { GpuDevice } from "../../webgpu/device.ts";
 
 /** What code is generated for: a device, or what any is asked for. */
-export type GpuTraits = Pick<GpuDevice, "limits" | "features">;
+export type GpuTraits = Pick<GpuDevice, "limits" | "features"> &
+  Partial<Pick<GpuDevice, "language" | "matrix">>;
 
 export class GpuKernels {
   private readonly mod: IRModule;
@@ -30,9 +31,15 @@ export class GpuKernels {
     if (!found) {
       const buffers = bufferParams(this.func(name));
       const readWrite = new Set(buffers.filter((_, i) => writable[i]).map((b) => b.id));
-      const { limits, features } = this.device;
+      const { limits, features, language, matrix } = this.device;
       try {
-        found = compileWgslFunction(this.mod, name, { limits, features, readWrite });
+        found = compileWgslFunction(this.mod, name, {
+          limits,
+          features,
+          language,
+          readWrite,
+          ...(matrix ? { matrix } : {}),
+        });
       } catch (e) {
         if (!(e instanceof WgslError)) throw e;
         found = e;

@@ -16,6 +16,7 @@ import { scheduleForGpu } from "../../../tune/default-gpu/index.ts";
 import { cpuMemory } from "../../memory.ts";
 import { Tensor } from "../../tensor.ts";
 import type { ThreadCount } from "../../threads/index.ts";
+import { gpuHere } from "../../tuning-target.ts";
 import { type GpuDevice, gpuDevice } from "../../webgpu/device.ts";
 import { GpuTensor } from "../../webgpu/tensor.ts";
 import { bindSizes, checkArguments, checkTensors, symbolicSizesOf } from "../arguments.ts";
@@ -119,10 +120,10 @@ export class GpuGraphLibrary implements GraphRunner {
     return this.loweredFor(name, this.sizes(name, args)).module;
   }
 
-  source(format = "wgsl"): string {
+  sources(format = "wgsl"): readonly string[] {
     if (format !== "wgsl")
       throw new Error(`source: unknown format ${JSON.stringify(format)}; there is "wgsl"`);
-    return [...this.cache.values()].flatMap((l) => l.linked?.kernels.source() ?? []).join("\n");
+    return [...this.cache.values()].flatMap((l) => l.linked?.kernels.source() ?? []);
   }
 
   get compiled(): number {
@@ -256,7 +257,7 @@ function lower(
   options: LowerOptions = {},
 ): Lowered {
   let plain = mod;
-  const { schedule = scheduleForGpu } = options;
+  const { schedule = scheduleForGpu(gpuHere) } = options;
   const noted = {
     name: schedule.name,
     run(m: IRModule): IRModule {

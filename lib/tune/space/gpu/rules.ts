@@ -5,16 +5,27 @@
 import type { Block } from "../../../ir/index.ts";
 import { contractionOf } from "../../default/shape.ts";
 import { scheduleElementwiseGpu } from "../../default-gpu/elementwise.ts";
+import type { GpuMachine } from "../../default-gpu/machine.ts";
+import { matrixShapesFor, scheduleMatrixUnits } from "../../default-gpu/matrix/choose.ts";
 import { scheduleProduct } from "../../default-gpu/product.ts";
 import { scheduleSum } from "../../default-gpu/sum.ts";
 import type { Rule } from "../rules.ts";
+import { gpuMatrices } from "./matrices.ts";
 import { gpuApart, gpuElementwise, gpuRows, gpuTogether } from "./threads.ts";
 import { gpuParts, gpuTiles } from "./tiles.ts";
 
 const reduces = (b: Block): boolean => b.axes.some((a) => a.type === "R");
 const sums = (b: Block, inner: number): boolean => inner === 0 && reduces(b);
 
-export const GPU_RULES: readonly Rule[] = [
+/** `machine`: whose schedules without search are among the forms that are tried. */
+export const gpuRules = (machine: GpuMachine): readonly Rule[] => [
+  {
+    name: "multiLevelTilingTensorCore",
+    what: "products on matrix units: subgroups, matrices of each, and steps of the reduction; operands through shared memory or where they lie",
+    weight: (b, inner) =>
+      inner === 0 && machine.matrix && typeof matrixShapesFor(b, machine.matrix) !== "string" ? 20 : 0,
+    apply: (sch, rv, d) => gpuMatrices(sch, rv, d, machine.matrix),
+  },
   {
     name: "multiLevelTiling",
     what: "products: blocks, threads and sums; operands fetched together into shared memory, or read where they lie",
@@ -57,8 +68,9 @@ export const GPU_RULES: readonly Rule[] = [
     weight: () => 0.3,
     apply: (sch, rv) => {
       if (!reduces(sch.get(rv))) return scheduleElementwiseGpu(sch, rv);
-      const tiled = scheduleProduct(sch, rv);
-      return tiled === sch ? scheduleSum(sch, rv) : tiled;
+      const onUnits = scheduleMatrixUnits(sch, rv, machine.matrix);
+      const tiled = onUnits === sch ? scheduleProduct(sch, rv, machine) : onUnits;
+      return tiled === sch ? scheduleSum(sch, rv, machine) : tiled;
     },
   },
 ];

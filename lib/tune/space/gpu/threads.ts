@@ -15,11 +15,11 @@ export const threadsDrawn = (sch: Schedule): ExprRV =>
     THREADS.map((n) => [n, n > 256 ? 0.2 : 1]),
   );
 
-/** A number of threads that divides a row, drawn. */
+/** Threads that share a row, at most one for each element, drawn. */
 const sharingDrawn =
   (sch: Schedule): Sharing =>
   (n) => {
-    const fits = THREADS.filter((t) => n % t === 0);
+    const fits = THREADS.filter((t) => t <= n);
     return fits.length === 0
       ? undefined
       : drawNumber(
@@ -47,7 +47,7 @@ export function gpuElementwise(sch: Schedule, block: BlockRV, _: Draw): Schedule
 export const gpuApart = (sch: Schedule, block: BlockRV, _: Draw): Schedule | undefined =>
   apart(sch, block, threadsDrawn(sch)) ? sch : undefined;
 
-/** Reductions: the threads of a workgroup share a row, and put their parts together. */
+/** Reductions: the threads of a workgroup share a row. */
 export const gpuTogether = (sch: Schedule, block: BlockRV, _: Draw): Schedule | undefined =>
   together(sch, block, sharingDrawn(sch)) ? sch : undefined;
 

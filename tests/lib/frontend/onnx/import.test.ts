@@ -92,6 +92,10 @@ describe("sizes of ONNX models", () => {
       (e: NeedsValue) => e instanceof NeedsValue && e.inputs.join() === "to" && /Reshape "r"/.test(e.message),
     );
     assert.equal(resultText(fromOnnx(bytes, { values: { to: data([1, 2], [2], "i64") } })), "(f32[2, 3])");
+    assert.throws(
+      () => fromOnnx(bytes, { values: { to: data([-2, -2], [2], "i64") } }),
+      /node 1 \(Reshape "r"\): only one size of the shape may be -1/,
+    );
     const m = new OnnxModel(bytes);
     const x = data([1, 2, 3, 4, 5, 6], [6]);
     const first = m.specialise({ x, to: data([1, 2], [2], "i64") });

@@ -1,44 +1,16 @@
 /** Operators in the forms that older operator sets gave them, which the standard's own test data has no cases for. */
 import assert from "node:assert/strict";
-import { type GraphData, interpretGraph } from "../../../../lib/codegen/index.ts";
-import { OnnxModel } from "../../../../lib/frontend/onnx/index.ts";
-import { assertModuleWellFormed, type DType, type NDArray, numbersOf } from "../../../../lib/ir/index.ts";
+import { type DType, type NDArray, numbersOf } from "../../../../lib/ir/index.ts";
 import { fill } from "../../../support/nd.ts";
-import { type AttrValue, model, type TypeName } from "../../../support/onnx-model.ts";
+import { type NodeCase, runNode } from "../../../support/onnx-node.ts";
 import { close, nd } from "../../../support/run-op.ts";
 
-interface Spec {
-  readonly op: string;
-  readonly opset: number;
-  readonly attrs?: Readonly<Record<string, AttrValue>>;
-  readonly outputs?: number;
-}
-
-/** One node on these inputs, as a model of its own. An input may be left out. */
-function run(spec: Spec, inputs: readonly (NDArray | undefined)[]): NDArray[] {
-  const { op, opset, attrs, outputs = 1 } = spec;
-  const names = inputs.map((x, i) => (x ? `x${i}` : ""));
-  const outs = Array.from({ length: outputs }, (_, k) => `y${k}`);
-  const given = inputs.flatMap((x, i) => (x ? [[`x${i}`, x] as const] : []));
-  const bytes = model({
-    opset,
-    inputs: Object.fromEntries(given.map(([name, x]) => [name, [x.dtype as TypeName, x.shape] as const])),
-    outputs: outs,
-    nodes: [{ op, in: names, out: outs, attrs }],
-  });
-  const m = new OnnxModel(bytes);
-  const values = Object.fromEntries(given);
-  const mod = assertModuleWellFormed(m.specialise(values));
-  const data: GraphData[] = m.inputs.map((v) => values[v.name]);
-  return interpretGraph(mod, "main", data) as NDArray[];
-}
-
 function check(
-  spec: Spec,
+  spec: NodeCase,
   inputs: readonly (NDArray | undefined)[],
   want: readonly { shape: readonly number[]; data: readonly number[]; dtype?: DType }[],
 ): void {
-  const got = run({ outputs: want.length, ...spec }, inputs);
+  const got = runNode({ outputs: want.length, ...spec }, inputs);
   want.forEach((w, k) => {
     assert.deepEqual([got[k].shape, got[k].dtype], [w.shape, w.dtype ?? inputs[0]?.dtype], `output ${k}`);
     close(numbersOf(got[k]), w.data, 1e-5);
@@ -201,7 +173,7 @@ describe("older operator sets", () => {
       );
     }
     assert.throws(
-      () => run({ op: "Dropout", opset: 13 }, [x, nd([], [0.5]), nd([], [1], "bool")]),
+      () => runNode({ op: "Dropout", opset: 13 }, [x, nd([], [0.5]), nd([], [1], "bool")]),
       /Dropout.*drops elements at random/,
     );
   });
@@ -253,13 +225,16 @@ describe("older operator sets", () => {
   });
   it("what is not supported is named with its node", () => {
     assert.throws(
-      () => run({ op: "Cast", opset: 13, attrs: { to: 8 } }, [iota([1])]),
+      () => runNode({ op: "Cast", opset: 13, attrs: { to: 8 } }, [iota([1])]),
       /Cast.*to.*conversion to string/,
     );
     assert.throws(
-      () => run({ op: "Concat", opset: 13, attrs: { axis: 3 } }, [iota([1])]),
+      () => runNode({ op: "Concat", opset: 13, attrs: { axis: 3 } }, [iota([1])]),
       /Concat.*axis 3 is not in/,
     );
-    assert.throws(() => run({ op: "Range", opset: 11 }, [nd([], [0]), nd([], [1]), nd([], [0])]), /Range/);
+    assert.throws(
+      () => runNode({ op: "Range", opset: 11 }, [nd([], [0]), nd([], [1]), nd([], [0])]),
+      /Range/,
+    );
   });
 });

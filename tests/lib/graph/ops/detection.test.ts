@@ -33,14 +33,15 @@ interface Thresholds {
 const f = (v: number): number => Math.fround(v);
 
 describe("vision.nonMaxSuppression", () => {
-  const [images, classes, n] = [2, 3, 12];
+  const [images, classes, n] = [2, 3, 21];
   const r = new Numbers(31);
   const corners = Array.from({ length: images * n }, (): Box => {
     const [x, y] = [r.next() * 4, r.next() * 4].map(f);
     return [x, y, f(x + 0.5 + r.next() * 2), f(y + 0.5 + r.next() * 2)];
   });
-  const scores = r.floats([images, classes, n]);
-  const S = numbersOf(scores);
+  // Few different values, so that there are equals.
+  const S = numbersOf(r.floats([images, classes, n])).map((v) => Math.round(4 * v) / 4);
+  const scores = nd([images, classes, n], S);
   const run = async (boxes: NDArray, q: Thresholds, attrs = {}): Promise<number[][]> => {
     const [rows, count] = await runOp(
       "vision.nonMaxSuppression",

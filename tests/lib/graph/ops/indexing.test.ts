@@ -179,6 +179,39 @@ describe("sorting", () => {
       }
     });
   }
+  it("topk keeps the first of many, line by line", async () => {
+    for (const [shape, axis] of [
+      [[2, 99], -1],
+      [[98, 2], 0],
+    ] as [number[], number][]) {
+      const d = axis < 0 ? axis + shape.length : axis;
+      for (const dtype of ["f32", "i32", "i8"] as const) {
+        for (const k of dtype === "f32" ? [1, 7, 40] : [7]) {
+          for (const largest of dtype === "f32" ? [true, false] : [dtype === "i8"]) {
+            // Equals, and rising as well as falling runs.
+            const x = nd(
+              shape,
+              fill(shape, (i) => (i[d] % 3 === 0 ? i[d] % 50 : (i[d] * 37 + (i[1 - d] ?? 0) * 11) % 23)),
+              dtype,
+            );
+            const line = (i: readonly number[]): number[] =>
+              Array.from({ length: shape[d] }, (_, m) => reader(x)(i.with(d, m)));
+            const top = shape.with(d, k);
+            const at = fill(top, (i) => order(line(i), largest)[i[d]]);
+            const values = fill(top, (i) => line(i)[order(line(i), largest)[i[d]]]);
+            const got = await runOp("topk", [x, { sizes: [k] }], { axis, largest }, 0);
+            assert.deepEqual(
+              got.map((g) => [g.shape, g.data]),
+              [
+                [top, values],
+                [top, at],
+              ],
+            );
+          }
+        }
+      }
+    }
+  });
   it("k that is too large is refused", () => {
     assert.throws(() => R.topk(v([3]), [4]), /topk: k is 4, the axis has 3 elements/);
   });

@@ -47,6 +47,14 @@ const CASES: Record<string, Case> = {
     dilation: [2, 3],
     ceilMode: false,
   },
+  "2-d, large": {
+    x: [1, 2, 9, 8],
+    poolSize: [7, 4],
+    strides: [1, 1],
+    padding: [3, 2, 2, 1],
+    dilation: [1, 2],
+    ceilMode: false,
+  },
   "3-d": {
     x: [1, 1, 4, 3, 5],
     poolSize: [2, 2, 2],
@@ -182,8 +190,22 @@ describe("poolings", () => {
     });
     assert.deepEqual(out.shape, [1, 1, 2, 2]);
     assert.deepEqual(out.data, [5, 50, 6, 60]);
+    // A large window over two channels of 6 × 6.
+    const far = Array.from({ length: 72 }, (_, i) => (i * 29) % 71);
+    const [last] = await runOp("nn.maxPool2d", [{ ...new Numbers(1).floats([1, 6, 6, 2]), ...asNHWC(far) }], {
+      poolSize: [5, 6],
+      dataLayout: "NHWC",
+    });
+    assert.deepEqual(last.shape, [1, 2, 1, 2]);
+    assert.deepEqual(
+      last.data,
+      [0, 1, 2, 3].map((o) => Math.max(...far.filter((_, i) => i % 2 === o % 2 && inRows(i, o < 2 ? 0 : 1)))),
+    );
   });
 });
+
+const inRows = (i: number, first: number): boolean =>
+  Math.floor(i / 12) >= first && Math.floor(i / 12) < first + 5;
 
 const asNHWC = (data: readonly number[]): { bytes: Uint8Array } => ({
   bytes: new Uint8Array(Float32Array.from(data).buffer),

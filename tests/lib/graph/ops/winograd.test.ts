@@ -9,7 +9,9 @@ import {
   assertModuleWellFormed,
   bindingsOf,
   constantOf,
+  constInt,
   type GraphExpr,
+  type GraphVar,
   getGraphFunc,
   type IRModule,
   numbersOf,
@@ -56,22 +58,65 @@ describe("graph: convolutions by Winograd's filtering", function () {
     );
   });
 
-  it("as compiled, are off by few times what direct ones are off", async () => {
-    const shape = [1, 64, 12, 15];
-    const mod = network(shape, [48, 64, 3, 3], { padding: [1] });
-    const x = Tensor.random(shape, { seed: 4, min: -1, max: 1 });
-    const weight = randomData([48, 64, 3, 3], 3);
-    const run = async (winograd: boolean): Promise<Tensor> =>
-      (await (await build(mod, { pipeline: { winograd } })).main(x)) as unknown as Tensor;
-    const [direct, fast] = [await run(false), await run(true)];
-    const exact = convolved(numbersOf(weight), x.data as Float32Array, 48, 64, 12, 15);
-    const off = (t: Tensor): number =>
-      exact.reduce((m, v, i) => Math.max(m, Math.abs(Math.max(v, 0) - Number(t.data[i]))), 0);
-    const scale = exact.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
-    assert.ok(off(direct) < 1e-6 * scale, `direct: ${off(direct) / scale}`);
-    assert.ok(off(fast) < 3e-6 * scale, `by Winograd: ${off(fast) / scale}`);
-    assert.notDeepEqual(fast.data, direct.data);
+  it("give the same with either tile", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(4 as const, 6 as const),
+        fc.integer({ min: 1, max: 2 }),
+        fc.integer({ min: 3, max: 11 }),
+        fc.integer({ min: 3, max: 11 }),
+        fc.array(fc.nat(2), { minLength: 4, maxLength: 4 }),
+        (tile, n, h, w, padding) => {
+          const [x, weight] = [randomData([n, 3, h, w], 5), randomData([2, 3, 3, 3], 3)];
+          const made = (conv: (data: GraphVar) => GraphExpr): IRModule => {
+            const bb = new BlockBuilder();
+            const data = R.var("x", R.tensor([n, 3, h, w]));
+            bb.function("main", [data], () => bb.emitFuncOutput(bb.emit(conv(data))));
+            return assertModuleWellFormed(bb.get());
+          };
+          const direct = made((data) => R.nn.conv2d(data, constantOf(weight), { padding }));
+          const u = constantOf(winogradWeight(weight, tile));
+          const fast = made((data) => callOp("nn.conv2dWinograd", [data, u], { padding }));
+          assertSame(evalGraph(fast, "main", [x]), evalGraph(direct, "main", [x]));
+        },
+      ),
+      { numRuns: 12, seed: 20261123 },
+    );
   });
+
+  it("take the larger tile where there are many tiles for the weights", () => {
+    const tile = (...x: number[]): number | undefined => {
+      const done = winogradConv2d.run(network(x, [32, 32, 3, 3], { padding: [1] }));
+      const [conv] = bindingsOf(getGraphFunc(done, "main").body).map((b) => b.value);
+      const u = conv.kind === "opCall" ? conv.args[1].type : undefined;
+      return u?.kind === "tensor" ? constInt(u.shape[0]) : undefined;
+    };
+    assert.deepEqual([tile(1, 32, 7, 7), tile(1, 32, 14, 14)], [4, 6]);
+    assert.equal(tile(8, 32, 7, 7), 6);
+    assert.equal(tile(1, 32, 56, 56), 6);
+  });
+
+  for (const [tile, height, width, most] of [
+    [4, 6, 7, 3e-6],
+    [6, 20, 15, 1.5e-5],
+  ]) {
+    it(`as compiled, with tiles of ${tile} are off by at most ${most} of the largest`, async () => {
+      const shape = [1, 64, height, width];
+      const mod = network(shape, [48, 64, 3, 3], { padding: [1] });
+      const x = Tensor.random(shape, { seed: 4, min: -1, max: 1 });
+      const weight = randomData([48, 64, 3, 3], 3);
+      const run = async (winograd: boolean): Promise<Tensor> =>
+        (await (await build(mod, { pipeline: { winograd } })).main(x)) as unknown as Tensor;
+      const [direct, fast] = [await run(false), await run(true)];
+      const exact = convolved(numbersOf(weight), x.data as Float32Array, 48, 64, height, width);
+      const off = (t: Tensor): number =>
+        exact.reduce((m, v, i) => Math.max(m, Math.abs(Math.max(v, 0) - Number(t.data[i]))), 0);
+      const scale = exact.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+      assert.ok(off(direct) < 1e-6 * scale, `direct: ${off(direct) / scale}`);
+      assert.ok(off(fast) < most * scale, `by Winograd: ${off(fast) / scale}`);
+      assert.notDeepEqual(fast.data, direct.data);
+    });
+  }
 
   it("take the place of those of 3 × 3 with enough channels alone", () => {
     const kept = (x: number[], w: number[], attrs: Attrs = {}): void => {
@@ -81,7 +126,8 @@ describe("graph: convolutions by Winograd's filtering", function () {
     kept([1, 32, 8, 8], [32, 32, 3, 3], { strides: [2] });
     kept([1, 32, 8, 8], [32, 32, 3, 3], { dilation: [2] });
     kept([1, 64, 8, 8], [64, 32, 3, 3], { groups: 2 });
-    kept([1, 16, 8, 8], [32, 16, 3, 3]);
+    kept([1, 7, 8, 8], [32, 7, 3, 3]);
+    kept([1, 32, 8, 8], [7, 32, 3, 3]);
     kept([1, 32, 8, 8], [32, 32, 1, 3]);
     kept([1, 32, 8, 8], [32, 32, 5, 5]);
   });
@@ -89,7 +135,7 @@ describe("graph: convolutions by Winograd's filtering", function () {
   it("a weight is transformed to G g Gᵀ", () => {
     const ones = randomData([1, 1, 3, 3], 1);
     const [a, b, c, d, e, f, g, h, i] = numbersOf(ones);
-    const u = numbersOf(winogradWeight(ones));
+    const u = numbersOf(winogradWeight(ones, 4));
     assert.equal(u[0], a);
     assert.equal(u[15], i);
     assert.ok(Math.abs(u[5] - (a + b + c + d + e + f + g + h + i) / 4) < 1e-6);

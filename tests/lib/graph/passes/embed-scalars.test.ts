@@ -10,13 +10,13 @@ import {
 import { assertModuleWellFormed, getGraphFunc, type IRModule, primFuncs } from "../../../../lib/ir/index.ts";
 import { assertAllclose, build, Tensor } from "../../../../lib/runtime/index.ts";
 
-/** (x + 3)² * w, with 3 and 2 as constants of one element and w as one of several. */
-function module(): IRModule {
+/** (x + 3)² * w, or another power, with 3 and 2 as constants of one element and w as one of several. */
+function module(exponent = 2): IRModule {
   const bb = new BlockBuilder();
   const x = R.var("x", R.tensor([2, 3]));
   bb.function("main", [x], () => {
     const sum = bb.emit(R.add(x, R.const(3)));
-    const square = bb.emit(R.power(sum, R.const([2], "f32")));
+    const square = bb.emit(R.power(sum, R.const([exponent], "f32")));
     bb.emitFuncOutput(bb.emit(R.multiply(square, R.const([1, 2, 3], "f32"))));
   });
   return bb.get();
@@ -40,6 +40,15 @@ describe("graph passes: embedScalars", () => {
     const x = Tensor.from([1, 2, 3, -4, 5, 0], [2, 3]);
     const [a, b] = [await build(legal), await build(made)];
     assertAllclose((await b.main(x)) as Tensor, (await a.main(x)) as Tensor, { rtol: 1e-6, atol: 0 });
+  });
+
+  it("cubes are products too", async () => {
+    const cubes = legalizeOps().run(module(3));
+    const products = sequential([embedScalars, deadCodeElimination()]).run(cubes);
+    assert.ok(!Object.values(primFuncs(products)).some((f) => f.script().includes("T.pow")));
+    const x = Tensor.random([2, 3], { seed: 1, min: -6, max: 6 });
+    const [a, b] = [await build(cubes), await build(products)];
+    assertAllclose((await b.main(x)) as Tensor, (await a.main(x)) as Tensor, { rtol: 3e-7, atol: 0 });
   });
 
   it("a module without such constants is left as it is", () => {

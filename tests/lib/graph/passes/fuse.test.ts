@@ -94,7 +94,8 @@ describe("graph passes: fusion", () => {
         "injective",
         (bb) => bb.callTe((x: te.Tensor) => te.compute([4, 3], (i, j) => x.at(j, i), "swap"), [c(3, 4)]),
       ],
-      ["opaque", () => R.argmax(c(3, 4))],
+      ["outEWiseFusable", () => R.argmax(c(3, 4))],
+      ["opaque", () => R.cumsum(c(3, 4), { axis: 1 })],
     ];
     for (const [want, build] of cases) assert.equal(patternOfOp(build), want, String(build));
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Evaluation, setEvaluator } from "../../../../lib/graph/evaluate.ts";
-import { BlockBuilder, R } from "../../../../lib/graph/index.ts";
+import { BlockBuilder, callOp, R } from "../../../../lib/graph/index.ts";
 import { LAYOUT_FREE } from "../../../../lib/graph/layout-attrs.ts";
 import {
   annotateLayoutFree,
@@ -101,4 +101,29 @@ describe("graph passes: weights laid out once", () => {
     );
     assert.deepEqual(primFuncs(done), primFuncs(scheduled));
   });
+
+  for (const direction of ["forward", "bidirectional"] as const) {
+    it(`what the steps of a recurrence copy anew is taken out of their loop: ${direction}`, () => {
+      const [d, steps, batch, size] = [direction === "forward" ? 1 : 2, 3, 8, 16];
+      const bb = new BlockBuilder();
+      const x = R.var("x", R.tensor([d, steps, batch, 4 * size]));
+      bb.function("main", [x], () => {
+        const activations = ["sigmoid", "tanh", "tanh", "sigmoid", "tanh", "tanh"]
+          .slice(0, 3 * d)
+          .map((f) => [f]);
+        const state = [data(2, d, batch, size), data(3, d, batch, size)];
+        const args = [x, data(1, d, size, 4 * size), data(4, d, 4 * size), ...state];
+        bb.emitFuncOutput(bb.emit(callOp("nn.lstmSteps", args, { direction, activations })));
+      });
+      const mod = assertModuleWellFormed(bb.get());
+      const scheduled = toPrograms.run(mod);
+      const done = assertModuleWellFormed(splitLayoutRewritePreproc.run(scheduled));
+      // Each direction has a part of the weight of its own.
+      assert.equal(copies, d);
+      assert.equal(calls(done)[0].args.length, calls(scheduled)[0].args.length + d - 1);
+      assert.doesNotMatch(done.script(), /layoutRewritePreproc/);
+      const input = randomData([d, steps, batch, 4 * size], 7);
+      assertSame(evalGraph(done, "main", [input]), evalGraph(mod, "main", [input]));
+    });
+  }
 });

@@ -89,6 +89,10 @@ function network(pick: (n: number) => number): { mod: IRModule; args: NDArray[] 
   return { mod, args: [randomData(shape, 4)] };
 }
 
+// The same networks in every run; TILEWRIGHT_SEED=random looks for new ones.
+const asked = process.env.TILEWRIGHT_SEED ?? "20261122";
+const seed = asked === "random" ? Date.now() % 2 ** 31 : Number(asked);
+
 describe("graph: layouts in blocks", () => {
   let before: ReturnType<typeof setEvaluator>;
   beforeEach(() => {
@@ -170,6 +174,7 @@ describe("graph: layouts in blocks", () => {
       { "nn.conv2d": ["NHWC4c"] },
       { "nn.conv2d": ["NHWC", "HWIO"] },
     ] as const;
+    const numRuns = Math.min(200, Number(process.env.TILEWRIGHT_RUNS ?? 30));
     let packed = 0;
     fc.assert(
       fc.property(
@@ -184,9 +189,9 @@ describe("graph: layouts in blocks", () => {
           assertSame(evalGraph(done, "main", args), evalGraph(mod, "main", args), "", 1e-3);
         },
       ),
-      { numRuns: Math.min(200, Number(process.env.TILEWRIGHT_RUNS ?? 30)) },
+      { numRuns, seed },
     );
-    assert(packed > 10, `${packed} networks in blocks`);
+    assert(packed > numRuns / 3, `${packed} of ${numRuns} networks are in blocks`);
   });
 
   it("refuses blocks of the weights that are none of the data's, and blocks of what are no channels", () => {
