@@ -1,5 +1,5 @@
 // The left column: search, the chapters with the reader's progress, and the headings of the one that is open.
-import { button, element, icon } from "./dom.ts";
+import { button, element, icon, redraw } from "./dom.ts";
 import type { Chapter, Found, Library } from "./library.ts";
 import { progressOf, progressText } from "./progress.ts";
 
@@ -84,13 +84,13 @@ export class Chapters {
       const { path, title } = chapter;
       return element(
         "li",
-        {},
+        { "data-key": path },
         this.#link(chapter),
         button("rename", `Rename ${title}`, () => this.#navigation.rename(path)),
         button("delete", `Delete ${title}`, () => this.#navigation.remove(path)),
       );
     });
-    this.#list.replaceChildren(...items);
+    redraw(this.#list, items);
   }
 
   #link({ path, title, exercises }: Chapter): HTMLElement {

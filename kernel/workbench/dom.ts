@@ -1,3 +1,5 @@
+import morphdom from "morphdom";
+
 /** Attributes and listeners of an element: `onclick` and the like are listeners, true and false set and leave out. */
 export type Attributes = { [name: string]: string | number | boolean | ((event: Event) => void) | undefined };
 
@@ -78,4 +80,17 @@ export function button(
   made.append(icon(drawing));
   if (text !== "") made.append(element("span", {}, text));
   return made;
+}
+
+/**
+ * Draws the items of a list anew: those of the same `data-key` stay, with the focus and with a click that has begun on them.
+ * Their listeners stay, too, so these may depend on nothing but the key.
+ */
+export function redraw(list: HTMLElement, items: readonly HTMLElement[]): void {
+  const drawn = list.cloneNode(false) as HTMLElement;
+  drawn.append(...items);
+  morphdom(list, drawn, {
+    childrenOnly: true,
+    getNodeKey: (node) => (node as HTMLElement).dataset?.key,
+  });
 }

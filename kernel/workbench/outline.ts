@@ -1,11 +1,13 @@
 // The headings of the notebook that is shown.
 import { goTo, type OpenNotebook } from "./documents.ts";
-import { element } from "./dom.ts";
+import { element, redraw } from "./dom.ts";
 
 interface Heading {
   level: number;
   text: string;
   cell: number;
+  /** Its place among the headings of its cell. */
+  place: number;
 }
 
 /** How long after a change the outline follows, in milliseconds. */
@@ -48,16 +50,16 @@ export class Outline {
   #draw(): void {
     const open = this.#open;
     if (!open || open.panel.isDisposed) return;
-    const items = headings(open).map(({ level, text, cell }) =>
+    const items = headings(open).map(({ level, text, cell, place }) =>
       element(
         "li",
-        { class: `wb-level-${level}`, "data-cell": cell },
+        { class: `wb-level-${level}`, "data-key": `${cell}.${place}`, "data-cell": cell },
         element(
           "button",
           {
             type: "button",
             onclick: () => {
-              void goTo(open.panel, cell);
+              if (this.#open) void goTo(this.#open.panel, cell);
               this.#chosen();
             },
           },
@@ -66,7 +68,7 @@ export class Outline {
       ),
     );
     this.node.hidden = items.length === 0;
-    this.#list.replaceChildren(...items);
+    redraw(this.#list, items);
     this.#mark();
   }
 
@@ -87,10 +89,11 @@ function headings({ panel }: OpenNotebook): Heading[] {
   return panel.content.widgets.flatMap(({ model }, cell) => {
     if (model.type !== "markdown") return [];
     const text = model.sharedModel.getSource().replace(/^(```|~~~)[\s\S]*?^\1/gm, "");
-    return [...text.matchAll(/^(#{2,3})\s+(.+?)\s*#*$/gm)].map(([, marks, heading]) => ({
+    return [...text.matchAll(/^(#{2,3})\s+(.+?)\s*#*$/gm)].map(([, marks, heading], place) => ({
       level: marks!.length,
       text: heading!.replace(/[`*]|\[([^\]]*)\]\([^)]*\)/g, "$1"),
       cell,
+      place,
     }));
   });
 }

@@ -9,8 +9,8 @@ import type { OutputArea } from "@jupyterlab/outputarea";
 import { type Kernel, KernelAPI, KernelMessage } from "@jupyterlab/services";
 import type { KernelConnection } from "@jupyterlab/services/lib/kernel/default";
 import { KernelShellFutureHandler } from "@jupyterlab/services/lib/kernel/future";
-import type { OpenNotebook } from "./documents.ts";
 import { forget, remember, remembered } from "./memory.ts";
+import type { Runs } from "./runs.ts";
 
 /** Where a page leaves its runs: for its tab, and for a tab that is opened when this one is closed. */
 const stores = ["sessionStorage", "localStorage"] as const;
@@ -170,7 +170,7 @@ export class Resumption {
   }
 
   /** Keeps the runs of these notebooks, and those that nobody has looked at, for the next page. */
-  leave(notebooks: Iterable<OpenNotebook>): void {
+  leave(notebooks: Iterable<{ panel: NotebookPanel; runs: Runs }>): void {
     const kernels = Object.fromEntries(this.#left);
     for (const { panel, runs } of notebooks) {
       const kernel = panel.sessionContext.session?.kernel;

@@ -1,6 +1,6 @@
 // The kernels that run: which notebook each is for, how it is, and a button that ends it.
 import type { Session } from "@jupyterlab/services";
-import { button, element } from "./dom.ts";
+import { button, element, redraw } from "./dom.ts";
 
 /** The list of running kernels; empty it is not shown. */
 export class Running {
@@ -41,7 +41,7 @@ export class Running {
       const state = this.#stateOf(path) ?? kernel?.execution_state ?? "dead";
       return element(
         "li",
-        {},
+        { "data-key": id },
         element(
           "a",
           { href: `#/${encodeURI(path)}`, title: path },
@@ -51,6 +51,6 @@ export class Running {
         button("stop", `End the kernel of ${title}`, () => this.#stop(id)),
       );
     });
-    this.#list.replaceChildren(...items);
+    redraw(this.#list, items);
   }
 }

@@ -13,6 +13,7 @@ import {
   rewrite,
   runCell,
   save,
+  select,
 } from "../support/page.ts";
 
 describe("browser: kernels and files of the workbench", function () {
@@ -73,6 +74,29 @@ describe("browser: kernels and files of the workbench", function () {
     await running.filter({ hasText: "first" }).waitFor({ state: "detached" });
     await page.locator(".wb-kernel[data-state=idle]").waitFor();
     assert.deepEqual(await accessibilityProblems(page), []);
+  });
+
+  it("keeps what the reader points at while its lists are drawn anew", async () => {
+    bench.write("pointed.ipynb", notebookOf(["await new Promise((done) => setTimeout(done, 1500))"]));
+    bench.write("aim.ipynb", notebookOf(["2"]));
+    const { page } = await bench.notebook("pointed.ipynb");
+    const state = page.locator(".wb-running li", { hasText: "pointed" }).locator(".wb-progress");
+    const progress = title(page, "pointed.ipynb").locator(".wb-progress");
+    await state.filter({ hasText: "idle" }).waitFor();
+    await select(page, 0);
+    await page.keyboard.press("Control+Enter");
+    await state.filter({ hasText: "busy" }).waitFor();
+    const stop = page.getByRole("button", { name: "End the kernel of pointed" });
+    await stop.focus();
+    await title(page, "aim.ipynb").hover();
+    await page.mouse.down();
+    await stop.focus();
+    await state.filter({ hasText: "idle" }).waitFor();
+    await progress.filter({ hasText: "done" }).waitFor();
+    assert.ok(await stop.evaluate((node) => node === document.activeElement), "the focus is where it was");
+    await page.mouse.up();
+    await page.waitForURL(/#\/aim\.ipynb$/);
+    await ready(page);
   });
 
   it("renames and deletes notebooks, open ones too", async () => {

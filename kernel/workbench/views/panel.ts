@@ -5,7 +5,7 @@ import type { Kernel } from "@jupyterlab/services";
 import { Widget } from "@lumino/widgets";
 import { startAtFirstBox } from "../../export/browser/graphs.ts";
 import type { OpenNotebook } from "../documents.ts";
-import { button, element } from "../dom.ts";
+import { button, element, redraw } from "../dom.ts";
 import { namesOf } from "../names.ts";
 import { isFromEarlierKernel } from "../old-outputs.ts";
 import { copyAsOutput } from "./copy-output.ts";
@@ -245,27 +245,30 @@ export class ViewPanel {
       this.#tab = title;
       this.#draw();
     };
-    const drawn = tabs.map(({ title }, index) =>
+    const drawn = tabs.map(({ title }) =>
       element(
         "button",
         {
           type: "button",
           role: "tab",
+          "data-key": title,
           "aria-selected": String(title === this.#tab),
           tabindex: title === this.#tab ? 0 : -1,
           onclick: () => choose(title),
           onkeydown: (event) => {
             const by = { ArrowLeft: -1, ArrowRight: 1 }[(event as KeyboardEvent).key];
             if (by === undefined) return;
-            const next = (index + by + tabs.length) % tabs.length;
-            choose(tabs[next]!.title);
-            (this.#tabs.children[next] as HTMLElement).focus();
+            const all = [...this.#tabs.children] as HTMLElement[];
+            const at = all.findIndex(({ dataset }) => dataset.key === title);
+            const next = all[(at + by + all.length) % all.length]!;
+            choose(next.dataset.key!);
+            next.focus();
           },
         },
         title,
       ),
     );
-    this.#tabs.replaceChildren(...drawn);
+    redraw(this.#tabs, drawn);
   }
 
   /** Draws a tab when it is there, unless another was chosen meanwhile. */
