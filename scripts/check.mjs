@@ -1,17 +1,25 @@
 // `npm run check`: types, lint, import rules and unit tests, two at a time. What a change has to pass while it is being
-// made; `npm test` is everything. Left to that are the unit tests that need a GPU or other processes, tests/lib/wgsl and
-// tests/lib/deploy: most of their time is the drivers' and the other processes'. `npm run unit` runs them, too.
+// made; `npm test` is everything, also the unit tests that this leaves out. `npm run unit` runs them, too.
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { duration, execute, runJobs, runScript, told } from "./stages.mjs";
 
 // The inner loop is for seconds, not for thoroughness: fewer random cases than `npm test` runs.
-process.env.TILEWRIGHT_RUNS ??= "15";
+process.env.TILEWRIGHT_RUNS ??= "6";
 
-/** Two halves that cost about the same, for two cores. */
+/** Tests that need a GPU, other processes or measurements, or interpret programs of matrix units for a long time. */
+const LEFT_OUT = [
+  "tests/lib/{wgsl,deploy}/**",
+  "tests/lib/tune/{matrix-units,measure,model,search}.test.ts",
+  "tests/lib/runtime/threads*.test.ts",
+];
+
+/** Parts for two cores, the longest first, so that the short ones fill the other core. */
 const UNIT_TESTS = {
-  "unit tests of graphs, runs, views and the kernel": ["tests/lib/{graph,runtime,show}", "tests/kernel/unit"],
-  "all other unit tests": ["tests/lib/!(graph|runtime|show|wgsl|deploy)"],
+  "unit tests of all but graphs, runs, views and the kernel": ["tests/lib/!(graph|runtime|show)"],
+  "unit tests of graphs": ["tests/lib/graph"],
+  "unit tests of runs": ["tests/lib/runtime"],
+  "unit tests of views and the kernel": ["tests/lib/show", "tests/kernel/unit"],
 };
 
 const { timeout } = JSON.parse(readFileSync(".mocharc.json", "utf8"));
@@ -19,13 +27,16 @@ const { timeout } = JSON.parse(readFileSync(".mocharc.json", "utf8"));
 function unit([title, folders]) {
   const mocha = ["--import", "tsx", "node_modules/mocha/bin/mocha.js", "--no-config", "--reporter", "dot"];
   const files = folders.map((folder) => `${folder}/**/*.test.ts`);
-  return told(title, execute(process.execPath, [...mocha, "--timeout", String(timeout), ...files]));
+  const leftOut = LEFT_OUT.flatMap((glob) => ["--ignore", glob]);
+  return told(
+    title,
+    execute(process.execPath, [...mocha, "--timeout", String(timeout), ...leftOut, ...files]),
+  );
 }
 
 const began = performance.now();
-// The longest first, so that the short ones fill the other core.
 const jobs = new Map([
-  ...Object.entries(UNIT_TESTS).map((half) => [half[0], () => unit(half)]),
+  ...Object.entries(UNIT_TESTS).map((part) => [part[0], () => unit(part)]),
   ...["types", "imports", "lint"].map((script) => [script, () => runScript(script)]),
 ]);
 const passed = await runJobs([...jobs.values()]);

@@ -48,6 +48,11 @@ const NEEDED = [
     tests: "the ONNX standard's own cases",
   },
   {
+    name: "python3-onnx",
+    probe: ["python3", "-c", "from onnx import TensorProto"],
+    tests: "models written node by node, as exporters other than PyTorch's do",
+  },
+  {
     name: "python3-torch",
     probe: ["python3", "-c", "import torch, numpy"],
     tests: "models of PyTorch, compared with PyTorch's answers",

@@ -115,6 +115,7 @@ describe("conformance: models like real ones", function () {
 
   before(function () {
     requireSystem(this, "python3-torch");
+    requireSystem(this, "python3-onnx");
     folder = mkdtempSync(path.join(tmpdir(), "tilewright-more-models-"));
     const script = new URL("more-models.py", import.meta.url).pathname;
     const made = execFileSync(systemPython, ["-B", "-W", "ignore", script, folder], {

@@ -17,6 +17,7 @@ const needs = {
   "jupyter-console": () => pythonHas("jupyter_console"),
   "python3-jupyter-kernel-test": () => pythonHas("jupyter_kernel_test"),
   "libonnx-testdata": () => existsSync("/usr/share/libonnx-testdata/data/node"),
+  "python3-onnx": () => pythonHas("onnx.helper"),
   "python3-torch": () => pythonHas("torch"),
   chromium: () => existsSync("/usr/bin/chromium"),
 };
