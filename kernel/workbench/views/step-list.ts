@@ -1,5 +1,5 @@
 // The steps of a schedule or a pipeline: a list, a search, and one step at a time, with the arrow keys.
-import { button, element } from "../dom.ts";
+import { button, element, redraw } from "../dom.ts";
 import { copies, type StepView, type Views } from "./parts.ts";
 
 /** The list of steps; what a step changed is drawn by whoever it is given to. */
@@ -113,6 +113,7 @@ export class StepList {
       element(
         "li",
         {
+          "data-key": index,
           class: step.isChange ? undefined : "wb-unchanged",
           "aria-current": index === this.#step ? "step" : undefined,
           onclick: () => this.#choose(index),
@@ -121,7 +122,7 @@ export class StepList {
         element("code", {}, step.title),
       ),
     );
-    this.list.replaceChildren(...items);
+    redraw(this.list, items);
     this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   }
 }
