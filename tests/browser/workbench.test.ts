@@ -7,8 +7,10 @@ import { Workbench } from "../support/browser.ts";
 import {
   accessibilityProblems,
   cellAt,
+  markReady,
   notebookOf,
   ready,
+  readyAfter,
   restartKernel,
   rewrite,
   save,
@@ -27,9 +29,12 @@ describe("browser: the workbench", function () {
   });
 
   it("runs chapter 1 to the end, steps through a schedule with the keyboard, and is accessible", async () => {
-    const began = performance.now();
-    const { page, problems } = await bench.notebook("01-introduction.ipynb");
-    console.log(`      first cell can be run after ${Math.round(performance.now() - began)} ms`);
+    const { page, problems } = await bench.page();
+    await markReady(page);
+    await page.goto(bench.address("/01-introduction.ipynb"));
+    await ready(page);
+    const after = await readyAfter(page);
+    console.log(`      first cell can be run ${Math.round(after)} ms after the page is asked for`);
     const bytes = await page.evaluate(() =>
       (performance.getEntriesByType("resource") as PerformanceResourceTiming[])
         .filter(({ name }) => /\.(js|css)(\?|$)/.test(name))

@@ -116,10 +116,15 @@ export class Workbench extends Pages {
     writeFileSync(this.file(name), text);
   }
 
+  /** The page's address, with the token; `hash` stands behind `#`. */
+  address(hash: string): string {
+    return `${this.server.url}?token=${this.server.token}#${hash}`;
+  }
+
   /** Opens the page at an address behind `#`. */
   async open(hash: string): Promise<OpenPage> {
     const opened = await this.page();
-    await opened.page.goto(`${this.server.url}?token=${this.server.token}#${hash}`);
+    await opened.page.goto(this.address(hash));
     return opened;
   }
 

@@ -9,6 +9,34 @@ export async function ready(page: Page): Promise<void> {
   await page.locator(".wb-kernel[data-state=idle]").waitFor();
 }
 
+/**
+ * Has a page that is opened next mark as "ready" (`performance.mark`) when a cell can be run: the kernel is idle, the cell is
+ * there, and what is drawn with it has been painted. A locator looks only every half second, which is no measure of two.
+ */
+export async function markReady(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    const watch = new MutationObserver(() => {
+      const cell = document.querySelector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell");
+      if (!cell || !document.querySelector(".wb-kernel[data-state=idle]")) return;
+      watch.disconnect();
+      requestAnimationFrame(() => setTimeout(() => performance.mark("ready")));
+    });
+    watch.observe(document, { subtree: true, childList: true, attributes: true });
+  });
+}
+
+/** Milliseconds from the request for the page to what `markReady` has it mark. */
+export function readyAfter(page: Page): Promise<number> {
+  return page.evaluate(
+    () =>
+      new Promise<number>((resolve) => {
+        new PerformanceObserver((list) => {
+          for (const { startTime } of list.getEntriesByName("ready")) resolve(startTime);
+        }).observe({ type: "mark", buffered: true });
+      }),
+  );
+}
+
 /** The cell at a place, 0 for the first, of the notebook that is shown. */
 export function cellAt(page: Page, index: number) {
   return page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").nth(index);
