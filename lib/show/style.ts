@@ -59,7 +59,7 @@ const DIFF = `
 @container(max-width:640px){
 .tw .tw-diff,.tw .tw-diff tbody{display:block;min-width:0}
 .tw .tw-diff :is(colgroup,td.tw-none),.tw .tw-diff td.tw-ln:has(+td.tw-none),.tw .tw-diff tr:not(:has(.tw-del,.tw-add,.tw-mov,.tw-none)) td:nth-child(n+3){display:none}
-.tw .tw-diff tr{display:grid;grid-template-columns:3em minmax(0,1fr)}
+.tw .tw-diff tr{display:grid;grid-template-columns:3em minmax(0,1fr);padding:0}
 .tw .tw-diff tbody tr td.tw-ln:nth-child(n){width:auto}
 }`;
 

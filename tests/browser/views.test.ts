@@ -74,6 +74,14 @@ describe("browser: the compiler's views", function () {
     const narrow = await places();
     assert.ok(Math.abs(narrow.after.x - narrow.before.x) < 2, "one column");
     assert.ok(narrow.after.x + narrow.after.width <= 390, "all of it is on the page");
+    const gaps = await step.locator("tr:visible").evaluateAll((rows) =>
+      rows.map((row) => {
+        const lines = [...row.querySelectorAll("td:not(.tw-ln)")].map((line) => line.getBoundingClientRect());
+        return row.getBoundingClientRect().height - lines.reduce((sum, { height }) => sum + height, 0);
+      }),
+    );
+    assert.ok(gaps.length > 0);
+    assert.ok(Math.max(...gaps) < 1, `there is no room between lines: ${gaps.join(", ")}`);
     assert.deepEqual(problems, []);
   });
 
