@@ -18,14 +18,25 @@ export interface CodeLine {
 }
 
 /**
- * Code with foldable parts, each a `<details>`: it folds without a script. Lines beyond `max` are left out; a line
- * beyond `BOUNDS.lineLength` is cut.
+ * Code with foldable parts, each a `<details>`: it folds without a script. Lines beyond `max` are left out (what is folded
+ * at first counts as one), and those beyond `BOUNDS.lines`; a line beyond `BOUNDS.lineLength` is cut.
  */
 export function codeHtml(lines: readonly CodeLine[], language: Language, max: number = BOUNDS.lines): Html {
-  const end = Math.min(lines.length, max);
+  const end = endOf(lines, max);
   const left = lines.length - end;
   const body = region(lines, 0, end, language);
   return html`<pre class="tw-code">${body}</pre>${left > 0 && html`<p class="tw-note">… ${count(left, "more line")} left out</p>`}`;
+}
+
+/** Where the lines end of which `max` can be seen at first. */
+function endOf(lines: readonly CodeLine[], max: number): number {
+  const most = Math.min(lines.length, BOUNDS.lines);
+  let end = 0;
+  for (let seen = 0; seen < max && end < most; seen++) {
+    const { folded, close } = lines[end];
+    end = folded && close !== undefined ? close + 1 : end + 1;
+  }
+  return Math.min(end, most);
 }
 
 function region(lines: readonly CodeLine[], from: number, to: number, language: Language): Html[] {

@@ -36,7 +36,13 @@ export function sourceHtml(text: string, language: SourceLanguage, o: SourceOpti
   return html`<p class="tw-head">${title}</p>${codeHtml(lines, LANGUAGES[language])}`;
 }
 
-/** Finds, for each line, the line that closes the first bracket it leaves open. Strings and comments do not count. */
+/** From so many lines in a row on that are alike, all but the first are folded away: what unrolled loops leave. */
+const ALIKE = 6;
+
+/**
+ * Finds, for each line, the line that closes the first bracket it leaves open; strings and comments do not count. Lines in
+ * a row that are alike are one part, folded at first.
+ */
 export function foldable(lines: readonly CodeLine[], depth = Number.POSITIVE_INFINITY): CodeLine[] {
   const open: number[] = [];
   const close = new Map<number, number>();
@@ -55,8 +61,30 @@ export function foldable(lines: readonly CodeLine[], depth = Number.POSITIVE_INF
       }
     }
   });
+  const alike = rowsAlike(lines, close);
   return lines.map((l, i) => {
     const end = close.get(i);
-    return end === undefined ? l : { ...l, close: end, folded: depths[i] >= depth };
+    if (end !== undefined) return { ...l, close: end, folded: depths[i] >= depth };
+    const last = alike.get(i);
+    return last === undefined ? l : { ...l, close: last, folded: true };
   });
+}
+
+/**
+ * The last line of each row of lines that are alike, by the first: they differ in numbers (`sum_1` and `sum` too) and lanes of
+ * vectors alone. Lines that open or close a part belong to no row.
+ */
+function rowsAlike(lines: readonly CodeLine[], close: ReadonlyMap<number, number>): Map<number, number> {
+  const ends = new Set(close.values());
+  const forms = lines.map(({ text }, i) =>
+    close.has(i) || ends.has(i) || text.trim() === "" ? undefined : text.replace(/_?\d+|\.[xyzw]\b/g, ""),
+  );
+  const rows = new Map<number, number>();
+  for (let from = 0; from < forms.length; ) {
+    let to = from + 1;
+    while (to < forms.length && forms[to] === forms[from]) to++;
+    if (forms[from] !== undefined && to - from >= ALIKE) rows.set(from, to - 1);
+    from = to;
+  }
+  return rows;
 }

@@ -86,6 +86,30 @@ describe("show: displays", () => {
     assert.equal(readMarkup(js["text/html"]!).tags.filter((t) => t === "details").length, 2);
   });
 
+  it("folds lines that differ in numbers and lanes alone, and says how many", () => {
+    const shownOf = (lines: string[]) =>
+      (source(["fn f() {", ...lines, "}"].join("\n"), "wgsl")[DISPLAY]() as MimeBundle)["text/html"]!;
+    const sums = (n: number) => Array.from({ length: n }, (_, i) => `  var sum_${i}: f32;`);
+    // The function is open, the row is not.
+    const markup = shownOf([...sums(20), "  let x = 1;"]);
+    assert.match(markup, /<details><summary data-lines="19">.*sum_0/);
+    assert.equal(markup.match(/<details open>/g)?.length, 1);
+    for (const text of ["sum_19", "let", "x"]) assert.ok(readMarkup(markup).text.includes(text), text);
+    const lanes = ["a", "a_1"].flatMap((a) => [..."xyzw"].map((lane) => `  sum += ${a}.${lane};`));
+    assert.match(shownOf(lanes), /<details><summary data-lines="7">/);
+    // A few are shown, and so are those that something stands between.
+    assert.ok(!shownOf(sums(5)).includes("<details>"));
+    assert.ok(!shownOf([...sums(5), "  let x = 1;", ...sums(5)]).includes("<details>"));
+    // What opens or closes a part stays.
+    const loops = Array.from({ length: 9 }, (_, i) => [
+      `  if (a[${i}]) {`,
+      "    x += 1;",
+      "    y += 1;",
+      "  }",
+    ]);
+    assert.equal(shownOf(loops.flat()).match(/<details open>/g)?.length, 10);
+  });
+
   it("the text of a script is the script", () => {
     const html = String((show(states[3], { view: "script" })[DISPLAY]() as MimeBundle)["text/html"]);
     assert.equal(readMarkup(html).text.replace(/\s+/g, ""), states[3].script().replace(/\s+/g, ""));

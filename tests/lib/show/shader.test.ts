@@ -41,6 +41,20 @@ describe("show: shaders beside their programs", () => {
     );
   });
 
+  it("lines that are folded away count as one of those that are shown", () => {
+    const A = te.placeholder([64], "A");
+    const sch = new Schedule(te.createPrimFunc([A, te.compute([64], (i) => te.mul(A.at(i), 2), "B")]));
+    const [i0, i1] = sch.split(sch.getLoops(sch.getBlock("B"))[0], [null, 32]);
+    sch.bind(i0, "threadIdx.x");
+    sch.unroll(i1);
+    // 27 lines; seven loads and seven stores differ in numbers alone.
+    const markupOf = (lines: number) => (shader(sch, { lines })[DISPLAY]() as MimeBundle)["text/html"]!;
+    const markup = markupOf(15);
+    assert.equal(markup.match(/<details><summary data-lines="6"/g)?.length, 2);
+    assert.ok(!markup.includes("left out"));
+    assert.match(markupOf(14), /1 more line left out/);
+  });
+
   it("colours WGSL", () => {
     const { "text/html": markup } = source("@compute fn f() { let x = 1f; // one\n}", "wgsl")[
       DISPLAY
