@@ -171,6 +171,19 @@ describe("browser: the compiler's views", function () {
     assert.deepEqual(problems, []);
   });
 
+  it("leaves the list of values alone, it may be open, when a cell that ran again sets the same ones", async () => {
+    const { page, problems } = await open("again.ipynb", [program]);
+    await runCell(page, 0);
+    await page.locator(".wb-steps li").nth(1).waitFor();
+    const option = await page.getByLabel("Look at").locator("option:checked").elementHandle();
+    const drawn = await page.locator(".wb-view-body > *").first().elementHandle();
+    await runCell(page, 0);
+    await page.waitForFunction((node) => !node!.isConnected, drawn);
+    await page.locator(".wb-view-body > *").first().waitFor();
+    assert.ok(await option!.evaluate((node) => node.isConnected), "the list is the one that was there");
+    assert.deepEqual(problems, []);
+  });
+
   it("says after a restart that a name is what another cell set since", async () => {
     const { page, problems } = await open("restarted.ipynb", [`${program}\nsch`, program]);
     await select(page, 0);

@@ -224,18 +224,21 @@ export class ViewPanel {
   }
 
   #drawChoices(): void {
-    const option = (value: string, text: string, chosen: string) =>
-      element("option", { value, selected: value === chosen }, text);
     const { key } = this.#current ?? {};
     this.#entryChoice.hidden = this.#entries.length === 0;
-    this.#entryChoice.replaceChildren(...this.#entries.map((one) => option(one.key, one.label, key ?? "")));
+    offer(
+      this.#entryChoice,
+      this.#entries.map((one) => [one.key, one.label]),
+      key ?? "",
+    );
     const first = key === "output" ? this.#main : key;
     const seconds = this.#seconds.filter((one) => one.key !== first);
     const canCompare = key !== undefined && key !== "search" && (key !== "output" || this.#main !== "");
     this.#secondChoice.hidden = !canCompare || seconds.length === 0;
-    this.#secondChoice.replaceChildren(
-      option("", "compare with …", this.#second),
-      ...seconds.map((one) => option(one.key, `and ${one.key} (${one.kind})`, this.#second)),
+    offer(
+      this.#secondChoice,
+      [["", "compare with …"], ...seconds.map((one): Choice => [one.key, `and ${one.key} (${one.kind})`])],
+      this.#second,
     );
   }
 
@@ -329,6 +332,24 @@ export class ViewPanel {
     const of = this.#current?.label ?? "";
     await copyAsOutput(this.#open, this.#cell ?? null, { title: this.#tab, of, shown: this.#shown });
   }
+}
+
+/** The value of an option, and its text. */
+type Choice = readonly [value: string, text: string];
+
+/** Draws the options of a list; when they are the same as before they stay, so that an open list does not close. */
+function offer(select: HTMLSelectElement, choices: readonly Choice[], chosen: string): void {
+  const isDrawn =
+    select.options.length === choices.length &&
+    choices.every(
+      ([value, text], i) => select.options[i]!.value === value && select.options[i]!.text === text,
+    );
+  if (!isDrawn) select.replaceChildren(...choices.map(([value, text]) => element("option", { value }, text)));
+  const index = Math.max(
+    choices.findIndex(([value]) => value === chosen),
+    0,
+  );
+  if (select.selectedIndex !== index) select.selectedIndex = index;
 }
 
 const hasSteps = ({ views }: Value): boolean =>
